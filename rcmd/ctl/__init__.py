@@ -1,0 +1,1 @@
+"""rcmctl: one file per verb.  Meets the daemon only over D-Bus."""

@@ -1,0 +1,86 @@
+"""What the engine asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from rcmd.model import Family, KernelAddress, Route
+
+
+class Severity(IntEnum):
+    """As in syslog."""
+
+    ERROR = 3
+    WARNING = 4
+    NOTICE = 5
+    INFO = 6
+
+
+class Cause(StrEnum):
+    """Why addresses go where they go."""
+
+    CONFIGURE = "configure"
+    FAILOVER = "failover"
+    FAILBACK = "failback"
+    OFFLINE = "offline"
+    DETACH = "detach"
+    MISSING = "missing"
+    STANDBY = "standby"
+    CLEANUP = "cleanup"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One batch for the kernel: make, then break.
+
+    Order of execution: `add` in order, `add_routes` in order, `remove_routes`, `remove` in the
+    order given (newest first).  Where an addition is refused, the removal of the same address (or
+    of the same route) elsewhere is left out.  `announce` is told to the neighbours afterwards.
+    """
+
+    cause: Cause
+    source: str | None
+    destination: str | None
+    add: tuple[KernelAddress, ...] = ()
+    add_routes: tuple[Route, ...] = ()
+    remove_routes: tuple[Route, ...] = ()
+    remove: tuple[KernelAddress, ...] = ()
+    announce: tuple[KernelAddress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plumb:
+    """Prepare a device for addresses: sysctls first, then MTU, hardware address, link up."""
+
+    ifindex: int
+    name: str
+    families: frozenset[Family] = frozenset()
+    mtu: int | None = None
+    hardware_address: str | None = None
+    is_grouped: bool = False
+    """Only members of a group get the sysctls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give a device back: sysctls as they were before `Plumb`; `take_down` also sets it down."""
+
+    ifindex: int
+    name: str
+    take_down: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A fact for the log, the history and the bus."""
+
+    severity: Severity
+    kind: str
+    subject: str
+    message: str
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+Command = Move | Plumb | Release | Report

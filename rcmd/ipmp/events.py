@@ -1,0 +1,153 @@
+"""What the engine is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rcmd.ipmp.commands import Move
+from rcmd.model import Configuration, InterfaceConfig, KernelAddress, Link, Route
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSeen:
+    """A device exists, in this condition."""
+
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class LinkGone:
+    ifindex: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddressSeen:
+    address: KernelAddress
+
+
+@dataclass(frozen=True, slots=True)
+class AddressGone:
+    address: KernelAddress
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSeen:
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class RouteGone:
+    route: Route
+    is_by_request: bool
+    """Somebody asked the kernel for it; otherwise the kernel dropped it by itself."""
+
+
+KernelChange = LinkSeen | LinkGone | AddressSeen | AddressGone | RouteSeen | RouteGone
+
+
+@dataclass(frozen=True, slots=True)
+class KernelChanged:
+    """Notifications, in the order in which the kernel sent them."""
+
+    changes: tuple[KernelChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSnapshot:
+    """Everything there is: sent at start, after an overrun, and now and then."""
+
+    links: tuple[Link, ...] = ()
+    addresses: tuple[KernelAddress, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The configuration was read (again)."""
+
+    configuration: Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class BootSettled:
+    """Every device that was going to appear at boot has appeared; the others are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Take the interface (again) into use; `config` is its hostname files as they are now."""
+
+    name: str
+    config: InterfaceConfig | None
+
+
+@dataclass(frozen=True, slots=True)
+class Offline:
+    """Empty the interface and keep it empty."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UndoOffline:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """The interface is about to be detached: move its data addresses off."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The detach was given up: back to where it was."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unplumb:
+    """Take the test addresses, and whatever had nowhere to go, off the leaving interface."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Something the kernel would not do."""
+
+    item: KernelAddress | Route
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What became of a `Move`: acknowledged by the kernel, item by item."""
+
+    move: Move
+    added: tuple[KernelAddress | Route, ...] = ()
+    removed: tuple[KernelAddress | Route, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed."""
+
+
+Event = (
+    KernelChanged
+    | KernelSnapshot
+    | Configured
+    | BootSettled
+    | Attach
+    | Offline
+    | UndoOffline
+    | Leave
+    | Stay
+    | Unplumb
+    | Moved
+    | Tick
+)

@@ -1,0 +1,292 @@
+"""The nouns everyone shares.  Values only: nothing here decides, reads or writes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+
+IPAddress = IPv4Address | IPv6Address
+IPInterface = IPv4Interface | IPv6Interface
+IPNetwork = IPv4Network | IPv6Network
+
+RCMD_PROTOCOL = 0x99
+"""Marks every address (IFA_PROTO) and route (rtm_protocol) that rcmd adds to the kernel."""
+
+
+class Family(IntEnum):
+    """An address family, by its AF_ number."""
+
+    IPV4 = 2
+    IPV6 = 10
+
+    def __str__(self) -> str:
+        return "IPv4" if self is Family.IPV4 else "IPv6"
+
+
+def family_of(address: IPAddress | IPInterface | IPNetwork) -> Family:
+    return Family.IPV4 if address.version == 4 else Family.IPV6
+
+
+class AddressKind(StrEnum):
+    """Data addresses are for applications and may move; test addresses are for probes and stay."""
+
+    DATA = "data"
+    TEST = "test"
+
+
+class InterfaceState(StrEnum):
+    RUNNING = "running"
+    FAILED = "failed"
+    NO_TARGETS = "no-targets"
+    OFFLINE = "offline"
+    MISSING = "missing"
+    DETACHED = "detached"
+
+
+class GroupState(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+
+
+# --- what the configuration wants ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One configured address: a logical interface of the Solaris grammar."""
+
+    address: IPInterface
+    home: str
+    """The interface it belongs to."""
+    logical: int = 0
+    """Logical interface number at home: 0 shows as `hme0`, n as `hme0:n`.  Per family."""
+    kind: AddressKind = AddressKind.DATA
+    is_up: bool = True
+    is_deprecated: bool = False
+    broadcast: IPv4Address | None = None
+    peer: IPAddress | None = None
+    """The far end of a point-to-point link (`destination`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceConfig:
+    """What the hostname files of one interface ask for, both families together."""
+
+    name: str
+    families: frozenset[Family] = frozenset()
+    """The families to plumb: those that have a file."""
+    group: str = ""
+    is_standby: bool = False
+    addresses: tuple[Address, ...] = ()
+    mtu: int | None = None
+    hardware_address: str | None = None
+    wants_dhcp: bool = False
+
+
+class ProbeMethod(StrEnum):
+    ICMP = "icmp"
+    ARP = "arp"
+    AUTO = "auto"
+    NONE = "none"
+
+
+class LoadSpreading(StrEnum):
+    FLOW = "flow"
+    DESTINATION = "destination"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSettings:
+    """Settings of one group; the defaults of the daemon with the group's overrides applied."""
+
+    failure_detection_ms: int = 10_000
+    failback: bool = True
+    probe: ProbeMethod = ProbeMethod.AUTO
+    targets: tuple[IPAddress, ...] = ()
+    load_spreading: LoadSpreading = LoadSpreading.OFF
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """rcmd.yaml and /etc/default/mpathd, merged."""
+
+    default_group: GroupSettings = GroupSettings()
+    groups: Mapping[str, GroupSettings] = field(default_factory=dict)
+    track_interfaces_only_with_groups: bool = True
+    hook_timeout_s: float = 60.0
+    missing_at_boot_wait_s: float = 10.0
+
+    def group(self, name: str) -> GroupSettings:
+        return self.groups.get(name, self.default_group)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything the administrator wrote down, parsed."""
+
+    interfaces: Mapping[str, InterfaceConfig] = field(default_factory=dict)
+    settings: Settings = Settings()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """Something wrong in a configuration file, with its place."""
+
+    file: str
+    line: int
+    message: str
+    is_warning: bool = False
+
+    def __str__(self) -> str:
+        kind = "warning: " if self.is_warning else ""
+        return f"{self.file}:{self.line}: {kind}{self.message}"
+
+
+# --- what the kernel says -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A network device as rtnetlink reports it."""
+
+    ifindex: int
+    name: str
+    hardware_address: str = ""
+    medium: int = 1
+    """ARPHRD_ type; 1 is Ethernet."""
+    mtu: int = 1500
+    is_up: bool = False
+    """IFF_UP: administratively up."""
+    has_carrier: bool = False
+    """IFF_LOWER_UP, and operational state up or unknown (linux:operstates.rst)."""
+    master: int = 0
+    """ifindex of the bridge, bond or team it is a port of."""
+    lower: int = 0
+    """ifindex of the device it is stacked on (VLAN, macvlan), if that is in this namespace."""
+    kind: str = ""
+    """IFLA_INFO_KIND: vlan, macvlan, bridge, veth, ..."""
+
+    @property
+    def is_running(self) -> bool:
+        """Solaris RUNNING: usable as far as the driver can tell."""
+        return self.is_up and self.has_carrier
+
+
+@dataclass(frozen=True, slots=True)
+class KernelAddress:
+    """An address on a device, with every attribute needed to put it back as it was."""
+
+    ifindex: int
+    address: IPInterface
+    label: str = ""
+    broadcast: IPv4Address | None = None
+    peer: IPAddress | None = None
+    scope: int = 0
+    """RT_SCOPE_: 0 universe, 253 link, 254 host."""
+    flags: int = 0
+    """IFA_F_; only the administrator's own (nodad, noprefixroute, mcautojoin) when added."""
+    protocol: int = 0
+    """IFA_PROTO."""
+    valid_s: int | None = None
+    """Valid lifetime in seconds; None is forever."""
+    preferred_s: int | None = None
+    """Preferred lifetime in seconds; None is forever, 0 shows as deprecated."""
+    metric: int = 0
+    """IFA_RT_PRIORITY: metric of the prefix route; 0 is the kernel's default."""
+
+    @property
+    def family(self) -> Family:
+        return family_of(self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A unicast route through one device."""
+
+    ifindex: int
+    destination: IPNetwork
+    gateway: IPAddress | None = None
+    table: int = 254
+    priority: int = 0
+    """Metric; IPv6 shows 1024 where none was given."""
+    tos: int = 0
+    scope: int = 0
+    protocol: int = 3
+    """rtm_protocol: 2 kernel, 3 boot, 4 static, 9 ra."""
+    source: IPAddress | None = None
+    """RTA_PREFSRC."""
+    is_onlink: bool = False
+    metrics: tuple[tuple[int, int], ...] = ()
+    """RTA_METRICS as (RTAX_ number, value), sorted: mtu, advmss, window, ..."""
+
+    @property
+    def family(self) -> Family:
+        return family_of(self.destination)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes a NIC the same NIC when it returns."""
+
+    name: str
+    permanent_address: str = ""
+    bus_path: str = ""
+    """`pci:0000:03:00.0`, `usb:1-2`, or empty for a virtual device."""
+    driver: str = ""
+
+
+# --- what is the case, for people and programs ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AddressStatus:
+    address: IPInterface
+    kind: AddressKind
+    group: str
+    home: str
+    hosted_on: str | None
+    label: str
+    is_up: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceStatus:
+    name: str
+    ifindex: int
+    """0 where there is no device."""
+    group: str
+    state: InterfaceState
+    flags: tuple[str, ...]
+    link_up: bool
+    is_standby: bool
+    hardware_address: str
+    problem: str = ""
+    """What is wrong, in a sentence; empty when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupStatus:
+    name: str
+    state: GroupState
+    interfaces: tuple[str, ...]
+    failure_detection_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One consistent picture of everything."""
+
+    groups: tuple[GroupStatus, ...] = ()
+    interfaces: tuple[InterfaceStatus, ...] = ()
+    addresses: tuple[AddressStatus, ...] = ()

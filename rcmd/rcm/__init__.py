@@ -1,0 +1,1 @@
+"""Reconfiguration as transactions that read top to bottom."""
