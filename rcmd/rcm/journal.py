@@ -1,0 +1,110 @@
+"""What is under way and what was recorded: the values, and what a store has to offer.
+
+`system.store` keeps these.  The journal of operations is written and synced before each step that
+changes something; the history is for people and may lag by a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from rcmd.model import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """One line of `rcmctl history`, and one `Event` signal."""
+
+    time_us: int
+    """Microseconds since the epoch."""
+    severity: int
+    kind: str
+    subject: str
+    message: str
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+class OperationKind(StrEnum):
+    DETACH = "detach"
+    ATTACH = "attach"
+
+
+class Step(StrEnum):
+    """How far an operation got; each is recorded before the change that it names."""
+
+    STARTED = "started"
+    LEAVING = "leaving"
+    """Data addresses are moving off."""
+    UNPLUMBING = "unplumbing"
+    """Test addresses go, the device is set down."""
+    UNDOING = "undoing"
+    DONE = "done"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A detach or attach, under way or finished."""
+
+    number: int
+    kind: OperationKind
+    resource: str
+    caller: str
+    step: Step
+    started_us: int
+    is_forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSysctls:
+    """Values from before a device was plumbed, to be put back when it is released."""
+
+    name: str
+    ifindex: int
+    values: Mapping[str, str]
+    """Path below /proc/sys -> value."""
+
+
+class Journal(Protocol):
+    """What must survive a crash.  Everything here is on disk when the call returns."""
+
+    def begin(
+        self, kind: OperationKind, resource: str, caller: str, *, is_forced: bool
+    ) -> Operation: ...
+
+    def advance(self, operation: Operation, step: Step) -> Operation: ...
+
+    def unfinished(self) -> tuple[Operation, ...]: ...
+
+    def remember(self, key: str, text: str) -> None:
+        """Keep a text until the next boot."""
+
+    def recall(self, key: str) -> str | None: ...
+
+    def save_sysctls(self, saved: SavedSysctls) -> None:
+        """Keep the first values saved for this device in this boot; later calls change nothing."""
+
+    def take_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None:
+        """Return what was saved, and forget it."""
+
+    def know(self, identity: Identity) -> None:
+        """Record (or update) a NIC, across boots."""
+
+    def known(self) -> tuple[Identity, ...]: ...
+
+    def keep_settings(self, text: str) -> None:
+        """Record the last good rcmd.yaml, across boots."""
+
+    def last_good_settings(self) -> str | None: ...
+
+
+class History(Protocol):
+    """The bounded record of what happened."""
+
+    def append(self, events: Iterable[HistoryEvent]) -> None: ...
+
+    def since(self, time_us: int, *, limit: int) -> tuple[HistoryEvent, ...]:
+        """The newest `limit` events at or after the time, oldest first."""
