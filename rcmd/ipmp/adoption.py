@@ -1,0 +1,161 @@
+"""What the kernel tells, turned into what we know: adopted, withdrawn, up, down, gone.
+
+An address that appears on an interface in our care without our mark was added by an administrator:
+it becomes a data address whose home is that interface.  One that disappears while the device is up
+was taken away by him, for good: the kernel itself removes addresses only from devices that are
+down or gone, and announces that first (linux.md 4.1).  Routes tell by whose request they went.
+"""
+
+from __future__ import annotations
+
+from rcmd.ipmp import messages
+from rcmd.ipmp.commands import Command
+from rcmd.ipmp.events import (
+    AddressGone,
+    AddressSeen,
+    KernelChange,
+    LinkGone,
+    LinkSeen,
+    RouteGone,
+    RouteSeen,
+)
+from rcmd.ipmp.health import Health
+from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.scene import Scene
+from rcmd.model import RCMD_PROTOCOL, AddressKind, Family, KernelAddress, Link, Route
+
+IFA_F_TEMPORARY = 0x01
+IFA_F_PERMANENT = 0x80
+IFA_F_MANAGETEMPADDR = 0x100
+IFA_F_MCAUTOJOIN = 0x400
+SCOPE_UNIVERSE = 0
+SCOPE_SITE = 200
+IFAPROT_BY_KERNEL = frozenset({1, 2, 3})
+"""Loopback, router advertisement, link-local (linux:if_addr.h)."""
+RTPROT_BY_KERNEL = frozenset({1, 2, 9})
+"""Redirect, kernel, router advertisement (linux:rtnetlink.h)."""
+
+
+def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Command]:
+    member = scene.by_ifindex().get(_ifindex(change))
+    if isinstance(change, LinkSeen) and member:
+        return _link_seen(scene, member, change.link, now)
+    reports: list[Command] = []
+    if isinstance(change, AddressGone) and member:
+        reports += _address_gone(scene, member, change.address)
+    if isinstance(change, RouteGone) and change.is_by_request and member:
+        _route_removed(scene, member, change.route)
+    scene.view.apply(change)
+    if isinstance(change, LinkGone) and member:
+        reports.append(messages.gone(member.name, member.group))
+        member.unbind()
+    if isinstance(change, AddressSeen) and member and _adopt_address(scene, member, change.address):
+        reports.append(messages.by_hand(member.name, "added", str(change.address.address)))
+    if isinstance(change, RouteSeen) and member:
+        _adopt_route(scene, member, change.route)
+    return reports
+
+
+def adopt_all(scene: Scene) -> None:
+    """Take what is there into our care: at start, after an overrun, when a device is attached."""
+    for ifindex, member in scene.by_ifindex().items():
+        for address in scene.view.addresses.get(ifindex, {}).values():
+            _adopt_address(scene, member, address)
+        for route in scene.view.routes.get(ifindex, {}).values():
+            _adopt_route(scene, member, route)
+
+
+def _ifindex(change: KernelChange) -> int:
+    match change:
+        case LinkSeen(link):
+            return link.ifindex
+        case LinkGone(ifindex):
+            return ifindex
+        case AddressSeen(address) | AddressGone(address):
+            return address.ifindex
+        case RouteSeen(route) | RouteGone(route):
+            return route.ifindex
+
+
+def _link_seen(scene: Scene, member: Member, link: Link, now: float) -> list[Command]:
+    old = scene.view.links.get(link.ifindex)
+    scene.view.apply(LinkSeen(link))
+    if link.name != member.name:
+        member.unbind()
+        return [messages.gone(member.name, member.group)]
+    was_running = old is not None and old.is_running
+    if link.is_running is was_running:
+        return []
+    is_first = member.health is Health.UNPROVEN
+    if link.is_running and not is_first:
+        member.watch.came_up(now)
+    if is_first or member.intent is Intent.DETACHED:
+        return []
+    return [messages.link_changed(member.name, is_up=link.is_running)]
+
+
+def _address_gone(scene: Scene, member: Member, address: KernelAddress) -> list[Command]:
+    link = scene.view.links.get(address.ifindex)
+    key = address.address.ip
+    held = scene.view.addresses.get(address.ifindex, {})
+    if link is None or not link.is_up or address.address not in held:
+        return []
+    is_test = any(
+        wanted.address.ip == key and wanted.kind is AddressKind.TEST
+        for wanted in member.config.addresses
+    )
+    others = [host for host in scene.copies().get(key, {}) if host != member.name]
+    if others or not (is_test or scene.ledger.knows(key)):
+        return []
+    scene.ledger.withdraw(key)
+    return [messages.by_hand(member.name, "removed", str(address.address))]
+
+
+def _adopt_address(scene: Scene, member: Member, address: KernelAddress) -> bool:
+    """Whether the address is new to us."""
+    key = address.address.ip
+    if address.protocol == RCMD_PROTOCOL or not _is_static(address):
+        return False
+    if member.intent is Intent.DETACHED or key in scene.ledger.configured:
+        return False
+    if any(wanted.address.ip == key for wanted in member.config.addresses):
+        return False
+    is_new = key not in scene.ledger.adopted
+    if is_new or scene.ledger.adopted_home[key] == member.name:
+        scene.ledger.adopt(member.name, address)
+    return is_new
+
+
+def _is_static(address: KernelAddress) -> bool:
+    """An address that a person (or a boot script) configured, for applications."""
+    passing = IFA_F_TEMPORARY | IFA_F_MANAGETEMPADDR | IFA_F_MCAUTOJOIN
+    if address.family is Family.IPV4:
+        passing = IFA_F_MCAUTOJOIN  # on IPv4, bit 0 says "secondary"
+    return (
+        address.scope in (SCOPE_UNIVERSE, SCOPE_SITE)
+        and bool(address.flags & IFA_F_PERMANENT)
+        and not address.flags & passing
+        and address.protocol not in IFAPROT_BY_KERNEL
+        and not address.address.ip.is_link_local
+        and not address.address.ip.is_multicast
+    )
+
+
+def _adopt_route(scene: Scene, member: Member, route: Route) -> None:
+    if route.protocol in RTPROT_BY_KERNEL or member.intent is Intent.DETACHED:
+        return
+    if route.destination.is_link_local or route.destination.is_multicast:
+        return
+    if route.protocol == RCMD_PROTOCOL and scene.ledger.knows_route(RouteKey.of(route)):
+        return
+    scene.ledger.record_route(member.name, route)
+
+
+def _route_removed(scene: Scene, member: Member, route: Route) -> None:
+    """Taken away by somebody: whoever called it home, it is not wanted any more."""
+    key = RouteKey.of(route)
+    for known in [known for known in scene.ledger.routes if known.key == key]:
+        hosts = scene.route_hosts(known)
+        if known.home == member.name or known.home not in hosts:
+            scene.ledger.forget_route(known)

@@ -1,0 +1,247 @@
+"""The difference between where everything should live and what the kernel holds: the moves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from rcmd.ipmp.arrangement import Targets
+from rcmd.ipmp.commands import Cause, Move
+from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.ledger import IFA_F_NODAD, DataAddress, RouteAtHome, kernel_address
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.scene import Scene, kernel_label
+from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, Route
+
+ItemKey = tuple[int, object]
+"""(ifindex, address or RouteKey): one thing on one device."""
+
+
+def item_key(item: KernelAddress | Route) -> ItemKey:
+    if isinstance(item, Route):
+        return (item.ifindex, RouteKey.of(item))
+    return (item.ifindex, item.address)
+
+
+@dataclass(slots=True)
+class _Batch:
+    add: list[KernelAddress] = field(default_factory=list)
+    add_routes: list[Route] = field(default_factory=list)
+    remove_routes: list[Route] = field(default_factory=list)
+    remove: list[KernelAddress] = field(default_factory=list)
+    announce: list[KernelAddress] = field(default_factory=list)
+
+
+_Edge = tuple[Cause, str | None, str | None]
+
+
+class Difference:
+    """Builds the moves, one batch for each (cause, source, destination)."""
+
+    def __init__(self, scene: Scene, targets: Targets, refused: Collection[ItemKey]) -> None:
+        self._scene = scene
+        self._targets = targets
+        self._refused = refused
+        self._batches: dict[_Edge, _Batch] = {}
+        self.numbers = dict(scene.numbers)
+        """The logical numbers once the moves are made."""
+
+    def moves(self) -> list[Move]:
+        self._data_addresses()
+        self._routes()
+        self._test_addresses()
+        self._leftovers()
+        return [self._move(edge, batch) for edge, batch in self._batches.items()]
+
+    def _move(self, edge: _Edge, batch: _Batch) -> Move:
+        cause, source, destination = edge
+        return Move(
+            cause,
+            source,
+            destination,
+            add=tuple(batch.add),
+            add_routes=tuple(batch.add_routes),
+            remove_routes=tuple(batch.remove_routes),
+            remove=tuple(self._newest_first(batch.remove)),
+            announce=tuple(batch.announce),
+        )
+
+    def _newest_first(self, addresses: Iterable[KernelAddress]) -> list[KernelAddress]:
+        """Removing the primary address of a subnet first makes the kernel promote each secondary
+        in turn, which is quadratic (linux.md 4.2)."""
+        age = {
+            (ifindex, address): rank
+            for ifindex, held in self._scene.view.addresses.items()
+            for rank, address in enumerate(held)
+        }
+        return sorted(addresses, key=lambda it: age[(it.ifindex, it.address)], reverse=True)
+
+    def _batch(self, cause: Cause, source: str | None, destination: str | None) -> _Batch:
+        return self._batches.setdefault((cause, source, destination), _Batch())
+
+    # --- data addresses ---
+
+    def _data_addresses(self) -> None:
+        copies = self._scene.copies()
+        for data in self._scene.ledger.addresses():
+            if data.is_up and data.key in self._targets:
+                self._data_address(data, copies.get(data.key, {}))
+
+    def _data_address(self, data: DataAddress, copies: dict[str, KernelAddress]) -> None:
+        target = self._targets[data.key]
+        source = next((name for name in copies if name != target), None)
+        stale = [
+            copy
+            for name, copy in copies.items()
+            if name != target or (data.configured and copy.address != data.address)
+        ]
+        wanted = None
+        if target is not None and not any(
+            copy.address == data.address for name, copy in copies.items() if name == target
+        ):
+            wanted = self._wanted(data, target, is_move=source is not None or target != data.home)
+        if target is None or target == data.home:
+            self.numbers.pop(data.key, None)
+        if wanted and item_key(wanted) in self._refused:
+            return
+        if wanted or stale:
+            cause = self._cause(data.home, source, target)
+            batch = self._batch(cause, self._origin(data.home, source, target), target)
+            batch.remove += [copy for copy in stale if item_key(copy) not in self._refused]
+            if wanted:
+                batch.add.append(wanted)
+                if wanted.family is Family.IPV4 or wanted.flags & IFA_F_NODAD:
+                    batch.announce.append(wanted)
+
+    def _wanted(self, data: DataAddress, target: str, *, is_move: bool) -> KernelAddress:
+        at_home = target == data.home
+        number = data.logical if at_home else self._number(data, target)
+        label = kernel_label(target, number) if data.family is Family.IPV4 else ""
+        ifindex = self._scene.members[target].ifindex
+        return data.on(ifindex, label, at_home=at_home, is_move=is_move)
+
+    def _number(self, data: DataAddress, host: str) -> int:
+        """The lowest free logical number there (behaviour 60), kept while it stays there."""
+        where, number = self.numbers.get(data.key, ("", 0))
+        if where == host:
+            return number
+        used = self._scene.reserved_numbers(host, data.family)
+        used |= {
+            number
+            for key, (where, number) in self.numbers.items()
+            if where == host and key.version == data.address.version
+        }
+        number = next(n for n in range(1, len(used) + 2) if n not in used)
+        self.numbers[data.key] = (host, number)
+        return number
+
+    def _origin(self, home: str, source: str | None, target: str | None) -> str | None:
+        """Where it comes from: its home, if that is gone and took it along."""
+        return source if source or target == home else home
+
+    def _cause(self, home: str, source: str | None, target: str | None) -> Cause:
+        if target == home:
+            return Cause.CONFIGURE if source is None else Cause.FAILBACK
+        origin = self._scene.members.get(source or home)
+        if origin is None:
+            return Cause.FAILOVER
+        if origin.intent in (Intent.LEAVING, Intent.DETACHED):
+            return Cause.DETACH
+        if origin.fitness is Fitness.CLOSED:
+            return Cause.OFFLINE
+        if not origin.ifindex and not origin.plumbed:
+            return Cause.MISSING
+        if origin.fitness in (Fitness.ABSENT, Fitness.BROKEN):
+            return Cause.FAILOVER
+        return Cause.STANDBY if origin.config.is_standby else Cause.CLEANUP
+
+    # --- routes ---
+
+    def _routes(self) -> None:
+        wanted: set[ItemKey] = set()
+        blocked: set[RouteKey] = set()
+        for known, route in self._scene.ledger.routes.items():
+            target = self._targets.get(known)
+            if target is None:
+                continue
+            placed = self._placed_route(known, route, target)
+            wanted.add(item_key(placed))
+            if known.key in self._scene.view.routes.get(placed.ifindex, {}):
+                continue
+            if item_key(placed) in self._refused:
+                blocked.add(known.key)
+                continue
+            hosts = self._scene.route_hosts(known)
+            source = next((name for name in hosts if name != target), None)
+            cause = self._cause(known.home, source, target)
+            batch = self._batch(cause, self._origin(known.home, source, target), target)
+            if placed not in batch.add_routes:
+                batch.add_routes.append(placed)
+        self._stale_routes(wanted, blocked)
+
+    def _placed_route(self, known: RouteAtHome, route: Route, target: str) -> Route:
+        protocol = route.protocol if target == known.home else RCMD_PROTOCOL
+        return replace(route, ifindex=self._scene.members[target].ifindex, protocol=protocol)
+
+    def _stale_routes(self, wanted: set[ItemKey], blocked: set[RouteKey]) -> None:
+        by_key = {known.key: known for known in self._scene.ledger.routes if known in self._targets}
+        for ifindex, member in self._scene.by_ifindex().items():
+            for key, route in self._scene.view.routes.get(ifindex, {}).items():
+                known = by_key.get(key)
+                if known is None or key in blocked or (ifindex, key) in wanted:
+                    continue
+                if item_key(route) not in self._refused:
+                    target = self._targets[known]
+                    cause = self._cause(known.home, member.name, target)
+                    self._batch(cause, member.name, target).remove_routes.append(route)
+
+    # --- test addresses, and what is ours but no longer wanted ---
+
+    def _test_addresses(self) -> None:
+        for member in self._scene.members.values():
+            held = self._scene.view.addresses.get(member.ifindex, {})
+            for address in self._scene.test_addresses(member):
+                wanted = kernel_address(
+                    address, member.ifindex, kernel_label(member.name, address.logical)
+                )
+                if wanted.address not in held and item_key(wanted) not in self._refused:
+                    self._batch(Cause.CONFIGURE, None, member.name).add.append(wanted)
+
+    def _leftovers(self) -> None:
+        members = self._scene.by_ifindex()
+        copies = self._scene.copies()
+        for ifindex, held in self._scene.view.addresses.items():
+            member = members.get(ifindex)
+            for address in held.values():
+                if item_key(address) in self._refused:
+                    continue
+                if member is None:
+                    is_leftover = self._was_carried_off(ifindex, address, copies.keys())
+                else:
+                    is_leftover = self._is_leftover(member, address)
+                if is_leftover:
+                    name = member.name if member else None
+                    self._batch(Cause.CLEANUP, name, None).remove.append(address)
+
+    def _was_carried_off(
+        self, ifindex: int, address: KernelAddress, held_elsewhere: Collection[IPAddress]
+    ) -> bool:
+        """A renamed device took an address of ours along, and it lives elsewhere now."""
+        name = self._scene.view.links[ifindex].name if ifindex in self._scene.view.links else ""
+        return (
+            address.protocol == RCMD_PROTOCOL
+            and name not in self._scene.members
+            and address.address.ip in held_elsewhere
+        )
+
+    def _is_leftover(self, member: Member, address: KernelAddress) -> bool:
+        """Ours and no longer asked for; on a detached interface, whatever is still there."""
+        key = address.address.ip
+        if self._scene.ledger.knows(key) or key.is_link_local:
+            return False
+        if member.intent is Intent.DETACHED:
+            return True
+        return address.protocol == RCMD_PROTOCOL and not any(
+            wanted.address.ip == key for wanted in self._scene.test_addresses(member)
+        )

@@ -1,0 +1,357 @@
+"""The engine: events and `now` in, commands out.  No clock, no socket, no await.
+
+Every event does the same three things.  It is taken in (`_absorb`): facts change.  The members are
+judged (`judgement`): who is healthy.  What should be is compared with what is (`arrangement`,
+`difference`): the moves.  An event only wakes us; a lost one is made good by the next.
+
+The caller carries the commands out at once, in order, and gives the answer to each `Move` back as
+`Moved` before anything else.  So the view is never behind our own requests, and nothing is ever
+"in flight".
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from rcmd.ipmp import messages
+from rcmd.ipmp.adoption import absorb_change, adopt_all
+from rcmd.ipmp.arrangement import arrange, held_by
+from rcmd.ipmp.commands import Command, Move, Plumb, Release
+from rcmd.ipmp.difference import Difference, ItemKey, item_key
+from rcmd.ipmp.events import (
+    Attach,
+    BootSettled,
+    Configured,
+    Event,
+    KernelChanged,
+    KernelSnapshot,
+    Leave,
+    Moved,
+    Offline,
+    Refusal,
+    Stay,
+    Tick,
+    UndoOffline,
+    Unplumb,
+)
+from rcmd.ipmp.judgement import Judgement
+from rcmd.ipmp.kernel_view import KernelView
+from rcmd.ipmp.ledger import MovableKey, RouteAtHome
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.memory import Memory
+from rcmd.ipmp.missing import missing_messages
+from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.recollection import memorise, recollect, recollect_member
+from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.status import status_of
+from rcmd.model import Configuration, InterfaceConfig, Route, Status
+
+
+class Engine:
+    def __init__(self, memory: Memory | None = None) -> None:
+        self.scene = Scene()
+        self._memory = memory or Memory()
+        self._judgement = Judgement(self.scene)
+        self._refused: dict[ItemKey, str] = {}
+        self._is_ready = False
+        """Whether both the configuration and the kernel are known."""
+        recollect(self.scene, self._memory)
+
+    # --- the three verbs ---
+
+    def handle(self, event: Event, now: float) -> list[Command]:
+        commands: list[Command] = []
+        self._absorb(event, now, commands)
+        if not self._is_ready:
+            return commands
+        commands += self._plumb()
+        commands += self._judgement.pronounce(now)
+        commands += self._converge()
+        if isinstance(event, Unplumb):
+            commands.append(self._release(event.name, take_down=True))
+        return commands
+
+    def deadline(self) -> float | None:
+        """When to wake the engine with `Tick`, if nothing happens before."""
+        return self._judgement.deadline()
+
+    def status(self) -> Status:
+        return status_of(self.scene, self._judgement.problems)
+
+    def memory(self) -> Memory:
+        return memorise(self.scene)
+
+    # --- questions ---
+
+    def forecast(self) -> list[Move]:
+        """The moves of every failure that may come next, one interface at a time."""
+        return [
+            move
+            for member in self.scene.members.values()
+            if member.group
+            and member.fitness is Fitness.USABLE
+            and held_by(self.scene, member.name)
+            for move in self._moves_if({member.name: Fitness.BROKEN})
+            if move.source == member.name
+        ]
+
+    def moves_if_leaving(self, names: frozenset[str]) -> list[Move]:
+        return self._moves_if(dict.fromkeys(names, Fitness.CLOSED))
+
+    def is_empty(self, name: str) -> bool:
+        """No data address and no route of ours is left on the interface."""
+        return not held_by(self.scene, name)
+
+    def refusals(self, name: str) -> tuple[str, ...]:
+        """Why things are stuck on an interface: what the kernel refused, in sentences."""
+        held = held_by(self.scene, name)
+        keys: set[object] = {key.key if isinstance(key, RouteAtHome) else key for key in held}
+        return tuple(
+            sorted(
+                text
+                for (_, item), text in self._refused.items()
+                if item in keys or getattr(item, "ip", None) in keys
+            )
+        )
+
+    def is_settled(self) -> bool:
+        """Nothing is left to do."""
+        return not self._moves_if({})
+
+    # --- taking in ---
+
+    def _absorb(self, event: Event, now: float, commands: list[Command]) -> None:
+        match event:
+            case KernelChanged(changes):
+                for change in changes:
+                    commands += absorb_change(self.scene, change, now)
+            case KernelSnapshot():
+                commands += self._on_snapshot(event, now)
+            case Configured(configuration):
+                commands += self._on_configured(configuration)
+            case BootSettled():
+                commands += self._on_boot_settled()
+            case Attach(name, config):
+                self._on_attach(name, config, now)
+            case Offline(name):
+                self.scene.members[name].intent = Intent.OFFLINE
+            case UndoOffline(name):
+                self._on_undo_offline(name)
+            case Leave(name):
+                self.scene.members[name].intent = Intent.LEAVING
+                self.scene.members[name].recalls = held_by(self.scene, name)
+            case Stay(name):
+                self._on_stay(name, now)
+            case Unplumb(name):
+                self._on_unplumb(name)
+            case Moved():
+                commands += self._on_moved(event)
+            case Tick():
+                pass
+            case _:
+                assert_never(event)
+
+    def _on_snapshot(self, snapshot: KernelSnapshot, now: float) -> list[Command]:
+        """Start, resync and overrun are one: look at everything anew."""
+        reports: list[Command] = []
+        before = self.scene.view
+        self.scene.view = KernelView.of(snapshot)
+        self._refused.clear()
+        for member in self.scene.members.values():
+            link = self.scene.view.links.get(member.ifindex)
+            if member.ifindex and (link is None or link.name != member.name):
+                member.unbind()
+                reports.append(messages.gone(member.name, member.group))
+            elif link is not None:
+                old = before.links.get(link.ifindex)
+                if link.is_running and not (old and old.is_running):
+                    member.watch.came_up(now)
+        adopt_all(self.scene)
+        self._is_ready = bool(self.scene.members) or self._is_ready
+        return reports
+
+    def _on_configured(self, configuration: Configuration) -> list[Command]:
+        scene = self.scene
+        scene.settings = configuration.settings
+        absent_before = {name for name, member in scene.members.items() if not member.ifindex}
+        commands: list[Command] = []
+        old = scene.members
+        scene.members = {}
+        for name in sorted(configuration.interfaces):
+            member = old.pop(name, None)
+            config = configuration.interfaces[name]
+            if member is None:
+                member = Member(config)
+                recollect_member(member, self._memory)
+            elif needs_plumbing(member.config, config):
+                member.plumbed = 0
+            member.config = config
+            scene.members[name] = member
+        for name, member in old.items():
+            if member.ifindex and member.plumbed == member.ifindex:
+                commands.append(Release(member.ifindex, name, take_down=False))
+        scene.ledger.configure(configuration)
+        self._refused.clear()
+        self._is_ready = True
+        if scene.has_settled:
+            new = {name for name, member in scene.members.items() if not member.ifindex}
+            commands += missing_messages(scene, new - absent_before)
+        return commands
+
+    def _on_boot_settled(self) -> list[Command]:
+        if self.scene.has_settled:
+            return []
+        self.scene.has_settled = True
+        absent = {name for name, member in self.scene.members.items() if not member.ifindex}
+        return list(missing_messages(self.scene, absent))
+
+    def _on_attach(self, name: str, config: InterfaceConfig | None, now: float) -> None:
+        link = self.scene.view.link_named(name)
+        member = self.scene.members.get(name)
+        if member is None:
+            if config is None:
+                return
+            member = self.scene.members[name] = Member(config)
+            self.scene.members = dict(sorted(self.scene.members.items()))
+        was_detached = member.intent is Intent.DETACHED
+        if link is None or (link.ifindex == member.ifindex and not was_detached):
+            return
+        if was_detached or link.ifindex != member.plumbed:
+            self._replay(member, config)
+            member.plumbed = 0
+        if was_detached:
+            member.intent = Intent.IN
+        member.lost.clear()
+        member.bind(link, now)
+        adopt_all(self.scene)
+
+    def _replay(self, member: Member, config: InterfaceConfig | None) -> None:
+        """Without a file its addresses stay where they are, and are no longer called home."""
+        if config is not None:
+            member.config = config
+            self.scene.ledger.replay(member.name, config)
+            return
+        for key, held in self.scene.copies().items():
+            for host, copy in held.items():
+                known = self.scene.ledger.configured.get(key)
+                if known and known.home == member.name and host != member.name:
+                    self.scene.ledger.adopt(host, copy)
+        self.scene.ledger.replay(member.name, None)
+        member.config = InterfaceConfig(member.name)
+
+    def _on_undo_offline(self, name: str) -> None:
+        """Fails back whether or not failback is enabled (solaris.md 1.9)."""
+        member = self.scene.members[name]
+        member.intent = Intent.IN
+        ledger = self.scene.ledger
+        member.recalls = {data.key for data in ledger.addresses() if data.home == name}
+        member.recalls |= {known for known in ledger.routes if known.home == name}
+
+    def _on_unplumb(self, name: str) -> None:
+        member = self.scene.members[name]
+        member.intent = Intent.DETACHED
+        for data in list(self.scene.ledger.addresses()):
+            if data.home == name and data.key in held_by(self.scene, name):
+                member.lost[data.key] = data.original
+                self.scene.ledger.withdraw(data.key)
+
+    def _on_stay(self, name: str, now: float) -> None:
+        member = self.scene.members[name]
+        for key, original in member.lost.items():
+            if original is None:
+                self.scene.ledger.withdrawn.discard(key)
+            else:
+                self.scene.ledger.adopt(name, original)
+            member.recalls.add(key)
+        member.lost.clear()
+        link = self.scene.view.links.get(member.ifindex)
+        if member.intent is Intent.DETACHED and link is not None:
+            recalls = member.recalls
+            member.plumbed = 0
+            member.bind(link, now)
+            member.recalls = recalls
+        member.intent = Intent.IN
+
+    def _on_moved(self, moved: Moved) -> list[Command]:
+        for item in moved.added:
+            self.scene.view.add(item)
+        for item in moved.removed:
+            self.scene.view.remove(item)
+        reports: list[Command] = []
+        for refusal in moved.refusals:
+            key = item_key(refusal.item)
+            if key not in self._refused:
+                reports.append(messages.refused(*self._describe(refusal)))
+            self._refused[key] = self._describe(refusal)[1]
+        report = messages.moved(moved.move, len(moved.added))
+        return [*reports, report] if report else reports
+
+    def _describe(self, refusal: Refusal) -> tuple[str, str]:
+        """(interface, sentence)."""
+        item = refusal.item
+        link = self.scene.view.links.get(item.ifindex)
+        name = link.name if link else f"device {item.ifindex}"
+        what = item.destination if isinstance(item, Route) else item.address
+        return name, f"the kernel refused {what} on {name}: {refusal.reason}"
+
+    # --- acting ---
+
+    def _plumb(self) -> list[Command]:
+        commands: list[Command] = []
+        for member in self.scene.members.values():
+            if member.ifindex in (0, member.plumbed) or member.intent is Intent.DETACHED:
+                continue
+            member.plumbed = member.ifindex
+            commands.append(
+                Plumb(
+                    member.ifindex,
+                    member.name,
+                    member.config.families,
+                    member.config.mtu,
+                    member.config.hardware_address,
+                    is_grouped=bool(member.group),
+                )
+            )
+        return commands
+
+    def _release(self, name: str, *, take_down: bool) -> Release:
+        member = self.scene.members[name]
+        member.plumbed = 0
+        return Release(member.ifindex, name, take_down=take_down)
+
+    def _converge(self) -> list[Command]:
+        targets = arrange(self.scene)
+        difference = Difference(self.scene, targets, self._refused)
+        moves = difference.moves()
+        self.scene.numbers = difference.numbers
+        self.scene.hosts_of_down = {
+            data.key: host
+            for data in self.scene.ledger.addresses()
+            if not data.is_up and (host := targets.get(data.key)) is not None
+        }
+        self._forget_recalls()
+        return list(moves)
+
+    def _forget_recalls(self) -> None:
+        """A recall is over once everything is back, or when the interface is in no state for it."""
+        for member in self.scene.members.values():
+            if member.recalls and member.intent is Intent.IN:
+                known: set[MovableKey] = {data.key for data in self.scene.ledger.addresses()}
+                known |= set(self.scene.ledger.routes)
+                is_back = member.recalls & known <= held_by(self.scene, member.name)
+                if is_back or member.fitness in (Fitness.BROKEN, Fitness.ABSENT):
+                    member.recalls = set()
+
+    def _moves_if(self, assumed: dict[str, Fitness]) -> list[Move]:
+        if not self._is_ready:
+            return []
+        return Difference(self.scene, arrange(self.scene, assumed), ()).moves()
+
+
+def needs_plumbing(old: InterfaceConfig, new: InterfaceConfig) -> bool:
+    return (old.families, old.mtu, old.hardware_address, bool(old.group)) != (
+        new.families,
+        new.mtu,
+        new.hardware_address,
+        bool(new.group),
+    )

@@ -1,0 +1,180 @@
+"""Pronounces on every member and group: applies the health table, and says what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rcmd.ipmp import messages
+from rcmd.ipmp.commands import Command
+from rcmd.ipmp.guards import Verdict, examine
+from rcmd.ipmp.health import Condition, Health, judge
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.scene import Scene
+from rcmd.model import Family
+
+FINE = Verdict()
+
+
+@dataclass(slots=True)
+class Judgement:
+    scene: Scene
+    failed_groups: set[str] = field(default_factory=set)
+    problems: dict[str, str] = field(default_factory=dict)
+    """Interface -> what is wrong with it, in a few words."""
+    _inconsistent: set[tuple[str, Family]] = field(default_factory=set)
+    _told_flapping: set[str] = field(default_factory=set)
+
+    def pronounce(self, now: float) -> list[Command]:
+        reports = self._guard()
+        failed: list[Member] = []
+        repaired: list[Member] = []
+        for member in self.scene.members.values():
+            old = member.health
+            reports += self._judge(member, now)
+            if old is not member.health and self._is_tracked(member):
+                if member.health is Health.FAILED:
+                    failed.append(member)
+                elif old is Health.FAILED:
+                    repaired.append(member)
+        for member in failed:
+            if not member.group or self._is_group_alive(member.group):
+                cause = self.problems.get(member.name, "")
+                reports.append(messages.failure(member.name, member.group, cause))
+        reports += [messages.repair(member.name, member.group) for member in repaired]
+        return reports + self._groups() + self._families()
+
+    def deadline(self) -> float | None:
+        deadlines = [
+            deadline
+            for member in self.scene.members.values()
+            if (link := self.scene.view.links.get(member.ifindex)) is not None
+            and (deadline := member.watch.deadline(is_running=link.is_running)) is not None
+            and (member.health is not Health.FAILED or member.watch.is_flapping)
+        ]
+        return min(deadlines, default=None)
+
+    def _is_tracked(self, member: Member) -> bool:
+        return bool(member.group) or not self.scene.settings.track_interfaces_only_with_groups
+
+    def _is_group_alive(self, group: str) -> bool:
+        return any(
+            member.fitness is Fitness.USABLE
+            for member in self.scene.members.values()
+            if member.group == group
+        )
+
+    def _judge(self, member: Member, now: float) -> list[Command]:
+        link = self.scene.view.links.get(member.ifindex)
+        if link is None:
+            self._set_problem(member, "there is no such device")
+            return []
+        if member.intent is Intent.DETACHED:
+            self._set_problem(member, "")
+            return []
+        condition = member.condition(link, now)
+        old, member.health = member.health, judge(member.health, condition)
+        self._set_problem(member, member.barred or member.rejected or _problem(condition, member))
+        if member.health is Health.RUNNING and old is not Health.RUNNING:
+            member.is_spare = self._becomes_spare(member, old)
+        if condition is not Condition.FLAPPING:
+            self._told_flapping.discard(member.name)
+        elif member.name not in self._told_flapping:
+            self._told_flapping.add(member.name)
+            return [messages.flapping(member.name)]
+        return []
+
+    def _becomes_spare(self, member: Member, old: Health) -> bool:
+        """With failback off, who comes back empty-handed serves as a spare (behaviour 70)."""
+        if self.scene.settings.group(member.group).failback or member.recalls:
+            return False
+        if old is Health.FAILED:
+            return True
+        copies = self.scene.copies()
+        return any(
+            data.home == member.name
+            and copies.get(data.key)
+            and member.name not in copies[data.key]
+            for data in self.scene.ledger.addresses()
+        )
+
+    def _set_problem(self, member: Member, problem: str) -> None:
+        if problem:
+            self.problems[member.name] = problem
+        else:
+            self.problems.pop(member.name, None)
+
+    def _guard(self) -> list[Command]:
+        reports: list[Command] = []
+        groups: dict[str, list[Member]] = {}
+        for member in self.scene.members.values():
+            if member.config.group and member.ifindex and member.intent is not Intent.DETACHED:
+                groups.setdefault(member.config.group, []).append(member)
+        for group, members in groups.items():
+            links = [self.scene.view.links[member.ifindex] for member in members]
+            verdicts = examine(links)
+            for member in members:
+                verdict = verdicts.get(member.name, FINE)
+                if verdict.barred and not member.barred:
+                    reports.append(messages.barred(member.name, verdict.barred))
+                if member.barred and not verdict.barred:
+                    reports.append(messages.unbarred(member.name, group))
+                if verdict.rejected and not member.rejected:
+                    reports.append(messages.rejected(member.name, group, verdict.rejected))
+                member.barred, member.rejected = verdict.barred, verdict.rejected
+        return reports
+
+    def _groups(self) -> list[Command]:
+        """A group fails when its last functioning member does; the first to be repaired ends it."""
+        reports: list[Command] = []
+        groups = {member.group for member in self.scene.members.values() if member.group}
+        self.failed_groups &= groups
+        for group in sorted(groups):
+            members = [
+                member
+                for member in self.scene.members.values()
+                if member.group == group and member.intent is not Intent.DETACHED
+            ]
+            fit = [member for member in members if member.fitness >= Fitness.UNPROVEN]
+            usable = [member for member in fit if member.fitness is Fitness.USABLE]
+            if members and not fit and group not in self.failed_groups and self._is_boot_over():
+                self.failed_groups.add(group)
+                reports.append(messages.group_failed(group))
+            elif group in self.failed_groups and usable:
+                self.failed_groups.discard(group)
+                reports.append(messages.group_repaired(group, usable[0].name))
+        return reports
+
+    def _is_boot_over(self) -> bool:
+        return self.scene.has_settled or all(
+            member.ifindex for member in self.scene.members.values()
+        )
+
+    def _families(self) -> list[Command]:
+        """Members of a group should all be plumbed for the same families (solaris.md 1.13)."""
+        reports: list[Command] = []
+        for members in self.scene.groups().values():
+            present = frozenset().union(*(member.config.families for member in members))
+            for member in members:
+                for family in Family:
+                    key = (member.name, family)
+                    lacks = family in present and family not in member.config.families
+                    if lacks and key not in self._inconsistent:
+                        self._inconsistent.add(key)
+                        reports.append(messages.unplumbed_family(member.name, member.group, family))
+                    elif key in self._inconsistent and not lacks:
+                        self._inconsistent.discard(key)
+                        reports.append(messages.consistent(member.name, member.group))
+        return reports
+
+
+def _problem(condition: Condition, member: Member) -> str:
+    match condition:
+        case Condition.LINK_DOWN:
+            return "the link is down"
+        case Condition.LINK_AWAITED:
+            return "waiting for the link"
+        case Condition.FLAPPING:
+            return "the link flaps" if member.health is Health.FAILED else ""
+        case Condition.LINK_UP:
+            return ""

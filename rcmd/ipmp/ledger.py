@@ -1,0 +1,184 @@
+"""What has to live somewhere: every data address and route, and the interface it calls home.
+
+Three sources: the hostname files; what an administrator added to a member by hand (adopted, with
+every attribute it had); what he took away by hand (withdrawn, until its file is replayed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.model import (
+    RCMD_PROTOCOL,
+    Address,
+    AddressKind,
+    Configuration,
+    Family,
+    InterfaceConfig,
+    IPAddress,
+    IPInterface,
+    KernelAddress,
+    Route,
+    family_of,
+)
+
+IFA_F_NODAD = 0x02
+SCOPE_HOST = 254
+
+
+@dataclass(frozen=True, slots=True)
+class RouteAtHome:
+    """Names a route in the ledger: the same route may be at home on two interfaces."""
+
+    home: str
+    key: RouteKey
+
+
+MovableKey = IPAddress | RouteAtHome
+"""Names whatever lives on one interface at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataAddress:
+    """A data address, wherever it came from."""
+
+    address: IPInterface
+    home: str
+    logical: int
+    is_up: bool
+    configured: Address | None
+    """None: added by hand."""
+    original: KernelAddress | None
+    """As it was found, if it was added by hand."""
+
+    @property
+    def key(self) -> IPAddress:
+        return self.address.ip
+
+    @property
+    def family(self) -> Family:
+        return family_of(self.address)
+
+    def on(self, ifindex: int, label: str, *, at_home: bool, is_move: bool) -> KernelAddress:
+        """The kernel address to add on a device."""
+        if self.original is not None:
+            kept = replace(self.original, ifindex=ifindex)
+            if not at_home:
+                kept = replace(kept, label=label, protocol=RCMD_PROTOCOL)
+            return _without_dad(kept) if is_move else kept
+        configured = self.configured
+        assert configured is not None
+        wanted = kernel_address(configured, ifindex, label)
+        return _without_dad(wanted) if is_move else wanted
+
+
+def _without_dad(address: KernelAddress) -> KernelAddress:
+    """The sibling still answers for it while it moves: detection would call it a duplicate."""
+    if address.family is Family.IPV4:
+        return address
+    return replace(address, flags=address.flags | IFA_F_NODAD)
+
+
+def kernel_address(address: Address, ifindex: int, label: str) -> KernelAddress:
+    """A configured address as the kernel takes it.
+
+    A deprecated IPv4 test address becomes a /32 of scope host: IPv4 ignores `deprecated` when it
+    chooses a source, and as a sibling of the data address it might win (linux.md 4.3).
+    """
+    is_ipv4 = address.address.version == 4
+    hides = is_ipv4 and address.kind is AddressKind.TEST and address.is_deprecated
+    interface: IPInterface = address.address
+    if hides:
+        interface = type(address.address)(address.address.ip)
+    return KernelAddress(
+        ifindex=ifindex,
+        address=interface,
+        label=label if is_ipv4 else "",
+        broadcast=None if hides else address.broadcast,
+        peer=address.peer,
+        scope=SCOPE_HOST if hides else 0,
+        protocol=RCMD_PROTOCOL,
+        preferred_s=0 if address.is_deprecated else None,
+    )
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The record.  Mutable, but only through the verbs below."""
+
+    configured: dict[IPAddress, Address] = field(default_factory=dict)
+    adopted: dict[IPAddress, KernelAddress] = field(default_factory=dict)
+    adopted_home: dict[IPAddress, str] = field(default_factory=dict)
+    withdrawn: set[IPAddress] = field(default_factory=set)
+    routes: dict[RouteAtHome, Route] = field(default_factory=dict)
+
+    def configure(self, configuration: Configuration) -> None:
+        """Replace what the files ask for."""
+        self.configured = {
+            address.address.ip: address
+            for interface in configuration.interfaces.values()
+            for address in interface.addresses
+            if address.kind is AddressKind.DATA
+        }
+        for key in self.configured:
+            self._forget_adopted(key)
+
+    def replay(self, name: str, config: InterfaceConfig | None) -> None:
+        """Take one interface's file as it is now; by-hand removals of its addresses are void."""
+        old = {key for key, address in self.configured.items() if address.home == name}
+        for key in old:
+            del self.configured[key]
+        self.withdrawn -= old
+        for address in config.addresses if config else ():
+            self.withdrawn.discard(address.address.ip)
+            if address.kind is AddressKind.DATA:
+                self.configured[address.address.ip] = address
+                self._forget_adopted(address.address.ip)
+
+    def addresses(self) -> Iterator[DataAddress]:
+        """Every data address that is wanted, in home and logical order."""
+        for key, address in self.configured.items():
+            if key not in self.withdrawn:
+                yield DataAddress(
+                    address.address, address.home, address.logical, address.is_up, address, None
+                )
+        for key, found in self.adopted.items():
+            yield DataAddress(
+                found.address,
+                self.adopted_home[key],
+                0,
+                is_up=True,
+                configured=None,
+                original=found,
+            )
+
+    def knows(self, key: IPAddress) -> bool:
+        return key in self.adopted or (key in self.configured and key not in self.withdrawn)
+
+    def adopt(self, home: str, address: KernelAddress) -> None:
+        key = address.address.ip
+        self.adopted[key] = address
+        self.adopted_home[key] = home
+        self.withdrawn.discard(key)
+
+    def withdraw(self, key: IPAddress) -> None:
+        """It was taken away on purpose: do not put it back."""
+        if key in self.adopted:
+            self._forget_adopted(key)
+        else:
+            self.withdrawn.add(key)
+
+    def _forget_adopted(self, key: IPAddress) -> None:
+        self.adopted.pop(key, None)
+        self.adopted_home.pop(key, None)
+
+    def record_route(self, home: str, route: Route) -> None:
+        self.routes[RouteAtHome(home, RouteKey.of(route))] = replace(route, ifindex=0)
+
+    def knows_route(self, key: RouteKey) -> bool:
+        return any(known.key == key for known in self.routes)
+
+    def forget_route(self, known: RouteAtHome) -> None:
+        self.routes.pop(known, None)

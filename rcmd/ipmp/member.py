@@ -1,0 +1,98 @@
+"""One interface under our care: what is wanted of it, what it is, and what was done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from rcmd.ipmp.health import LINK_SETTLE_S, Condition, Health, LinkWatch
+from rcmd.ipmp.ledger import MovableKey
+from rcmd.ipmp.placement import Candidate, Fitness
+from rcmd.model import InterfaceConfig, IPAddress, KernelAddress, Link
+
+
+class Intent(Enum):
+    """What was asked for, as opposed to what is."""
+
+    IN = auto()
+    OFFLINE = auto()
+    LEAVING = auto()
+    DETACHED = auto()
+
+
+@dataclass(slots=True)
+class Member:
+    config: InterfaceConfig
+    ifindex: int = 0
+    """0: there is no device, or it was not taken into use."""
+    intent: Intent = Intent.IN
+    health: Health = Health.UNPROVEN
+    watch: LinkWatch = field(default_factory=LinkWatch)
+    was_failed: bool = False
+    """FAILED when the last process ended: needs a repair like any other."""
+    is_spare: bool = False
+    """Repaired while failback is off."""
+    recalls: set[MovableKey] = field(default_factory=set)
+    """What is called here whether or not failback is on: after undo-offline and undone detach."""
+    lost: dict[IPAddress, KernelAddress | None] = field(default_factory=dict)
+    """Data addresses that an unplumbed device took along, in case that is undone; with what an
+    address was like if it had been added by hand."""
+    plumbed: int = 0
+    """The ifindex that was plumbed; a device is plumbed once in its life."""
+    barred: str = ""
+    """Why it may not serve: its hardware address is not unique."""
+    rejected: str = ""
+    """Why its group would not have it: another medium."""
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def group(self) -> str:
+        return "" if self.rejected else self.config.group
+
+    def bind(self, link: Link, now: float) -> None:
+        """Take a device into use."""
+        self.ifindex = link.ifindex
+        self.watch = LinkWatch()
+        if not link.is_up:
+            self.watch.awaited_until = now + LINK_SETTLE_S
+        self.health = Health.FAILED if self.was_failed else Health.UNPROVEN
+        self.was_failed = False
+
+    def unbind(self) -> None:
+        """The device is gone; what comes back under its name has to prove itself anew."""
+        self.ifindex = 0
+        self.health = Health.UNPROVEN
+        self.recalls.clear()
+        self.is_spare = False
+
+    def condition(self, link: Link, now: float) -> Condition:
+        return self.watch.condition(now, is_running=link.is_running)
+
+    @property
+    def fitness(self) -> Fitness:
+        if not self.ifindex or self.intent is Intent.DETACHED:
+            return Fitness.ABSENT
+        if self.intent in (Intent.OFFLINE, Intent.LEAVING) or self.barred:
+            return Fitness.CLOSED
+        if not self.group:
+            # Nobody judges an interface that has nowhere to go.
+            return Fitness.USABLE
+        match self.health:
+            case Health.FAILED:
+                return Fitness.BROKEN
+            case Health.UNPROVEN:
+                return Fitness.UNPROVEN
+            case Health.RUNNING:
+                return Fitness.USABLE
+
+    def candidate(self, fitness: Fitness | None = None) -> Candidate:
+        return Candidate(
+            name=self.name,
+            fitness=self.fitness if fitness is None else fitness,
+            families=self.config.families,
+            is_standby=self.config.is_standby,
+            is_spare=self.is_spare,
+        )

@@ -1,0 +1,138 @@
+"""What the engine has to remember until the next boot, beyond what the kernel can tell.
+
+A restart must change nothing in the kernel: flags, ownership and what was done by hand have to
+outlive the process.  The text form is JSON; unknown keys are ignored, so that an older version
+can read what a newer one wrote.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any
+
+from rcmd.model import IPAddress, KernelAddress, Route
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptedAddress:
+    home: str
+    address: KernelAddress
+
+
+@dataclass(frozen=True, slots=True)
+class LostAddress:
+    """Went with a detached interface; wanted again if the detach is undone."""
+
+    home: str
+    key: IPAddress
+    original: KernelAddress | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Addresses that are called to an interface, whether or not failback is on."""
+
+    interface: str
+    keys: frozenset[IPAddress]
+
+
+@dataclass(frozen=True, slots=True)
+class HomedRoute:
+    home: str
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    offline: frozenset[str] = frozenset()
+    detached: Mapping[str, int] = field(default_factory=dict)
+    """Name -> ifindex of the device that was given up; another device of that name is new."""
+    failed: frozenset[str] = frozenset()
+    spare: frozenset[str] = frozenset()
+    plumbed: Mapping[str, int] = field(default_factory=dict)
+    withdrawn: frozenset[IPAddress] = frozenset()
+    adopted: tuple[AdoptedAddress, ...] = ()
+    lost: tuple[LostAddress, ...] = ()
+    recalls: tuple[Recall, ...] = ()
+    routes: tuple[HomedRoute, ...] = ()
+    has_settled: bool = False
+    """The boot is over: what is missing is missing."""
+
+    def to_text(self) -> str:
+        return json.dumps(
+            {
+                "offline": sorted(self.offline),
+                "detached": dict(self.detached),
+                "failed": sorted(self.failed),
+                "spare": sorted(self.spare),
+                "plumbed": dict(self.plumbed),
+                "withdrawn": sorted(str(address) for address in self.withdrawn),
+                "adopted": [[entry.home, asdict(entry.address)] for entry in self.adopted],
+                "lost": [
+                    [entry.home, str(entry.key), entry.original and asdict(entry.original)]
+                    for entry in self.lost
+                ],
+                "recalls": [
+                    [entry.interface, sorted(str(key) for key in entry.keys)]
+                    for entry in self.recalls
+                ],
+                "routes": [[entry.home, asdict(entry.route)] for entry in self.routes],
+                "has_settled": self.has_settled,
+            },
+            default=str,
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_text(cls, text: str) -> Memory:
+        """Raises ValueError, KeyError or TypeError if the text is not what `to_text` writes."""
+        data: dict[str, Any] = json.loads(text)
+        return cls(
+            offline=frozenset(data["offline"]),
+            detached=data["detached"],
+            failed=frozenset(data["failed"]),
+            spare=frozenset(data["spare"]),
+            plumbed=data["plumbed"],
+            withdrawn=frozenset(ip_address(address) for address in data["withdrawn"]),
+            adopted=tuple(AdoptedAddress(home, _address(it)) for home, it in data["adopted"]),
+            lost=tuple(
+                LostAddress(home, ip_address(key), _address(it) if it else None)
+                for home, key, it in data["lost"]
+            ),
+            recalls=tuple(
+                Recall(interface, frozenset(ip_address(key) for key in keys))
+                for interface, keys in data["recalls"]
+            ),
+            routes=tuple(HomedRoute(home, _route(it)) for home, it in data["routes"]),
+            has_settled=data["has_settled"],
+        )
+
+
+def _address(data: dict[str, Any]) -> KernelAddress:
+    return KernelAddress(
+        **{
+            **data,
+            "address": ip_interface(data["address"]),
+            "broadcast": _optional_ip(data["broadcast"]),
+            "peer": _optional_ip(data["peer"]),
+        }
+    )
+
+
+def _route(data: dict[str, Any]) -> Route:
+    return Route(
+        **{
+            **data,
+            "destination": ip_network(data["destination"]),
+            "gateway": _optional_ip(data["gateway"]),
+            "source": _optional_ip(data["source"]),
+            "metrics": tuple((number, value) for number, value in data["metrics"]),
+        }
+    )
+
+
+def _optional_ip(text: str | None) -> Any:
+    return None if text is None else ip_address(text)

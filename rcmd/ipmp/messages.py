@@ -1,0 +1,138 @@
+"""The wording of what happens; the texts of the overview chapter and of solaris.md 1.15."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rcmd.ipmp.commands import Cause, Move, Report, Severity
+from rcmd.ipmp.health import LINK_UP_PER_MINUTE
+from rcmd.model import Family
+
+
+def link_changed(name: str, *, is_up: bool) -> Report:
+    way = "come up" if is_up else "gone down"
+    kind = "link-up" if is_up else "link-down"
+    return Report(Severity.ERROR, kind, name, f"The link has {way} on {name}")
+
+
+def flapping(name: str) -> Report:
+    return Report(
+        Severity.ERROR,
+        "flapping",
+        name,
+        f"The link has come up on {name} more than {LINK_UP_PER_MINUTE} times in the last minute; "
+        "disabling failback until it stabilizes",
+    )
+
+
+def failure(name: str, group: str, cause: str) -> Report:
+    return Report(
+        Severity.ERROR,
+        "failure",
+        name,
+        f"NIC failure detected on {name}{_of(group)}",
+        {"cause": cause, "group": group},
+    )
+
+
+def repair(name: str, group: str) -> Report:
+    text = f"NIC repair detected on {name}{_of(group)}"
+    return Report(Severity.ERROR, "repair", name, text, {"group": group})
+
+
+def group_failed(group: str) -> Report:
+    text = f"All Interfaces in group {group} have failed"
+    return Report(Severity.ERROR, "group-failed", group, text, {"group": group})
+
+
+def group_repaired(group: str, name: str) -> Report:
+    text = f"At least 1 interface ({name}) of group {group} has repaired"
+    return Report(Severity.ERROR, "group-repaired", group, text, {"interface": name})
+
+
+def moved(move: Move, count: int) -> Report | None:
+    """What a completed move is worth saying; plain configuration is not worth a line."""
+    detail = {
+        "cause": move.cause.value,
+        "from": move.source or "",
+        "to": move.destination or "",
+        "addresses": ", ".join(str(address.address) for address in move.add),
+    }
+    match move.cause:
+        case Cause.FAILBACK:
+            home = move.destination or ""
+            text = f"Successfully failed back to NIC {home}"
+            return Report(Severity.ERROR, "failback", home, text, detail)
+        case Cause.FAILOVER | Cause.OFFLINE | Cause.DETACH | Cause.STANDBY:
+            if move.source is None or move.destination is None or not count:
+                return None
+            text = f"Successfully failed over from NIC {move.source} to NIC {move.destination}"
+            return Report(Severity.ERROR, "failover", move.source, text, detail)
+        case Cause.CONFIGURE | Cause.CLEANUP | Cause.MISSING:
+            return None
+
+
+def missing(family: Family, moves: Mapping[str, str | None]) -> Report:
+    """The boot message of the overview chapter; several interfaces share one header."""
+    parts = [
+        f"{name} (moved to {alternative})"
+        if alternative
+        else f"{name} (couldn't move; no alternative interface)"
+        for name, alternative in moves.items()
+    ]
+    text = f"moving addresses from failed {family} interfaces: {' '.join(parts)}"
+    detail = {name: alternative or "" for name, alternative in moves.items()}
+    return Report(Severity.ERROR, "missing", next(iter(moves)), text, detail)
+
+
+def refused(name: str, text: str) -> Report:
+    return Report(Severity.ERROR, "refused", name, text)
+
+
+def gone(name: str, group: str) -> Report:
+    text = f"{name}{_of(group)} has been removed from the kernel"
+    return Report(Severity.ERROR, "removed", name, text, {"group": group})
+
+
+def barred(name: str, reason: str) -> Report:
+    text = f"{name}: offlining: {reason}"
+    return Report(Severity.ERROR, "barred", name, text, {"reason": reason})
+
+
+def unbarred(name: str, group: str) -> Report:
+    text = f"{name} now has a unique hardware address{_in(group)}; onlining"
+    return Report(Severity.ERROR, "unbarred", name, text)
+
+
+def rejected(name: str, group: str, reason: str) -> Report:
+    text = f"{name} cannot be a member of group {group}: {reason}"
+    return Report(Severity.ERROR, "rejected", name, text, {"reason": reason})
+
+
+def by_hand(name: str, verb: str, what: str) -> Report:
+    return Report(Severity.NOTICE, f"address-{verb}", name, f"{what} was {verb} by hand on {name}")
+
+
+def unplumbed_family(name: str, group: str, family: Family) -> Report:
+    text = (
+        f"NIC {name} of group {group} is not plumbed for {family} "
+        "and may affect failover capability"
+    )
+    return Report(Severity.ERROR, "inconsistent", name, text, {"family": str(family)})
+
+
+def consistent(name: str, group: str) -> Report:
+    text = f"NIC {name} is now consistent with group {group} and failover capability is restored"
+    return Report(Severity.ERROR, "consistent", name, text)
+
+
+def simple(kind: str, name: str, text: str) -> Report:
+    return Report(Severity.NOTICE, kind, name, text)
+
+
+def _of(group: str) -> str:
+    return f" of group {group}" if group else ""
+
+
+def _in(group: str) -> str:
+    return f" in group {group}" if group else ""

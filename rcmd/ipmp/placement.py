@@ -1,0 +1,175 @@
+"""THE mover: one function decides where every address lives.
+
+Failover, failback, offline, undo-offline, detach, reattach, missing-at-boot and surprise removal
+are this function seen in different states.  It knows nothing of the kernel, of time, or of why a
+member is unfit.  The difference between its answer and what the kernel reports is the list of
+moves.
+
+Rules, from solaris.md 0.1, 1.9, 1.11, 3.2 and the overview chapter:
+
+* what is well placed stays; what is called back goes where it is called, once that is usable;
+* everything that leaves one interface goes to one destination (behaviour 59);
+* a destination is usable and has every family that is leaving (65); an inactive member first
+  (26), then the one with the fewest data addresses that are up (64), ties in configured order;
+* without a destination an address stays where it is (66, 73); one that is nowhere takes even a
+  member that cannot carry traffic now, so that it is there when the cable returns;
+* a standby is emptied onto members that are not (21, 22).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from rcmd.model import Family
+
+
+class Fitness(IntEnum):
+    """What a member is good for; better is greater."""
+
+    ABSENT = 0
+    """No device, or given up: cannot hold anything."""
+    CLOSED = 1
+    """Offline or leaving: to be emptied, takes nothing."""
+    BROKEN = 2
+    """Plumbed, but traffic does not pass."""
+    UNPROVEN = 3
+    """New, not yet judged: may hold what is its own, attracts nothing."""
+    USABLE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A member of the group, as far as placement cares."""
+
+    name: str
+    fitness: Fitness
+    families: frozenset[Family]
+    is_standby: bool = False
+    is_spare: bool = False
+    """Repaired while failback is off: serves as a standby until it is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movable:
+    """An address or a route that lives on one interface at a time."""
+
+    key: Hashable
+    family: Family
+    home: str
+    host: str | None
+    """Where it is now; None is nowhere."""
+    recall: str | None = None
+    """The interface it is called (back) to: its home where failback is on."""
+    weight: int = 1
+    """1 for a data address that is up; 0 for what does not count as load."""
+
+
+Placement = Mapping[Hashable, str | None]
+
+
+def placement(movables: Sequence[Movable], members: Sequence[Candidate]) -> Placement:
+    """Say for every movable on which member it should live, or None for nowhere.
+
+    `members` come in configured order, which breaks ties.
+    """
+    group = _Group(members, movables)
+    placed: dict[Hashable, str | None] = {}
+    leaving: dict[str, list[Movable]] = {}
+    for movable in movables:
+        target = group.settled(movable)
+        if target is None:
+            leaving.setdefault(movable.host or movable.home, []).append(movable)
+        else:
+            placed[movable.key] = target
+            group.count(movable, target)
+    for source, crowd in leaving.items():
+        target = group.destination(source, crowd)
+        for movable in crowd:
+            chosen = target or group.last_resort(movable)
+            placed[movable.key] = chosen
+            if chosen is not None:
+                group.count(movable, chosen)
+    return placed
+
+
+class _Group:
+    """The members while addresses are being dealt out: their load grows as they take some."""
+
+    def __init__(self, members: Sequence[Candidate], movables: Iterable[Movable]) -> None:
+        self._members = {member.name: member for member in members}
+        self._load = dict.fromkeys(self._members, 0)
+        # An inactive member is one that carries nothing: also not a route or a down address.
+        self._hosting = {movable.host for movable in movables}
+
+    def count(self, movable: Movable, target: str) -> None:
+        self._load[target] += movable.weight
+        self._hosting.add(target)
+
+    def settled(self, movable: Movable) -> str | None:
+        """Where the movable belongs without further question; None if it has to leave."""
+        recall = self._members.get(movable.recall or "")
+        if recall and recall.fitness is Fitness.USABLE and not self._must_empty(recall, movable):
+            return recall.name
+        host = self._members.get(movable.host or "")
+        if host:
+            fits = host.fitness >= Fitness.UNPROVEN and not self._must_empty(host, movable)
+            return host.name if fits else None
+        home = self._members.get(movable.home)
+        if home and home.fitness >= Fitness.UNPROVEN and not self._must_empty(home, movable):
+            return home.name
+        return None
+
+    def _must_empty(self, member: Candidate, movable: Movable) -> bool:
+        """A standby does not keep its own data addresses while others could (behaviours 21, 22)."""
+        home = self._members.get(movable.home)
+        return bool(
+            member.is_standby
+            and home
+            and home.is_standby
+            and any(
+                not other.is_standby
+                and other.fitness is Fitness.USABLE
+                and movable.family in other.families
+                for other in self._members.values()
+            )
+        )
+
+    def destination(self, source: str, crowd: Sequence[Movable]) -> str | None:
+        """The usable member that takes the whole crowd."""
+        needed = {movable.family for movable in crowd}
+        usable = [
+            member
+            for member in self._members.values()
+            if member.fitness is Fitness.USABLE
+            and member.name != source
+            and needed <= member.families
+        ]
+        origin = self._members.get(source)
+        if origin and origin.is_standby and origin.fitness >= Fitness.UNPROVEN:
+            usable = [member for member in usable if not member.is_standby]
+        inactive = [member for member in usable if self._is_inactive(member)]
+        if inactive:
+            return inactive[0].name
+        return min(usable, key=lambda member: self._load[member.name]).name if usable else None
+
+    def _is_inactive(self, member: Candidate) -> bool:
+        return (member.is_standby or member.is_spare) and member.name not in self._hosting
+
+    def last_resort(self, movable: Movable) -> str | None:
+        """Where to be when nobody is usable: here, at home, or on whoever is plumbed."""
+        host = self._members.get(movable.host or "")
+        if host and host.fitness >= Fitness.CLOSED:
+            return host.name
+        home = self._members.get(movable.home)
+        if home and home.fitness >= Fitness.BROKEN:
+            return home.name
+        plumbed = [
+            member
+            for member in self._members.values()
+            if member.fitness >= Fitness.BROKEN and movable.family in member.families
+        ]
+        if not plumbed:
+            return None
+        return max(plumbed, key=lambda member: (member.fitness, member.is_standby)).name

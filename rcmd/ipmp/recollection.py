@@ -1,0 +1,68 @@
+"""From the scene to what is remembered of it until the next boot, and back."""
+
+from __future__ import annotations
+
+from rcmd.ipmp.health import Health
+from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.memory import AdoptedAddress, HomedRoute, LostAddress, Memory, Recall
+from rcmd.ipmp.scene import Scene
+
+
+def memorise(scene: Scene) -> Memory:
+    members = scene.members.values()
+    ledger = scene.ledger
+    return Memory(
+        offline=frozenset(it.name for it in members if it.intent is Intent.OFFLINE),
+        detached={it.name: it.ifindex for it in members if it.intent is Intent.DETACHED},
+        failed=frozenset(it.name for it in members if it.health is Health.FAILED),
+        spare=frozenset(it.name for it in members if it.is_spare),
+        plumbed={it.name: it.plumbed for it in members if it.plumbed},
+        withdrawn=frozenset(ledger.withdrawn),
+        adopted=tuple(
+            AdoptedAddress(ledger.adopted_home[key], address)
+            for key, address in ledger.adopted.items()
+        ),
+        lost=tuple(
+            LostAddress(it.name, key, original)
+            for it in members
+            for key, original in it.lost.items()
+        ),
+        recalls=tuple(
+            Recall(
+                it.name, frozenset(key for key in it.recalls if not isinstance(key, RouteAtHome))
+            )
+            for it in members
+            if it.recalls
+        ),
+        routes=tuple(HomedRoute(known.home, route) for known, route in ledger.routes.items()),
+        has_settled=scene.has_settled,
+    )
+
+
+def recollect(scene: Scene, memory: Memory) -> None:
+    """What belongs to no member: the ledger, and whether the boot is over."""
+    ledger = scene.ledger
+    ledger.withdrawn |= memory.withdrawn
+    for adopted in memory.adopted:
+        ledger.adopt(adopted.home, adopted.address)
+    for homed in memory.routes:
+        ledger.routes[RouteAtHome(homed.home, RouteKey.of(homed.route))] = homed.route
+    scene.has_settled = memory.has_settled
+
+
+def recollect_member(member: Member, memory: Memory) -> None:
+    name = member.name
+    member.plumbed = memory.plumbed.get(name, 0)
+    member.is_spare = name in memory.spare
+    member.was_failed = name in memory.failed
+    if name in memory.offline:
+        member.intent = Intent.OFFLINE
+    if name in memory.detached:
+        member.intent = Intent.DETACHED
+        member.ifindex = memory.detached[name]
+    member.lost = {lost.key: lost.original for lost in memory.lost if lost.home == name}
+    for recall in memory.recalls:
+        if recall.interface == name:
+            member.recalls |= recall.keys

@@ -1,0 +1,123 @@
+"""Everything a decision is made from, in one place; and the questions asked of it.
+
+The engine changes it, `arrangement` and `difference` only read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from rcmd.ipmp.kernel_view import KernelView
+from rcmd.ipmp.ledger import Ledger, MovableKey, RouteAtHome
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.placement import Fitness
+from rcmd.model import Address, AddressKind, Family, IPAddress, KernelAddress, Settings, family_of
+
+
+@dataclass(slots=True)
+class Scene:
+    settings: Settings = field(default_factory=Settings)
+    members: dict[str, Member] = field(default_factory=dict)
+    """In configured order."""
+    ledger: Ledger = field(default_factory=Ledger)
+    view: KernelView = field(default_factory=KernelView)
+    has_settled: bool = False
+    numbers: dict[IPAddress, tuple[str, int]] = field(default_factory=dict)
+    """Logical number of an address away from home: address -> (host, number)."""
+    hosts_of_down: dict[MovableKey, str] = field(default_factory=dict)
+    """Where addresses live that are not up, and so are not in the kernel."""
+
+    def by_ifindex(self) -> dict[int, Member]:
+        return {member.ifindex: member for member in self.members.values() if member.ifindex}
+
+    def groups(self) -> dict[str, list[Member]]:
+        """Members by group; an interface without a group stands alone under its own name."""
+        groups: dict[str, list[Member]] = {}
+        for member in self.members.values():
+            groups.setdefault(member.group or f"/{member.name}", []).append(member)
+        return groups
+
+    def peers(self, member: Member) -> list[Member]:
+        if not member.group:
+            return []
+        return [
+            other
+            for other in self.members.values()
+            if other is not member and other.group == member.group
+        ]
+
+    def copies(self) -> dict[IPAddress, dict[str, KernelAddress]]:
+        """Address -> interface -> what the kernel holds, for the interfaces in our care."""
+        found: dict[IPAddress, dict[str, KernelAddress]] = {}
+        for ifindex, member in self.by_ifindex().items():
+            for held in self.view.addresses.get(ifindex, {}).values():
+                found.setdefault(held.address.ip, {})[member.name] = held
+        return found
+
+    def route_hosts(self, known: RouteAtHome) -> list[str]:
+        return [
+            member.name
+            for ifindex, member in self.by_ifindex().items()
+            if known.key in self.view.routes.get(ifindex, {})
+        ]
+
+    def test_addresses(self, member: Member) -> Iterator[Address]:
+        """The test addresses that should be on the interface now."""
+        if not member.ifindex or member.intent in (Intent.OFFLINE, Intent.DETACHED):
+            return
+        for address in member.config.addresses:
+            is_wanted = address.address.ip not in self.ledger.withdrawn
+            if address.kind is AddressKind.TEST and address.is_up and is_wanted:
+                yield address
+
+    def is_inactive(self, member: Member) -> bool:
+        """Solaris INACTIVE: fit, kept free by policy, and free (solaris.md 0.1; behaviour 27)."""
+        if member.fitness is not Fitness.USABLE or not (
+            member.config.is_standby or member.is_spare
+        ):
+            return False
+        held = self.view.addresses.get(member.ifindex, {})
+        return not any(self.ledger.knows(address.ip) for address in held)
+
+    def reserved_numbers(self, host: str, family: Family) -> set[int]:
+        """Logical numbers on a host that are taken, or belong to an address that may come home."""
+        member = self.members[host]
+        used = {0}
+        used |= {
+            address.logical
+            for address in member.config.addresses
+            if family_of(address.address) is family
+        }
+        used |= {
+            number
+            for key, (where, number) in self.numbers.items()
+            if where == host and family_of(key) is family
+        }
+        if family is Family.IPV4:
+            for held in self.view.addresses.get(member.ifindex, {}).values():
+                used.add(number_in(held.label))
+        return used
+
+
+def label_of(host: str, number: int) -> str:
+    return host if number == 0 else f"{host}:{number}"
+
+
+def number_in(label: str) -> int:
+    """`hme0:2` -> 2; a label without a number is logical 0."""
+    _, _, digits = label.rpartition(":")
+    return int(digits) if digits.isdecimal() and ":" in label else 0
+
+
+LABEL_LENGTH = 15
+"""IFNAMSIZ less the terminating zero."""
+
+
+def kernel_label(host: str, number: int) -> str:
+    """The label as the kernel can hold it."""
+    label = label_of(host, number)
+    return label if len(label) <= LABEL_LENGTH else host
+
+
+Fitnesses = Mapping[str, Fitness]

@@ -1,0 +1,146 @@
+"""One consistent picture of the scene, for people and programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rcmd.ipmp.arrangement import prefer_home
+from rcmd.ipmp.health import Health
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.scene import Scene, label_of
+from rcmd.model import (
+    AddressKind,
+    AddressStatus,
+    Family,
+    GroupState,
+    GroupStatus,
+    InterfaceState,
+    InterfaceStatus,
+    KernelAddress,
+    Status,
+)
+
+
+def status_of(scene: Scene, problems: Mapping[str, str]) -> Status:
+    return Status(
+        groups=tuple(_groups(scene)),
+        interfaces=tuple(
+            _interface(scene, member, problems.get(member.name, ""))
+            for member in scene.members.values()
+        ),
+        addresses=(*_data_addresses(scene), *_test_addresses(scene)),
+    )
+
+
+def state_of(member: Member) -> InterfaceState:
+    if member.intent is Intent.DETACHED:
+        return InterfaceState.DETACHED
+    if not member.ifindex:
+        return InterfaceState.MISSING
+    if member.intent is Intent.OFFLINE or member.barred:
+        return InterfaceState.OFFLINE
+    return InterfaceState.FAILED if member.health is Health.FAILED else InterfaceState.RUNNING
+
+
+def _groups(scene: Scene) -> Iterator[GroupStatus]:
+    groups: dict[str, list[Member]] = {}
+    for member in scene.members.values():
+        if member.group:
+            groups.setdefault(member.group, []).append(member)
+    for name, members in sorted(groups.items()):
+        settings = scene.settings.group(name)
+        yield GroupStatus(
+            name,
+            group_state(members),
+            tuple(member.name for member in members),
+            settings.failure_detection_ms,
+        )
+
+
+def group_state(members: list[Member]) -> GroupState:
+    """ok: every member functions; failed: none does.  A detached one is no longer counted."""
+    states = [state_of(member) for member in members if member.intent is not Intent.DETACHED]
+    running = states.count(InterfaceState.RUNNING)
+    if not running:
+        return GroupState.FAILED
+    return GroupState.OK if running == len(states) else GroupState.DEGRADED
+
+
+def _interface(scene: Scene, member: Member, problem: str) -> InterfaceStatus:
+    link = scene.view.links.get(member.ifindex)
+    return InterfaceStatus(
+        name=member.name,
+        ifindex=member.ifindex,
+        group=member.group,
+        state=state_of(member),
+        flags=tuple(_flags(scene, member)),
+        link_up=link is not None and link.is_running,
+        is_standby=member.config.is_standby,
+        hardware_address=link.hardware_address if link else "",
+        problem=problem,
+    )
+
+
+def _flags(scene: Scene, member: Member) -> Iterator[str]:
+    link = scene.view.links.get(member.ifindex)
+    if link and link.is_up:
+        yield "UP"
+    if link and link.is_running:
+        yield "RUNNING"
+    if member.ifindex and member.health is Health.FAILED:
+        yield "FAILED"
+    if member.config.is_standby:
+        yield "STANDBY"
+    if scene.is_inactive(member):
+        yield "INACTIVE"
+    if member.intent is Intent.OFFLINE or member.barred:
+        yield "OFFLINE"
+
+
+def _data_addresses(scene: Scene) -> Iterator[AddressStatus]:
+    copies = scene.copies()
+    for data in scene.ledger.addresses():
+        held = copies.get(data.key, {})
+        host = prefer_home(held, data.home)
+        member = scene.members.get(data.home) or scene.members.get(host or "")
+        yield AddressStatus(
+            address=data.address,
+            kind=AddressKind.DATA,
+            group=member.group if member else "",
+            home=data.home,
+            hosted_on=host,
+            label=_label(scene, held[host], host, data.home, data.logical) if host else "",
+            is_up=data.is_up,
+        )
+
+
+def _label(scene: Scene, held: KernelAddress, host: str, home: str, logical: int) -> str:
+    if held.label:
+        return held.label
+    where, number = scene.numbers.get(held.address.ip, (home, logical))
+    return label_of(host, number if where == host else logical)
+
+
+def _test_addresses(scene: Scene) -> Iterator[AddressStatus]:
+    """The configured ones, and the link-local address of every member plumbed for IPv6."""
+    for member in scene.members.values():
+        held = scene.view.addresses.get(member.ifindex, {})
+        present = {address.ip for address in held}
+        for address in member.config.addresses:
+            if address.kind is AddressKind.TEST:
+                is_there = address.address.ip in present
+                yield AddressStatus(
+                    address.address,
+                    AddressKind.TEST,
+                    member.group,
+                    member.name,
+                    member.name if is_there else None,
+                    label_of(member.name, address.logical) if is_there else "",
+                    address.is_up,
+                )
+        if Family.IPV6 in member.config.families:
+            for found in held.values():
+                if found.family is Family.IPV6 and found.address.ip.is_link_local:
+                    yield AddressStatus(
+                        found.address, AddressKind.TEST, member.group, member.name, member.name, ""
+                    )
