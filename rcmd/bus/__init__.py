@@ -1,1 +1,13 @@
-"""The org.rcmd1 objects, and the client that rcmctl uses.  The only importer of the bus library."""
+"""The org.rcmd1 objects, their clients, and the calls to polkit.
+
+Of dbus-next this room uses the marshalling of values only; connections, dispatch and objects are
+its own, because dbus-next's end at a full socket, hang after a disconnect, starve the loop and show
+tracebacks to callers.
+
+wire         a message as bytes and as a value
+connection   one connection to a bus
+objects      what is exported: paths, interfaces, properties
+manager      the calls of org.rcmd1.Manager
+service      puts all of it on the system bus, and keeps it there
+client       the daemon as rcmctl sees it
+"""

@@ -15,7 +15,7 @@ from typing import assert_never
 
 from rcmd.ipmp import messages
 from rcmd.ipmp.adoption import absorb_change, adopt_all
-from rcmd.ipmp.arrangement import arrange, held_by
+from rcmd.ipmp.arrangement import Targets, arrange, held_by
 from rcmd.ipmp.commands import Command, Move, Plumb, Release
 from rcmd.ipmp.difference import Difference, ItemKey, item_key
 from rcmd.ipmp.events import (
@@ -31,6 +31,7 @@ from rcmd.ipmp.events import (
     Refusal,
     Stay,
     Tick,
+    Together,
     UndoOffline,
     Unplumb,
 )
@@ -95,9 +96,6 @@ class Engine:
             if move.source == member.name
         ]
 
-    def moves_if_leaving(self, names: frozenset[str]) -> list[Move]:
-        return self._moves_if(dict.fromkeys(names, Fitness.CLOSED))
-
     def is_empty(self, name: str) -> bool:
         """No data address and no route of ours is left on the interface."""
         return not held_by(self.scene, name)
@@ -114,6 +112,22 @@ class Engine:
             )
         )
 
+    def is_unplumbed(self, name: str) -> bool:
+        """Nothing but link-local addresses is left, and the device is down or gone."""
+        ifindex = self.scene.members[name].ifindex
+        link = self.scene.view.links.get(ifindex)
+        held = self.scene.view.addresses.get(ifindex, {})
+        is_down = link is None or not link.is_up
+        return is_down and all(address.ip.is_link_local for address in held)
+
+    def is_restored(self, name: str) -> bool:
+        """What was called back is back, and nothing else is left to do."""
+        return not self.scene.members[name].recalls and self.is_settled()
+
+    def targets_if_leaving(self, names: frozenset[str]) -> Targets:
+        """Where everything would live without these interfaces."""
+        return arrange(self.scene, dict.fromkeys(names, Fitness.CLOSED))
+
     def is_settled(self) -> bool:
         """Nothing is left to do."""
         return not self._moves_if({})
@@ -122,13 +136,16 @@ class Engine:
 
     def _absorb(self, event: Event, now: float, commands: list[Command]) -> None:
         match event:
+            case Together(events):
+                for part in events:
+                    self._absorb(part, now, commands)
             case KernelChanged(changes):
                 for change in changes:
                     commands += absorb_change(self.scene, change, now)
             case KernelSnapshot():
                 commands += self._on_snapshot(event, now)
             case Configured(configuration):
-                commands += self._on_configured(configuration)
+                commands += self._on_configured(configuration, now)
             case BootSettled():
                 commands += self._on_boot_settled()
             case Attach(name, config):
@@ -170,7 +187,7 @@ class Engine:
         self._is_ready = bool(self.scene.members) or self._is_ready
         return reports
 
-    def _on_configured(self, configuration: Configuration) -> list[Command]:
+    def _on_configured(self, configuration: Configuration, now: float) -> list[Command]:
         scene = self.scene
         scene.settings = configuration.settings
         absent_before = {name for name, member in scene.members.items() if not member.ifindex}
@@ -183,6 +200,7 @@ class Engine:
             if member is None:
                 member = Member(config)
                 recollect_member(member, self._memory)
+                self._resume(member, now)
             elif needs_plumbing(member.config, config):
                 member.plumbed = 0
             member.config = config
@@ -192,11 +210,26 @@ class Engine:
                 commands.append(Release(member.ifindex, name, take_down=False))
         scene.ledger.configure(configuration)
         self._refused.clear()
+        is_first = not self._is_ready
         self._is_ready = True
-        if scene.has_settled:
+        adopt_all(scene)
+        if scene.has_settled and not is_first:
             new = {name for name, member in scene.members.items() if not member.ifindex}
             commands += missing_messages(scene, new - absent_before)
         return commands
+
+    def _resume(self, member: Member, now: float) -> None:
+        """Hold on to a device that was in our care when the last process ended.
+
+        All of them at once: if they came one by one, the first would be taken for the only one,
+        and given what the others hold.
+        """
+        link = self.scene.view.links.get(member.plumbed)
+        if member.intent is Intent.DETACHED or link is None or link.name != member.name:
+            return
+        is_spare = member.is_spare
+        member.bind(link, now)
+        member.is_spare = is_spare
 
     def _on_boot_settled(self) -> list[Command]:
         if self.scene.has_settled:

@@ -137,8 +137,16 @@ class Tick:
     """Time has passed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several events that are judged as one: the answers to all moves of one decision, say."""
+
+    events: tuple[Event, ...]
+
+
 Event = (
-    KernelChanged
+    Together
+    | KernelChanged
     | KernelSnapshot
     | Configured
     | BootSettled

@@ -44,7 +44,6 @@ TRANSITIONS: dict[tuple[Health, Condition], Health] = {
     (Health.UNPROVEN, Condition.LINK_UP): Health.RUNNING,
     (Health.UNPROVEN, Condition.LINK_DOWN): Health.FAILED,
     (Health.RUNNING, Condition.LINK_DOWN): Health.FAILED,
-    (Health.RUNNING, Condition.LINK_AWAITED): Health.UNPROVEN,
     (Health.FAILED, Condition.LINK_UP): Health.RUNNING,
 }
 
@@ -63,7 +62,6 @@ class LinkWatch:
 
     def came_up(self, now: float) -> None:
         self.ups.append(now)
-        self.awaited_until = None
         too_many = len(self.ups) > LINK_UP_PER_MINUTE
         self.is_flapping = self.is_flapping or (too_many and self.ups[0] > now - FLAP_WINDOW_S)
 
@@ -71,6 +69,7 @@ class LinkWatch:
         if not is_running:
             awaited = self.awaited_until is not None and now < self.awaited_until
             return Condition.LINK_AWAITED if awaited else Condition.LINK_DOWN
+        self.awaited_until = None
         if self.is_flapping and now >= self._quiet_at():
             self.is_flapping = False
         return Condition.FLAPPING if self.is_flapping else Condition.LINK_UP

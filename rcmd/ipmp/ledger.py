@@ -90,7 +90,7 @@ def kernel_address(address: Address, ifindex: int, label: str) -> KernelAddress:
     is_ipv4 = address.address.version == 4
     hides = is_ipv4 and address.kind is AddressKind.TEST and address.is_deprecated
     interface: IPInterface = address.address
-    if hides:
+    if hides or address.peer is not None:
         interface = type(address.address)(address.address.ip)
     return KernelAddress(
         ifindex=ifindex,

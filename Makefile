@@ -1,0 +1,43 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup packages demo test lint bench install uninstall clean
+
+# Made anew when what rcmd needs has changed.
+READY := .venv/.ready
+
+help: ## say what can be made
+	@echo "make TARGET, each one alone, also from a fresh clone:"
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile
+
+setup: $(READY) ## install what is needed; rcmd, rcmctl and rcmd-lab are in .venv/bin then
+
+demo: $(READY) ## play the whole story on a virtual host (as root; touches nothing outside it)
+	@.ci/as-root .venv/bin/rcmd-lab demo
+
+test: lint ## check the style and run every test (those on a real kernel need root)
+	@.ci/run-tests -m "not bench"
+
+lint: $(READY) ## check the style and the types
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy --no-error-summary
+
+bench: $(READY) ## measure (as root)
+	@.ci/run-tests -m bench
+
+install: $(READY) ## put it into the system (DESTDIR=, PREFIX=/usr)
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" .ci/install install
+
+uninstall: ## take it out of the system again; the configuration stays
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" .ci/install uninstall
+
+clean: ## remove everything that was made, .venv included
+	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+packages:
+	@.ci/install-packages
+
+# The packages are looked at each time, .venv is made only when it has to be.
+$(READY): pyproject.toml .ci/make-venv | packages
+	@.ci/make-venv
+	@touch $@

@@ -1,0 +1,77 @@
+"""`rcmd`: arguments, logging, run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+
+from rcmd import __version__
+
+log = logging.getLogger("rcmd")
+
+
+def main() -> int:
+    """Exit status: 0 stopped on request or nothing wrong, 1 fault or failure, 2 usage."""
+    arguments = _parser().parse_args()
+    if arguments.check:
+        return _check()
+    _log_to_stderr(is_verbose=arguments.verbose)
+    if os.geteuid() != 0:
+        log.error("rcmd needs root: it configures network interfaces")
+        return 1
+    return _run()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rcmd",
+        description="Moves IP addresses between the NICs of a group, and coordinates their removal."
+        "  Runs in the foreground and logs to standard error.",
+    )
+    parser.add_argument("--check", action="store_true", help="check every configuration file")
+    parser.add_argument("--verbose", "-v", action="store_true", help="log what is decided, too")
+    parser.add_argument("--version", action="version", version=f"rcmd {__version__}")
+    return parser
+
+
+def _check() -> int:
+    from rcmd.configuration import check
+    from rcmd.system.files import read_tree
+
+    faults = check(read_tree())
+    for fault in faults:
+        print(fault)
+    return 1 if any(not fault.is_warning for fault in faults) else 0
+
+
+def _log_to_stderr(*, is_verbose: bool) -> None:
+    from rcmd.system.service_manager import log_formatter
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(log_formatter(os.environ))
+    logging.basicConfig(level=logging.DEBUG if is_verbose else logging.INFO, handlers=[handler])
+
+
+def _run() -> int:
+    from rcmd.assembly import run
+    from rcmd.errors import RcmError
+    from rcmd.system.instance import InstanceLock
+
+    try:
+        with InstanceLock():
+            asyncio.run(run())
+    except RcmError as error:
+        log.error("%s", error)
+        return 1
+    except Exception:
+        # Crash-only: the next process finds in the kernel and the store what to finish or undo.
+        log.critical("this should be impossible; ending", exc_info=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

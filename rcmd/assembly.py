@@ -1,0 +1,322 @@
+"""Builds the real edges around the daemon, and runs it until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rcmd.bus.clients import ClientRegistry
+from rcmd.bus.service import BusService
+from rcmd.configuration import Loaded, load
+from rcmd.daemon import CARRIER_POLL_S, MEMORY_KEY, RECONCILE_S, Daemon
+from rcmd.errors import RcmError
+from rcmd.ipmp.commands import Report, Severity
+from rcmd.ipmp.engine import Engine
+from rcmd.ipmp.events import Configured, LinkGone, LinkSeen
+from rcmd.ipmp.memory import Memory
+from rcmd.rcm.attach import UDEV_GRACE_S, Attacher
+from rcmd.rcm.boot import settle
+from rcmd.rcm.coordination import Coordination
+from rcmd.rcm.detach import recover
+from rcmd.rcm.journal import HistoryEvent
+from rcmd.system import udev
+from rcmd.system.announcements import Announcer
+from rcmd.system.carrier import CarrierWatch
+from rcmd.system.devices import KernelDevices
+from rcmd.system.files import read_tree
+from rcmd.system.instance import boot_id
+from rcmd.system.rtnetlink import Overrun, Rtnetlink
+from rcmd.system.service_manager import ServiceManager
+from rcmd.system.store import Store, StoreError
+
+log = logging.getLogger(__name__)
+
+STORE_PATH = Path("/var/lib/rcmd/rcmd.db")
+HISTORY_DELAY_S = 0.05
+"""The history may lag: it must never hold up a failover."""
+
+
+@dataclass(slots=True)
+class HistoryWriter:
+    """Collects what happened, and writes it a little later in one go."""
+
+    store: Store
+    loop: asyncio.AbstractEventLoop
+    waiting: list[HistoryEvent]
+
+    def __call__(self, event: HistoryEvent) -> None:
+        if not self.waiting:
+            self.loop.call_later(HISTORY_DELAY_S, self.flush)
+        self.waiting.append(event)
+
+    def flush(self) -> None:
+        events, self.waiting = self.waiting, []
+        if events:
+            self.store.append(events)
+
+
+class RecordedHistory:
+    """The history as it is read: what waits to be written belongs to it."""
+
+    def __init__(self, writer: HistoryWriter) -> None:
+        self._writer = writer
+
+    def append(self, events: Iterable[HistoryEvent]) -> None:
+        for event in events:
+            self._writer(event)
+
+    def since(self, time_us: int, *, limit: int) -> tuple[HistoryEvent, ...]:
+        self._writer.flush()
+        return self._writer.store.since(time_us, limit=limit)
+
+
+def open_store() -> Store:
+    """A machine must come up: without its disk the daemon remembers until it ends."""
+    boot = boot_id()
+    try:
+        return Store.open(STORE_PATH, boot)
+    except StoreError as error:
+        log.error("%s; nothing will be remembered", error)
+        return Store.volatile(boot)
+
+
+def starting_configuration(store: Store) -> Loaded:
+    """A bad rcmd.yaml is answered with the last good one, or with defaults, loudly."""
+    files = read_tree()
+    loaded = load(files)
+    for fault in loaded.faults:
+        log.log(logging.WARNING if fault.is_warning else logging.ERROR, "%s", fault)
+    if not loaded.settings_faults:
+        keep_settings(store, files.settings)
+        return loaded
+    last_good = store.last_good_settings()
+    which = "defaults" if last_good is None else "the last good one"
+    log.error("/etc/rcmd/rcmd.yaml has faults: going on with %s", which)
+    return load(files, settings_text=last_good or "")
+
+
+def keep_settings(store: Store, text: str) -> None:
+    try:
+        if text != store.last_good_settings():
+            store.keep_settings(text)
+    except StoreError as error:
+        log.error("%s", error)
+
+
+def remembered(store: Store) -> Memory:
+    text = store.recall(MEMORY_KEY)
+    if text is None:
+        return Memory()
+    try:
+        return Memory.from_text(text)
+    except (ValueError, KeyError, TypeError) as error:
+        log.error("what was remembered cannot be read (%s): starting anew", error)
+        return Memory()
+
+
+class Assembly:
+    """Every edge, wired to the daemon."""
+
+    def __init__(self, store: Store) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.store = store
+        self.loaded = starting_configuration(store)
+        self.kernel = Rtnetlink.open()
+        self.carrier = CarrierWatch()
+        self.udev = udev.DeviceMonitor.open()
+        self.announcer = Announcer(self.loop.call_later)
+        self.manager = ServiceManager.from_environment(os.environ)
+        self.history = HistoryWriter(store, self.loop, [])
+        self.daemon = Daemon(
+            Engine(remembered(store)),
+            self.kernel,
+            KernelDevices(self.kernel),
+            self.announcer,
+            store,
+            self.read_configuration,
+        )
+        self.attacher = Attacher(self.daemon, store)
+        self.failure: BaseException | None = None
+        self.stop = asyncio.Event()
+        clients = ClientRegistry(timeout_s=self.loaded.configuration.settings.hook_timeout_s)
+        history = RecordedHistory(self.history)
+        self.coordination = Coordination(
+            self.daemon, store, history, self.attacher, self.loaded, clients
+        )
+        self.bus = BusService(self.coordination, clients=clients, on_fatal=self.fail)
+
+    def read_configuration(self) -> Loaded:
+        files = read_tree()
+        loaded = load(files)
+        if not loaded.settings_faults:
+            keep_settings(self.store, files.settings)
+        return loaded
+
+    def fail(self, error: BaseException) -> None:
+        """An impossible state ends the process; what is started next finds out what to finish."""
+        self.failure = error
+        self.stop.set()
+
+    # --- coming up ---
+
+    async def start(self) -> None:
+        self.daemon.on_report += [self.history, self.bus.emit]
+        self.daemon.on_change += [self.publish, self.watch_carrier]
+        self.daemon.on_link.append(self.link_changed)
+        self.daemon.feed(self.kernel.snapshot())
+        self.daemon.feed(Configured(self.loaded.configuration))
+        self.attach_present()
+        recover(self.daemon, self.store)
+        self.report_faults()
+        self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
+        if self.udev is not None:
+            self.loop.add_reader(self.udev.fileno(), self.udev_readable)
+        self.repeat(CARRIER_POLL_S, self.poll_carrier)
+        self.repeat(RECONCILE_S, self.daemon.look_around)
+        interval = self.manager.watchdog_interval_s
+        if interval is not None:
+            self.repeat(interval, self.manager.alive)
+        await self.bus.start()
+
+    def attach_present(self) -> None:
+        links = list(self.daemon.engine.scene.view.links.values())
+        named = self.named_by_udev()
+        ready = [link for link in links if named is None or link.ifindex in named]
+        self.attacher.start(ready, self.loaded.configuration)
+        for link in links:
+            if link not in ready:
+                self.link_changed(LinkSeen(link))
+        for name in self.loaded.configuration.interfaces:
+            self.store.know(self.daemon.identify(name))
+
+    def named_by_udev(self) -> set[int] | None:
+        """The devices that have their final name; None where nobody names them."""
+        if self.udev is None or udev.has_settled() is None:
+            return None
+        return {event.ifindex for event in self.udev.enumerate()}
+
+    def report_faults(self) -> None:
+        for fault in self.loaded.faults:
+            if not fault.is_warning:
+                report = Report(Severity.ERROR, "configuration", fault.file, str(fault))
+                self.daemon.report(report)
+
+    def repeat(self, interval_s: float, chore: Callable[[], object]) -> None:
+        def again() -> None:
+            self.loop.call_later(interval_s, again)
+            chore()
+
+        self.loop.call_later(interval_s, again)
+
+    # --- news from outside ---
+
+    def kernel_readable(self) -> None:
+        try:
+            self.daemon.kernel_changed(self.kernel.read())
+        except Overrun:
+            log.warning("the kernel had more to say than fits its buffer: looking at everything")
+            self.loop.remove_reader(self.kernel.fileno())
+            self.kernel.reopen()
+            self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
+            self.daemon.look_around()
+
+    def poll_carrier(self) -> None:
+        for ifindex in self.carrier.poll():
+            self.daemon.look_at(ifindex)
+
+    def watch_carrier(self) -> None:
+        self.carrier.watch(self.daemon.carrier_devices())
+
+    def link_changed(self, change: LinkSeen | LinkGone) -> None:
+        if isinstance(change, LinkGone):
+            self.attacher.forget(change.ifindex)
+        elif self.attacher.is_wanted(change.link):
+            ifindex = change.link.ifindex
+            if self.udev is None or udev.has_settled() is None:
+                self.attacher.take(change.link)
+            else:
+                # udev may still rename it; what udev does not announce is taken all the same.
+                self.loop.call_later(UDEV_GRACE_S, self.take, ifindex)
+
+    def take(self, ifindex: int) -> None:
+        link = self.daemon.engine.scene.view.links.get(ifindex)
+        if link is not None:
+            self.attacher.take(link)
+
+    def udev_readable(self) -> None:
+        assert self.udev is not None
+        for event in self.udev.read():
+            match event:
+                case udev.Overrun():
+                    for known in self.udev.enumerate():
+                        self.device_named(known)
+                case udev.DeviceEvent():
+                    self.device_named(event)
+
+    def device_named(self, event: udev.DeviceEvent) -> None:
+        if event.is_initialized:
+            known = self.daemon.engine.scene.view.links.get(event.ifindex)
+            if known is None or known.name != event.name:
+                self.daemon.look_at(event.ifindex)
+            self.take(event.ifindex)
+
+    def publish(self) -> None:
+        status = self.coordination.status()
+        names = (interface.name for interface in status.interfaces)
+        self.bus.publish(status, {name: self.daemon.identify(name) for name in names})
+
+    # --- until the end ---
+
+    def reload(self) -> None:
+        self.manager.reloading()
+        try:
+            self.coordination.reconfigure()
+        except RcmError as error:
+            text = f"the configuration was not read again: {error}"
+            self.daemon.report(Report(Severity.ERROR, "configuration", "rcmd", text))
+        self.manager.ready()
+
+    async def run(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, self.stop.set)
+        self.loop.add_signal_handler(signal.SIGHUP, self.reload)
+        await self.start()
+        wait_s = self.loaded.configuration.settings.missing_at_boot_wait_s
+        boot = self.loop.create_task(settle(self.daemon, udev.has_settled, wait_s), name="boot")
+        boot.add_done_callback(self.fail_if_failed)
+        self.manager.ready()
+        log.info("ready: %d interfaces", len(self.loaded.configuration.interfaces))
+        gc.collect()
+        gc.freeze()
+        await self.stop.wait()
+        boot.cancel()
+        await self.close()
+        if self.failure is not None:
+            raise self.failure
+
+    def fail_if_failed(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    async def close(self) -> None:
+        """Nothing in the kernel is touched: the next one finds it as it is."""
+        self.manager.stopping()
+        self.loop.remove_reader(self.kernel.fileno())
+        if self.udev is not None:
+            self.loop.remove_reader(self.udev.fileno())
+        await self.bus.stop()
+        self.history.flush()
+        self.announcer.close()
+        self.carrier.close()
+        self.kernel.close()
+        self.store.close()
+
+
+async def run() -> None:
+    await Assembly(open_store()).run()

@@ -1,0 +1,282 @@
+"""The daemon as rcmctl sees it: `org.rcmd1.Manager` behind plain coroutines.
+
+    async with ManagerClient.connect() as manager:
+        plan = await manager.detach("eth0", force=False)
+
+Whatever the service answers with becomes the `rcmd.errors.RcmError` of the same bus name; a bus or
+a service that is not there, or goes away in the middle, becomes `Unreachable`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from rcmd.bus.address import system_bus_address
+from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
+from rcmd.bus.faults import Disconnected, ErrorReply
+from rcmd.bus.members import MANAGER, ROOT, SERVICE
+from rcmd.bus.values import plain, variant
+from rcmd.bus.wire import Flag, Kind, Message
+from rcmd.errors import BY_BUS_NAME, NotAuthorized, RcmError, Unreachable, Veto, Vetoed
+from rcmd.rcm.journal import HistoryEvent
+from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
+
+_GONE = frozenset(
+    f"org.freedesktop.DBus.Error.{name}"
+    for name in ("NoReply", "ServiceUnknown", "NameHasNoOwner", "Disconnected", "Timeout")
+)
+_NOT_RUNNING = "rcmd is not running (nobody owns org.rcmd1 on the bus)"
+_DENIED = "org.freedesktop.DBus.Error.AccessDenied"
+_VETO_LINE = re.compile(r"(?P<resource>.*?): (?P<client>.*?): (?P<reason>.*)")
+
+
+class ManagerClient:
+    """One connection to the bus, talking to the daemon; made by `connect`."""
+
+    def __init__(self, connection: Connection, owner: str, *, timeout_s: float) -> None:
+        self._connection = connection
+        self._owner = owner
+        self._timeout_s = timeout_s
+        self._events: asyncio.Queue[HistoryEvent | Unreachable] = asyncio.Queue()
+        self._is_subscribed = False
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls,
+        address: str | None = None,
+        *,
+        timeout: float = 10.0,  # noqa: ASYNC109
+    ) -> AsyncIterator[ManagerClient]:
+        """Connect to the bus and find the daemon on it, without starting it.
+
+        `timeout` in seconds bounds the connecting and every call that only reads; calls that
+        change something take as long as they take.  Raises `Unreachable`.
+        """
+        incoming = _Inbox()
+        try:
+            connection = await Connection.open(
+                address or system_bus_address(), on_message=incoming, timeout_s=timeout
+            )
+        except (OSError, Disconnected) as error:
+            raise Unreachable(f"cannot reach the system bus: {error}") from error
+        try:
+            owner = await _owner_of_service(connection, timeout)
+            client = cls(connection, owner, timeout_s=timeout)
+            incoming.client = client
+            yield client
+        finally:
+            await connection.close()
+
+    async def version(self) -> str:
+        body = await self._call(
+            "Get",
+            "ss",
+            (MANAGER, "Version"),
+            interface="org.freedesktop.DBus.Properties",
+            timeout_s=self._timeout_s,
+        )
+        return str(plain(body[0]))
+
+    async def status(self) -> dict[str, Any]:
+        """The document that `rcmctl status --json` prints (`rcmd.bus.status_document`)."""
+        document = json.loads(await self._read("GetStatus"))
+        if not isinstance(document, dict):
+            raise RcmError("rcmd answered with a status that is not an object")
+        return document
+
+    async def history(self, since_us: int, limit: int) -> tuple[HistoryEvent, ...]:
+        """The newest `limit` events at or after the time (us since the epoch), oldest first."""
+        rows = json.loads(await self._read("GetHistory", "tu", (since_us, limit)))
+        return tuple(HistoryEvent(**row) for row in rows)
+
+    async def query_detach(self, resource: str, *, force: bool) -> DetachPlan:
+        """What a detach would do, with every veto; changes nothing."""
+        options = {"force": variant(force)}
+        return _plan(await self._call("QueryDetach", "sa{sv}", (resource, options)))
+
+    async def detach(self, resource: str, *, force: bool) -> DetachPlan:
+        """Raises `Vetoed`, `RolledBack`, `NoSuchResource`, `Busy`, `NotAuthorized`."""
+        return _plan(await self._change("Detach", "sa{sv}", (resource, {"force": variant(force)})))
+
+    async def attach(self, resource: str) -> None:
+        await self._change("Attach", "sa{sv}", (resource, {}))
+
+    async def offline(self, name: str) -> None:
+        await self._change("Offline", "sa{sv}", (name, {}))
+
+    async def undo_offline(self, name: str) -> None:
+        await self._change("UndoOffline", "s", (name,))
+
+    async def reload(self) -> None:
+        """Read the configuration again; raises `ConfigurationError` where it is refused."""
+        await self._change("Reload")
+
+    async def subscribe(self) -> None:
+        """Keep every event from now on for `events`.
+
+        For a caller that reads the history in between and must not miss one.
+        """
+        if self._is_subscribed:
+            return
+        self._is_subscribed = True
+        for rule in (
+            f"type='signal',sender='{SERVICE}',path='{ROOT}',interface='{MANAGER}',member='Event'",
+            f"type='signal',sender='{BUS_NAME}',member='NameOwnerChanged',arg0='{SERVICE}'",
+        ):
+            await self._ask(BUS_NAME, BUS_PATH, BUS_NAME, "AddMatch", "s", (rule,))
+
+    async def events(self) -> AsyncIterator[HistoryEvent]:
+        """Every event from now on, or from `subscribe` on; `Unreachable` when the daemon ends."""
+        await self.subscribe()
+        closing = asyncio.ensure_future(self._connection.wait_closed())
+        closing.add_done_callback(self._bus_gone)
+        try:
+            while True:
+                event = await self._events.get()
+                if isinstance(event, Unreachable):
+                    raise event
+                yield event
+        finally:
+            closing.cancel()
+
+    def _bus_gone(self, closing: asyncio.Future[str]) -> None:
+        if not closing.cancelled():
+            self._events.put_nowait(Unreachable(f"lost the system bus: {closing.result()}"))
+
+    def receive(self, message: Message) -> None:
+        """Take a message that is not an answer; only signals are of interest."""
+        if message.kind is not Kind.SIGNAL:
+            return
+        match message.member:
+            case "Event" if message.sender == self._owner and message.interface == MANAGER:
+                self._events.put_nowait(_event(message.arguments()))
+            case "NameOwnerChanged" if message.sender == BUS_NAME:
+                _, old, _ = message.arguments()
+                if old == self._owner:
+                    self._events.put_nowait(Unreachable("rcmd has ended"))
+
+    async def _read(self, member: str, signature: str = "", body: Sequence[Any] = ()) -> str:
+        answer = await self._call(member, signature, body, timeout_s=self._timeout_s)
+        return str(answer[0])
+
+    async def _change(
+        self, member: str, signature: str = "", body: Sequence[Any] = ()
+    ) -> Sequence[Any]:
+        return await self._call(member, signature, body, flags=Flag.ALLOW_INTERACTIVE)
+
+    async def _call(
+        self,
+        member: str,
+        signature: str = "",
+        body: Sequence[Any] = (),
+        *,
+        interface: str = MANAGER,
+        timeout_s: float | None = None,
+        flags: Flag = Flag.NONE,
+    ) -> Sequence[Any]:
+        return await self._ask(
+            self._owner, ROOT, interface, member, signature, body, timeout_s=timeout_s, flags=flags
+        )
+
+    async def _ask(
+        self,
+        destination: str,
+        path: str,
+        interface: str,
+        member: str,
+        signature: str,
+        body: Sequence[Any],
+        *,
+        timeout_s: float | None = None,
+        flags: Flag = Flag.NONE,
+    ) -> Sequence[Any]:
+        try:
+            return await self._connection.call(
+                destination,
+                path,
+                interface,
+                member,
+                signature,
+                body,
+                timeout_s=timeout_s,
+                flags=flags | Flag.NO_AUTO_START,
+            )
+        except ErrorReply as error:
+            raise _error(error) from None
+        except Disconnected as error:
+            raise Unreachable(f"lost the system bus: {error}") from error
+        except TimeoutError as error:
+            raise Unreachable(f"rcmd did not answer within {timeout_s:g} s") from error
+
+
+class _Inbox:
+    """Hands messages to the client once there is one."""
+
+    client: ManagerClient | None = None
+
+    def __call__(self, message: Message) -> None:
+        if self.client is not None:
+            self.client.receive(message)
+
+
+async def _owner_of_service(connection: Connection, timeout_s: float) -> str:
+    try:
+        answer = await connection.call(
+            BUS_NAME, BUS_PATH, BUS_NAME, "GetNameOwner", "s", (SERVICE,), timeout_s=timeout_s
+        )
+    except ErrorReply as error:
+        raise Unreachable(_NOT_RUNNING) from error
+    except Disconnected as error:
+        raise Unreachable(f"lost the system bus: {error}") from error
+    except TimeoutError as error:
+        raise Unreachable("the system bus does not answer") from error
+    return str(answer[0])
+
+
+def _error(reply: ErrorReply) -> RcmError:
+    """The error of the table that a bus error stands for."""
+    if reply.name in _GONE:
+        return Unreachable(f"rcmd went away before it answered ({reply.message})")
+    if reply.name == _DENIED:
+        return NotAuthorized(reply.message)
+    error = BY_BUS_NAME.get(reply.name, RcmError)
+    if error is Vetoed:
+        return Vetoed(tuple(_veto(line) for line in reply.message.splitlines()))
+    return error(reply.message)
+
+
+def _veto(line: str) -> Veto:
+    if (found := _VETO_LINE.fullmatch(line)) is None:
+        return Veto(resource="", client="rcmd", reason=line)
+    return Veto(**found.groupdict())
+
+
+def _plan(body: Sequence[Any]) -> DetachPlan:
+    plan = plain(body[0])
+    return DetachPlan(
+        resource=plan["resource"],
+        vetoes=tuple(
+            Veto(veto["resource"], veto["client"], veto["reason"]) for veto in plan["vetoes"]
+        ),
+        moves=tuple(_move(move) for move in plan["moves"]),
+        warnings=tuple(plan["warnings"]),
+    )
+
+
+def _move(move: Mapping[str, str]) -> PlannedMove:
+    return PlannedMove(MovableKind(move["kind"]), move["what"], move["from"], move["to"] or None)
+
+
+def _event(body: Sequence[Any]) -> HistoryEvent:
+    time_us, kind, subject, detail = body
+    words = plain(detail)
+    message = str(words.pop("message", ""))
+    severity = int(words.pop("severity", 6))
+    rest = {key: str(value) for key, value in words.items()}
+    return HistoryEvent(time_us, severity, kind, subject, message, rest)

@@ -1,0 +1,191 @@
+"""The calls of org.rcmd1.Manager: arguments in, `Coordinator`, answer out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from dbus_next import Variant
+
+from rcmd.bus.clients import ClientRegistry, Registration
+from rcmd.bus.connection import Connection
+from rcmd.bus.members import Method
+from rcmd.bus.polkit import Authority
+from rcmd.bus.status_document import operation_document
+from rcmd.bus.values import (
+    VariantMap,
+    string_map,
+    text,
+    unsigned,
+    unsigned_long,
+    variant,
+    variant_maps,
+)
+from rcmd.bus.wire import Message
+from rcmd.errors import InvalidArgument, Veto
+from rcmd.rcm.coordinator import Caller, Coordinator
+from rcmd.rcm.journal import HistoryEvent, Operation
+from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
+
+MAX_HISTORY = 2000
+"""Events in one answer: reading more at once would keep the loop from its probes."""
+_CHUNK = 50
+
+Values = Sequence[Any]
+
+
+class ManagerCalls:
+    """Runs one call at a time per task; every method returns the values of the answer."""
+
+    def __init__(
+        self,
+        coordinator: Coordinator,
+        authority: Authority,
+        registry: ClientRegistry,
+        status_text: Callable[[], str],
+    ) -> None:
+        self._coordinator = coordinator
+        self._authority = authority
+        self._registry = registry
+        self._status_text = status_text
+        self._history_turn = asyncio.Lock()
+
+    def read(self, method: Method) -> Values | None:
+        """The answer where it takes no waiting; None for the other methods."""
+        match method.name:
+            case "GetStatus":
+                return [self._status_text()]
+            case "ListOperations":
+                return [[_operation(item) for item in self._coordinator.operations()]]
+            case _:
+                return None
+
+    async def run(self, method: Method, message: Message, connection: Connection) -> Values:
+        """Raises `RcmError`, `Malformed`."""
+        arguments = message.arguments()
+        if method.action is not None:
+            caller = await self._authority.authorise(connection, message, method.action)
+            return await self._change(method.name, arguments, caller, connection)
+        match method.name:
+            case "GetHistory":
+                return [await self._history(*arguments)]
+            case "QueryDetach":
+                resource, options = arguments
+                force = _force(options)
+                return [_plan(await self._coordinator.query_detach(resource, force=force))]
+            case "UnregisterClient":
+                await self._registry.unregister(connection, message.sender, arguments[0])
+                return []
+        raise AssertionError(f"{method.name} is in the table, but nobody does it")
+
+    async def _change(
+        self, name: str, arguments: Values, caller: Caller, connection: Connection
+    ) -> Values:
+        match name:
+            case "Detach":
+                resource, options = arguments
+                force = _force(options)
+                return [_plan(await self._coordinator.detach(resource, caller, force=force))]
+            case "Attach":
+                resource, options = arguments
+                _no_options(options)
+                await self._coordinator.attach(resource, caller)
+                return [{"resource": variant(resource)}]
+            case "Offline":
+                interface, options = arguments
+                _no_options(options)
+                await self._coordinator.offline(interface, caller)
+                return []
+            case "UndoOffline":
+                await self._coordinator.undo_offline(arguments[0], caller)
+                return []
+            case "Reload":
+                await self._coordinator.reload(caller)
+                return []
+            case "RegisterClient":
+                client, patterns, path = arguments
+                registration = Registration(caller.bus_name, path, client, tuple(patterns))
+                await self._registry.register(connection, registration)
+                return []
+        raise AssertionError(f"{name} is in the table, but nobody does it")
+
+    async def _history(self, since_us: int, limit: int) -> str:
+        """A JSON array of events; encoded in pieces, one caller at a time, to be no burden."""
+        async with self._history_turn:
+            events = self._coordinator.history(since_us, limit=min(limit, MAX_HISTORY))
+            rows = []
+            for number, event in enumerate(events, 1):
+                rows.append(json.dumps(_row(event)))
+                if number % _CHUNK == 0:
+                    await asyncio.sleep(0)
+        return f"[{','.join(rows)}]"
+
+
+def event_values(event: HistoryEvent) -> Values:
+    """The values of the `Event` signal: `message` and `severity` are among the details."""
+    detail = string_map(event.detail)
+    detail["message"] = variant(event.message)
+    detail["severity"] = unsigned(event.severity)
+    return [event.time_us, text(event.kind), text(event.subject), detail]
+
+
+def _row(event: HistoryEvent) -> dict[str, Any]:
+    return asdict(event) | {"detail": dict(event.detail)}
+
+
+def _force(options: Mapping[str, Variant]) -> bool:
+    """The one option of a detach.  Raises `InvalidArgument` for any other."""
+    _no_options({name: value for name, value in options.items() if name != "force"})
+    force = options.get("force")
+    if force is None:
+        return False
+    if force.signature != "b":
+        raise InvalidArgument(f"option force is a boolean (b), not {force.signature}")
+    return bool(force.value)
+
+
+def _no_options(options: Mapping[str, Variant]) -> None:
+    if options:
+        raise InvalidArgument(f"unknown option {', '.join(sorted(options))}")
+
+
+def _plan(plan: DetachPlan) -> VariantMap:
+    return {
+        "resource": variant(plan.resource),
+        "vetoes": variant_maps([_veto(veto) for veto in plan.vetoes]),
+        "moves": variant_maps([_move(move) for move in plan.moves]),
+        "warnings": variant(plan.warnings),
+    }
+
+
+def _veto(veto: Veto) -> VariantMap:
+    return string_map({"resource": veto.resource, "client": veto.client, "reason": veto.reason})
+
+
+def _move(move: PlannedMove) -> VariantMap:
+    """`address` is there for addresses only; `what` names routes, too."""
+    return string_map(
+        {
+            "kind": move.kind.value,
+            "what": move.what,
+            "address": move.what if move.kind is MovableKind.ADDRESS else "",
+            "from": move.source,
+            "to": move.destination or "",
+        }
+    )
+
+
+def _operation(operation: Operation) -> VariantMap:
+    words = operation_document(operation)
+    return {
+        "number": unsigned(words["number"]),
+        "kind": variant(words["kind"]),
+        "resource": variant(words["resource"]),
+        "caller": variant(words["caller"]),
+        "step": variant(words["step"]),
+        "started_usec": unsigned_long(words["started_us"]),
+        "forced": variant(words["forced"]),
+    }

@@ -1,0 +1,169 @@
+"""What org.rcmd1 offers: every interface with its members and signatures, as one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+SERVICE = "org.rcmd1"
+ROOT = "/org/rcmd1"
+MANAGER = "org.rcmd1.Manager"
+GROUP = "org.rcmd1.Group"
+INTERFACE = "org.rcmd1.Interface"
+CLIENT = "org.rcmd1.Client"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
+PEER = "org.freedesktop.DBus.Peer"
+OBJECT_MANAGER = "org.freedesktop.DBus.ObjectManager"
+
+
+class Action(Enum):
+    """What polkit is asked about."""
+
+    DETACH = "org.rcmd1.detach"
+    ATTACH = "org.rcmd1.attach"
+    OFFLINE = "org.rcmd1.offline"
+    RELOAD = "org.rcmd1.reload"
+    REGISTER = "org.rcmd1.register"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    name: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    name: str
+    takes: tuple[Argument, ...] = ()
+    gives: tuple[Argument, ...] = ()
+    action: Action | None = None
+    """None: it changes nothing and is open to every user."""
+
+    @property
+    def takes_signature(self) -> str:
+        return "".join(argument.signature for argument in self.takes)
+
+    @property
+    def gives_signature(self) -> str:
+        return "".join(argument.signature for argument in self.gives)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    name: str
+    carries: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    name: str
+    signature: str
+    is_constant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    name: str
+    methods: tuple[Method, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    properties: tuple[Property, ...] = ()
+
+    def method(self, name: str) -> Method | None:
+        return next((method for method in self.methods if method.name == name), None)
+
+
+def _arguments(*pairs: str) -> tuple[Argument, ...]:
+    """From `name:signature` words."""
+    return tuple(Argument(*pair.split(":")) for pair in pairs)
+
+
+_RESOURCE = _arguments("resource:s", "options:a{sv}")
+_PLAN = _arguments("plan:a{sv}")
+_EVENT = _arguments("time_usec:t", "kind:s", "subject:s", "detail:a{sv}")
+
+MANAGER_INTERFACE = Interface(
+    MANAGER,
+    methods=(
+        Method("Detach", _RESOURCE, _PLAN, Action.DETACH),
+        Method("QueryDetach", _RESOURCE, _PLAN),
+        Method("Attach", _RESOURCE, _arguments("result:a{sv}"), Action.ATTACH),
+        Method("Offline", _arguments("interface:s", "options:a{sv}"), action=Action.OFFLINE),
+        Method("UndoOffline", _arguments("interface:s"), action=Action.OFFLINE),
+        Method(
+            "RegisterClient",
+            _arguments("name:s", "resources:as", "path:o"),
+            action=Action.REGISTER,
+        ),
+        # Whoever may not register has nothing to unregister.
+        Method("UnregisterClient", _arguments("path:o")),
+        Method("Reload", action=Action.RELOAD),
+        Method("GetStatus", gives=_arguments("json:s")),
+        Method("GetHistory", _arguments("since_usec:t", "limit:u"), _arguments("json:s")),
+        Method("ListOperations", gives=_arguments("operations:aa{sv}")),
+    ),
+    signals=(Signal("Event", _EVENT),),
+    properties=(Property("Version", "s", is_constant=True), Property("State", "s")),
+)
+
+GROUP_INTERFACE = Interface(
+    GROUP,
+    properties=(
+        Property("Name", "s", is_constant=True),
+        Property("State", "s"),
+        Property("Interfaces", "as"),
+        Property("FailureDetectionTime", "u"),
+    ),
+)
+
+INTERFACE_INTERFACE = Interface(
+    INTERFACE,
+    properties=(
+        Property("Name", "s", is_constant=True),
+        Property("Index", "u"),
+        Property("Group", "s"),
+        Property("State", "s"),
+        Property("Flags", "as"),
+        Property("LinkUp", "b"),
+        Property("Standby", "b"),
+        Property("HardwareAddress", "s"),
+        Property("BusPath", "s"),
+        Property("Driver", "s"),
+        Property("DataAddresses", "as"),
+        Property("TestAddresses", "as"),
+    ),
+)
+
+STANDARD_INTERFACES = (
+    Interface(INTROSPECTABLE, (Method("Introspect", gives=_arguments("xml:s")),)),
+    Interface(PEER, (Method("Ping"), Method("GetMachineId", gives=_arguments("machine_uuid:s")))),
+    Interface(
+        PROPERTIES,
+        methods=(
+            Method("Get", _arguments("interface:s", "property:s"), _arguments("value:v")),
+            Method("GetAll", _arguments("interface:s"), _arguments("properties:a{sv}")),
+            Method("Set", _arguments("interface:s", "property:s", "value:v")),
+        ),
+        signals=(
+            Signal(
+                "PropertiesChanged",
+                _arguments("interface:s", "changed:a{sv}", "invalidated:as"),
+            ),
+        ),
+    ),
+)
+
+OBJECT_MANAGER_INTERFACE = Interface(
+    OBJECT_MANAGER,
+    methods=(Method("GetManagedObjects", gives=_arguments("objects:a{oa{sa{sv}}}")),),
+    signals=(
+        Signal("InterfacesAdded", _arguments("object:o", "interfaces:a{sa{sv}}")),
+        Signal("InterfacesRemoved", _arguments("object:o", "interfaces:as")),
+    ),
+)
+
+OWN_INTERFACES = {
+    interface.name: interface
+    for interface in (MANAGER_INTERFACE, GROUP_INTERFACE, INTERFACE_INTERFACE)
+}

@@ -1,0 +1,136 @@
+"""The exported objects as values: what is there, and what changed since."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import assert_never
+
+import rcmd
+from rcmd.bus.members import GROUP, INTERFACE, MANAGER, ROOT
+from rcmd.bus.paths import group_path, interface_path
+from rcmd.bus.values import VariantMap, unsigned, variant
+from rcmd.model import AddressKind, GroupStatus, Identity, InterfaceStatus, Status
+
+_UNKNOWN = Identity(name="")
+
+
+class ServiceState(StrEnum):
+    """`Manager.State`."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One object: every one of ours has one interface besides the standard ones."""
+
+    path: str
+    interface: str
+    properties: VariantMap
+    source: object = None
+    """What the properties were made from: the same again needs no second look."""
+
+
+Tree = Mapping[str, Exported]
+"""Object path -> object."""
+
+
+def object_tree(
+    status: Status, identities: Mapping[str, Identity], state: ServiceState, previous: Tree
+) -> dict[str, Exported]:
+    """Every object, the manager first; objects of `previous` are kept where nothing changed."""
+    data: dict[str, list[str]] = defaultdict(list)
+    test: dict[str, list[str]] = defaultdict(list)
+    for address in status.addresses:
+        if address.hosted_on is not None:
+            hosted = data if address.kind is AddressKind.DATA else test
+            hosted[address.hosted_on].append(str(address.address))
+    sources: dict[str, _Source] = {ROOT: state}
+    sources |= {group_path(group.name): group for group in status.groups}
+    sources |= {
+        interface_path(interface.name): _Member(
+            interface,
+            identities.get(interface.name, _UNKNOWN),
+            tuple(data[interface.name]),
+            tuple(test[interface.name]),
+        )
+        for interface in status.interfaces
+    }
+    return {
+        path: old
+        if (old := previous.get(path)) is not None and old.source == source
+        else _export(path, source)
+        for path, source in sources.items()
+    }
+
+
+def changed_properties(old: Exported, new: Exported) -> VariantMap:
+    return {name: value for name, value in new.properties.items() if old.properties[name] != value}
+
+
+def children(tree: Tree, path: str) -> tuple[str, ...]:
+    """The names one level below the path, sorted; empty if nothing is below it."""
+    prefix = path.rstrip("/") + "/"
+    below = {other[len(prefix) :].split("/")[0] for other in tree if other.startswith(prefix)}
+    return tuple(sorted(below))
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What the properties of an interface are made from."""
+
+    status: InterfaceStatus
+    identity: Identity
+    data: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+_Source = ServiceState | GroupStatus | _Member
+
+
+def _export(path: str, source: _Source) -> Exported:
+    match source:
+        case ServiceState():
+            return Exported(path, MANAGER, _manager(source), source)
+        case GroupStatus():
+            return Exported(path, GROUP, _group(source), source)
+        case _Member():
+            return Exported(path, INTERFACE, _interface(source), source)
+        case _:
+            assert_never(source)
+
+
+def _manager(state: ServiceState) -> VariantMap:
+    return {"Version": variant(rcmd.__version__), "State": variant(state.value)}
+
+
+def _group(group: GroupStatus) -> VariantMap:
+    return {
+        "Name": variant(group.name),
+        "State": variant(group.state.value),
+        "Interfaces": variant(group.interfaces),
+        "FailureDetectionTime": unsigned(group.failure_detection_ms),
+    }
+
+
+def _interface(member: _Member) -> VariantMap:
+    interface = member.status
+    return {
+        "Name": variant(interface.name),
+        "Index": unsigned(interface.ifindex),
+        "Group": variant(interface.group),
+        "State": variant(interface.state.value),
+        "Flags": variant(interface.flags),
+        "LinkUp": variant(interface.link_up),
+        "Standby": variant(interface.is_standby),
+        "HardwareAddress": variant(interface.hardware_address),
+        "BusPath": variant(member.identity.bus_path),
+        "Driver": variant(member.identity.driver),
+        "DataAddresses": variant(member.data),
+        "TestAddresses": variant(member.test),
+    }

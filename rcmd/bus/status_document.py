@@ -1,0 +1,75 @@
+"""The JSON object of `rcmctl status --json`, as `Manager.GetStatus` gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rcmd.model import AddressStatus, GroupStatus, Identity, InterfaceStatus, Status
+from rcmd.rcm.journal import Operation
+
+_UNKNOWN = Identity(name="")
+
+
+def status_document(
+    status: Status, identities: Mapping[str, Identity], operations: tuple[Operation, ...]
+) -> dict[str, Any]:
+    """Plain values only; an address that is nowhere has `hosted_on` null."""
+    return {
+        "groups": [_group(group) for group in status.groups],
+        "interfaces": [
+            _interface(interface, identities.get(interface.name, _UNKNOWN))
+            for interface in status.interfaces
+        ],
+        "addresses": [_address(address) for address in status.addresses],
+        "operations": [operation_document(operation) for operation in operations],
+    }
+
+
+def operation_document(operation: Operation) -> dict[str, Any]:
+    return {
+        "number": operation.number,
+        "kind": operation.kind.value,
+        "resource": operation.resource,
+        "caller": operation.caller,
+        "step": operation.step.value,
+        "started_us": operation.started_us,
+        "forced": operation.is_forced,
+    }
+
+
+def _group(group: GroupStatus) -> dict[str, Any]:
+    return {
+        "name": group.name,
+        "state": group.state.value,
+        "interfaces": list(group.interfaces),
+        "failure_detection_ms": group.failure_detection_ms,
+    }
+
+
+def _interface(interface: InterfaceStatus, identity: Identity) -> dict[str, Any]:
+    return {
+        "name": interface.name,
+        "ifindex": interface.ifindex,
+        "group": interface.group,
+        "state": interface.state.value,
+        "flags": list(interface.flags),
+        "link_up": interface.link_up,
+        "standby": interface.is_standby,
+        "hardware_address": interface.hardware_address,
+        "bus_path": identity.bus_path,
+        "driver": identity.driver,
+        "problem": interface.problem,
+    }
+
+
+def _address(address: AddressStatus) -> dict[str, Any]:
+    return {
+        "address": str(address.address),
+        "kind": address.kind.value,
+        "group": address.group,
+        "home": address.home,
+        "hosted_on": address.hosted_on,
+        "label": address.label,
+        "up": address.is_up,
+    }

@@ -1,0 +1,328 @@
+"""The words of the hostname grammar and what each does (reference section 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import IPv4Network
+
+from rcmd.configuration import values
+from rcmd.configuration.commands import Word
+from rcmd.configuration.draft import Computed, Draft, Logical, Noted
+from rcmd.configuration.hosts import Hosts, literal_address
+from rcmd.configuration.text import Place, quoted, suggestion
+from rcmd.configuration.values import Wrong
+from rcmd.model import Family, Fault, IPAddress, family_of
+
+HIGHEST_MTU = 65_535
+LOWEST_MTU = {Family.IPV4: 68, Family.IPV6: 1280}
+"""RFC 791 and RFC 8200."""
+
+
+@dataclass(slots=True)
+class Run:
+    """A command being carried out."""
+
+    draft: Draft
+    family: Family
+    base: int
+    """The logical interface the file is for: 0, or N of `hostname.IF:N`."""
+    hosts: Hosts
+    words: list[Word]
+    """What is still to be read."""
+    faults: list[Fault] = field(default_factory=list)
+    current: int = field(init=False)
+    """The logical interface the words are about."""
+    place: Place = field(init=False)
+    """Of the word being carried out."""
+    has_address: bool = False
+    """Its address was given in this command: the next unknown word is the destination."""
+    has_destination: bool = False
+    is_taken_by_dhcp: bool = False
+    touched: set[int] = field(default_factory=set)
+    """The logical interfaces the command was about."""
+
+    def __post_init__(self) -> None:
+        self.current = self.base
+        self.place = self.words[0].place
+
+    @property
+    def logical(self) -> Logical:
+        self.touched.add(self.current)
+        return self.draft.logical(self.family, self.current, self.place)
+
+    def fault(self, message: str) -> None:
+        self.faults.append(Fault(self.place.file, self.place.line, message))
+
+    def warn(self, message: str, place: Place | None = None) -> None:
+        at = place or self.place
+        self.faults.append(Fault(at.file, at.line, message, is_warning=True))
+
+
+# --- addresses ------------------------------------------------------------------------------------
+
+
+def unknown_word(run: Run, text: str) -> None:
+    """The first one is the address, the second the destination."""
+    if text.startswith("/") and text != "/":
+        run.logical.length_word = values.prefix_length(text[1:], run.family, text)
+        return
+    try:
+        if not run.has_address:
+            _set(run, text)
+        elif not run.has_destination:
+            _destination(run, text)
+        else:
+            raise Wrong(f"{quoted(text)}: unexpected, address and destination are known already")
+    except Wrong as wrong:
+        is_number = literal_address(text.partition("/")[0]) is not None
+        raise Wrong(f"{wrong}{'' if is_number else suggestion(text, WORDS)}") from None
+
+
+def _set(run: Run, text: str) -> None:
+    word = values.address_word(text, run.family, run.hosts)
+    _give(run, run.logical, word)
+
+
+def _give(run: Run, logical: Logical, word: values.AddressWord) -> None:
+    """Give a logical interface the address; the unspecified address takes it away."""
+    address = word.address
+    run.has_address, run.has_destination = True, False
+    logical.place = run.place
+    logical.prefix = None
+    if word.prefix is not None:
+        logical.length_word = word.prefix
+    logical.address = None if address is None or address.is_unspecified else address
+    if values.is_link_local(address):
+        run.warn(f"{address}: the kernel makes the link-local address by itself; ignored")
+    if logical.address is not None and run.draft.is_standby and not logical.is_fixed:
+        logical.is_taken_by_standby = True
+    _warn_of_edge(run, address, word.prefix)
+
+
+def _warn_of_edge(run: Run, address: IPAddress | None, prefix: int | None) -> None:
+    if address is None or prefix is None or family_of(address) is Family.IPV6 or prefix > 30:
+        return
+    network = IPv4Network((int(address), prefix), strict=False)
+    if address in (network.network_address, network.broadcast_address):
+        run.warn(f"{address} is the network or broadcast address of {network}")
+
+
+def _destination(run: Run, text: str) -> None:
+    peer = values.host_address(text, run.family, run.hosts)
+    run.logical.peer = None if peer.is_unspecified else peer
+    run.has_destination = True
+
+
+def _addif(run: Run, text: str) -> None:
+    if run.base != 0:
+        raise Wrong("addif is not valid in the file of a logical interface")
+    word = values.address_word(text, run.family, run.hosts)
+    run.current = run.draft.lowest_free(run.family)
+    _give(run, run.logical, word)
+
+
+def _removeif(run: Run, text: str) -> None:
+    if run.base != 0:
+        raise Wrong("removeif is not valid in the file of a logical interface")
+    address = values.address_word(text, run.family, run.hosts).address
+    for (family, number), logical in run.draft.logicals.items():
+        if family is run.family and logical.address == address and address is not None:
+            _remove(run, number)
+            return
+    raise Wrong(f"{quoted(text)}: no logical interface has it")
+
+
+def _remove(run: Run, number: int) -> None:
+    del run.draft.logicals[run.family, number]
+    if number == 0:
+        run.draft.logical(run.family, 0, run.place)
+    if run.current == number:
+        run.current = 0
+
+
+def _netmask(run: Run, text: str) -> None:
+    run.logical.netmask_word = Computed.COMPUTED if text == "+" else values.netmask_prefix(text)
+
+
+def _broadcast(run: Run, text: str) -> None:
+    run.logical.broadcast = Computed.COMPUTED if text == "+" else values.broadcast_address(text)
+
+
+# --- flags of a logical interface -----------------------------------------------------------------
+
+
+def _up(run: Run, _: str) -> None:
+    run.logical.wants_up = True
+
+
+def _down(run: Run, _: str) -> None:
+    run.logical.wants_up = False
+
+
+def _deprecated(run: Run, _: str) -> None:
+    run.logical.is_deprecated = True
+    if run.family is Family.IPV6 and run.current == 0 and run.logical.address is None:
+        run.warn("the link-local address must not be deprecated; ignored")
+
+
+def _not_deprecated(run: Run, _: str) -> None:
+    run.logical.is_deprecated = False
+
+
+def _failover(run: Run, _: str) -> None:
+    run.logical.is_fixed = False
+
+
+def _not_failover(run: Run, _: str) -> None:
+    logical = run.logical
+    logical.is_fixed = True
+    if logical.is_taken_by_standby and not values.is_link_local(logical.address):
+        run.warn(
+            f"`-failover` after `standby` is too late: {logical.address} counts as a data address "
+            "and moves; put `-failover` before `standby`"
+        )
+    elif run.family is Family.IPV6 and logical.address is not None:
+        run.warn(
+            f"{logical.address} will stay here, but IPv6 probes use the link-local address only"
+        )
+
+
+# --- the interface itself -------------------------------------------------------------------------
+
+
+def _group(run: Run, text: str) -> None:
+    name = values.group_name(text)
+    if run.base != 0:
+        raise Wrong("group is not valid in the file of a logical interface")
+    if run.current != 0:
+        run.warn(f"group {quoted(name)} after addif is ignored; put it before addif")
+        return
+    if name in WORDS:
+        run.warn(f"the group is named like the word {quoted(name)}; is its name missing?")
+    noted = run.draft.group
+    if noted is not None and noted.value != name and noted.place.file != run.place.file:
+        raise Wrong(f"group {quoted(name)}: it is {quoted(noted.value)} at {noted.place}")
+    run.draft.group = Noted(name, run.place)
+
+
+def _standby(run: Run, _: str) -> None:
+    run.draft.is_standby = True
+    for logical in run.draft.logicals.values():
+        if logical.address is not None and not logical.is_fixed:
+            logical.is_taken_by_standby = True
+
+
+def _not_standby(run: Run, _: str) -> None:
+    run.draft.is_standby = False
+    for logical in run.draft.logicals.values():
+        logical.is_taken_by_standby = False
+
+
+def _mtu(run: Run, text: str) -> None:
+    mtu = values.number(text, LOWEST_MTU[run.family], HIGHEST_MTU, "MTU")
+    noted = run.draft.mtu
+    if noted is not None and noted.value != mtu and noted.place.file != run.place.file:
+        raise Wrong(f"mtu {mtu}: it is {noted.value} at {noted.place}")
+    run.draft.mtu = Noted(mtu, run.place)
+
+
+def _ether(run: Run, _: str) -> None:
+    if not run.words or not values.looks_like_hardware_address(run.words[0].text):
+        run.warn("ether without a hardware address does nothing")
+        return
+    mac = values.hardware_address(run.words.pop(0).text)
+    noted = run.draft.hardware_address
+    if noted is not None and noted.value != mac and noted.place.file != run.place.file:
+        raise Wrong(f"ether {mac}: it is {noted.value} at {noted.place}")
+    run.draft.hardware_address = Noted(mac, run.place)
+
+
+def _dhcp(run: Run, _: str) -> None:
+    """The rest of the line belongs to it."""
+    _wants_dhcp(run)
+    run.words.clear()
+    run.is_taken_by_dhcp = True
+
+
+def _wants_dhcp(run: Run, _: str = "") -> None:
+    run.draft.wants_dhcp = True
+    run.warn("DHCP and RARP are not managed by rcmd yet")
+
+
+def _plumb(run: Run, _: str) -> None:
+    """That the file exists has done it."""
+
+
+# --- words of no use here -------------------------------------------------------------------------
+
+
+def _meaningless(word: str, run: Run, _: str) -> None:
+    run.warn(f"{word} means nothing on Linux; ignored")
+
+
+def _unsupported(word: str, _run: Run, _: str) -> None:
+    raise Wrong(f"{word} is not supported")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A word of the grammar."""
+
+    apply: Callable[[Run, str], None]
+    takes_argument: bool = False
+    only: Family | None = None
+    """The one family it is for."""
+
+
+def _all(
+    apply: Callable[[str, Run, str], None], words: str, *, takes_argument: bool
+) -> dict[str, Known]:
+    return {word: Known(partial(apply, word), takes_argument) for word in words.split()}
+
+
+WORDS: Mapping[str, Known] = {
+    "set": Known(_set, takes_argument=True),
+    "destination": Known(_destination, takes_argument=True),
+    "addif": Known(_addif, takes_argument=True),
+    "removeif": Known(_removeif, takes_argument=True),
+    "netmask": Known(_netmask, takes_argument=True, only=Family.IPV4),
+    "broadcast": Known(_broadcast, takes_argument=True, only=Family.IPV4),
+    "up": Known(_up),
+    "down": Known(_down),
+    "deprecated": Known(_deprecated),
+    "-deprecated": Known(_not_deprecated),
+    "failover": Known(_failover),
+    "-failover": Known(_not_failover),
+    "standby": Known(_standby),
+    "-standby": Known(_not_standby),
+    "group": Known(_group, takes_argument=True),
+    "mtu": Known(_mtu, takes_argument=True),
+    "ether": Known(_ether),
+    "dhcp": Known(_dhcp),
+    "auto-dhcp": Known(_dhcp),
+    "auto-revarp": Known(_wants_dhcp, only=Family.IPV4),
+    "plumb": Known(_plumb),
+    "arp": Known(partial(_meaningless, "arp"), only=Family.IPV4),
+    "-arp": Known(partial(_meaningless, "-arp"), only=Family.IPV4),
+    "nud": Known(partial(_meaningless, "nud"), only=Family.IPV6),
+    "-nud": Known(partial(_meaningless, "-nud"), only=Family.IPV6),
+    "preferred": Known(partial(_meaningless, "preferred"), only=Family.IPV6),
+    "-preferred": Known(partial(_meaningless, "-preferred"), only=Family.IPV6),
+    "token": Known(partial(_unsupported, "token"), takes_argument=True, only=Family.IPV6),
+    **_all(
+        _meaningless,
+        "router -router trailers -trailers debug -debug verbose private -private xmit -xmit "
+        "anycast -anycast local -local failed -failed -zone all-zones",
+        takes_argument=False,
+    ),
+    **_all(_meaningless, "metric index", takes_argument=True),
+    **_all(_unsupported, "unplumb modlist", takes_argument=False),
+    **_all(
+        _unsupported,
+        "subnet usesrc zone tsrc tdst encaplimit thoplimit auth_algs encr_algs encr_auth_algs "
+        "modinsert modremove",
+        takes_argument=True,
+    ),
+}

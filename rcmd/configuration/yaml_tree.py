@@ -1,0 +1,172 @@
+"""YAML to values with a line for every fault.
+
+Only the shape of the document is YAML's: what a scalar is depends on what is asked for, never on
+how it looks.  That avoids the traps of YAML 1.1, where `52:54:00:12:34:56` is a number, `on` a
+truth and `0755` octal; and duplicate keys, of which PyYAML silently takes the last, are faults.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import yaml
+
+from rcmd.configuration.text import last_line, quoted, suggestion
+from rcmd.model import Fault
+
+T = TypeVar("T")
+
+_DEEPEST = 32
+"""Composing recurses without a limit of its own; far beyond what any setting needs."""
+
+_TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+_NOTHING = {"", "~", "null", "Null", "NULL"}
+
+
+class BadValue(Exception):
+    """A node is not what is needed there; the message says what is."""
+
+    def __init__(self, node: yaml.Node, message: str) -> None:
+        super().__init__(message)
+        self.node = node
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: str
+    key_node: yaml.Node
+    value: yaml.Node
+
+
+@dataclass(slots=True)
+class Document:
+    """One file being read; collects its faults."""
+
+    path: str
+    text: str
+    faults: list[Fault] = field(default_factory=list)
+
+    def root(self) -> yaml.Node | None:
+        """The parsed document; None where it is empty or is not YAML, which is then a fault."""
+        try:
+            if self._is_too_deep():
+                return None
+            return yaml.compose(self.text, Loader=yaml.CBaseLoader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            self.fault_at(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error}")
+        except yaml.reader.ReaderError as error:
+            before = self.text.encode()[: error.position]
+            self.fault_at(before.count(b"\n") + 1, f"not YAML: {error.reason}")
+        except UnicodeEncodeError:
+            self.fault_at(1, "not YAML: not Unicode text")
+        return None
+
+    def _is_too_deep(self) -> bool:
+        depth = 0
+        for event in yaml.parse(self.text, Loader=yaml.CBaseLoader):
+            match event:
+                case yaml.CollectionStartEvent():
+                    depth += 1
+                case yaml.CollectionEndEvent():
+                    depth -= 1
+            if depth > _DEEPEST:
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                self.fault_at(line, "nested too deep")
+                return True
+        return False
+
+    def fault_at(self, line: int, message: str, *, is_warning: bool = False) -> None:
+        # YAML counts more characters as line ends than an editor does.
+        bounded = min(line, last_line(self.text))
+        self.faults.append(Fault(self.path, bounded, message, is_warning))
+
+    def fault(self, node: yaml.Node, message: str, *, is_warning: bool = False) -> None:
+        self.fault_at(node.start_mark.line + 1, message, is_warning=is_warning)
+
+    def entries(self, node: yaml.Node, what: str, known: Collection[str] = ()) -> list[Entry]:
+        """The entries of a mapping, the first of each key; `known` empty allows every key."""
+        if isinstance(node, yaml.ScalarNode) and is_nothing(node):
+            return []
+        if not isinstance(node, yaml.MappingNode):
+            self.fault(node, f"{what}: expected `key: value` lines")
+            return []
+        found: dict[str, Entry] = {}
+        for key_node, value in node.value:
+            try:
+                key = text_of(key_node)
+            except BadValue as bad:
+                self.fault(key_node, f"{what}: bad key: {bad}")
+                continue
+            if key in found:
+                first = found[key].key_node.start_mark.line + 1
+                self.fault(key_node, f"duplicate key {quoted(key)}, first at line {first}")
+            elif known and key not in known:
+                near = suggestion(key, known)
+                self.fault(key_node, f"unknown key {quoted(key)} in {what}{near}")
+            else:
+                found[key] = Entry(key, key_node, value)
+        return list(found.values())
+
+    def value(self, entry: Entry, read: Callable[[yaml.Node], T], default: T) -> T:
+        """The entry's value; where it is bad, that is a fault and the default is taken."""
+        try:
+            return read(entry.value)
+        except BadValue as bad:
+            self.fault(bad.node, f"{entry.key}: {bad}")
+            return default
+
+
+def is_plain(node: yaml.ScalarNode) -> bool:
+    """Is it written without quotes or block marks?"""
+    return not node.style
+
+
+def is_nothing(node: yaml.ScalarNode) -> bool:
+    return is_plain(node) and node.value in _NOTHING
+
+
+def text_of(node: yaml.Node) -> str:
+    """The text of a scalar, as it was written."""
+    if not isinstance(node, yaml.ScalarNode):
+        raise BadValue(node, "expected a single value")
+    if node.tag != "tag:yaml.org,2002:str":
+        raise BadValue(node, f"tags are not used here: {quoted(node.tag)}")
+    if is_nothing(node):
+        raise BadValue(node, "has no value")
+    return str(node.value)
+
+
+def truth_of(node: yaml.Node) -> bool:
+    """True or false; also yes, no, on and off, in any case, but not in quotes."""
+    text = text_of(node)
+    is_quoted = isinstance(node, yaml.ScalarNode) and not is_plain(node)
+    if is_quoted or text.lower() not in _TRUTHS:
+        raise BadValue(node, f"expected true or false, found {quoted(text)}")
+    return _TRUTHS[text.lower()]
+
+
+def milliseconds_of(node: yaml.Node, lowest: int, highest: int) -> int:
+    """A duration such as `10s`, `500ms`, `1.5s` or `2m`, in whole milliseconds."""
+    text = text_of(node)
+    parts = re.fullmatch(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?\s*(ms|s|m|h)", text)
+    if parts is None:
+        raise BadValue(node, f"expected a duration such as 10s or 500ms, found {quoted(text)}")
+    whole, fraction, unit = parts[1], parts[2] or "", parts[3]
+    scaled = int(whole + fraction) * _UNITS_MS[unit]
+    time_ms, rest = divmod(scaled, int("1" + "0" * len(fraction)))
+    if rest:
+        raise BadValue(node, f"{quoted(text)} is not a whole number of milliseconds")
+    if time_ms < lowest:
+        raise BadValue(node, f"{quoted(text)} is less than the least, {_shown(lowest)}")
+    if time_ms > highest:
+        raise BadValue(node, f"{quoted(text)} is more than the most, {_shown(highest)}")
+    return time_ms
+
+
+def _shown(time_ms: int) -> str:
+    return f"{time_ms}ms" if time_ms % 1000 else f"{time_ms // 1000}s"

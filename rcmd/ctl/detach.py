@@ -1,0 +1,111 @@
+"""`rcmctl detach`: take a NIC out of use, so that nobody notices."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from typing import Any
+
+from rcmd.ctl.output import Line, Output, Span, Tone
+from rcmd.ctl.table import blocks
+from rcmd.ctl.verb import Manager, Verb
+from rcmd.errors import Vetoed
+from rcmd.rcm.plan import DetachPlan, PlannedMove
+
+RESOURCE_HELP = "an interface (eth0), a PCI function or device (pci:0000:03:00.0), or slot:NAME"
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("resource", metavar="RESOURCE", help=RESOURCE_HELP)
+    parser.add_argument(
+        "-f", "--force", action="store_true", help="override the refusals that may be overridden"
+    )
+    parser.add_argument(
+        "-n",
+        "--dry-run",
+        action="store_true",
+        help="print every refusal and every move there would be, and change nothing",
+    )
+
+
+async def _run(manager: Manager, arguments: Namespace, output: Output) -> int:
+    if arguments.dry_run:
+        return await _dry_run(manager, arguments, output)
+    plan = await manager.detach(arguments.resource, force=arguments.force)
+    if output.is_json:
+        output.json({"result": "detached", **_document(plan)})
+        return 0
+    for line in (*_moves(plan, "disappeared"), *_warnings(plan)):
+        output.line(*line)
+    output.line(f"{plan.resource}: detached")
+    return 0
+
+
+async def _dry_run(manager: Manager, arguments: Namespace, output: Output) -> int:
+    plan = await manager.query_detach(arguments.resource, force=arguments.force)
+    is_refused = bool(plan.vetoes) and not arguments.force
+    if output.is_json:
+        result = "would be refused" if is_refused else "would be detached"
+        output.json({"result": result, **_document(plan)})
+    else:
+        for line in _report(plan, is_refused=is_refused):
+            output.line(*line)
+    return Vetoed.exit_status if is_refused else 0
+
+
+def _report(plan: DetachPlan, *, is_refused: bool) -> Iterator[Line]:
+    for veto in plan.vetoes:
+        yield (Span(str(veto), Tone.BAD if is_refused else Tone.WARNING),)
+    match (is_refused, bool(plan.vetoes)):
+        case (True, _):
+            yield (Span(f"{plan.resource}: would be refused; what a detach would move:"),)
+        case (False, True):
+            yield (Span(f"{plan.resource}: would be detached, by force:"),)
+        case _:
+            yield (Span(f"{plan.resource}: would be detached:"),)
+    yield from _moves(plan, "disappears")
+    if not plan.moves:
+        yield (Span("  no address and no route would move"),)
+    yield from _warnings(plan)
+    yield (Span("nothing was changed"),)
+
+
+def _moves(plan: DetachPlan, disappears: str) -> Iterator[Line]:
+    for block in blocks((_row(move, disappears) for move in plan.moves), None):
+        yield from ((Span("  "), *line) for line in block)
+
+
+def _row(move: PlannedMove, disappears: str) -> tuple[Span, ...]:
+    if move.destination is None:
+        where = Span(f"nowhere: {disappears} with {move.source}", Tone.WARNING)
+    else:
+        where = Span(f"{move.source} -> {move.destination}")
+    return (Span(move.kind), Span(move.what), where)
+
+
+def _warnings(plan: DetachPlan) -> Iterator[Line]:
+    for warning in plan.warnings:
+        yield (Span(f"  warning: {warning}", Tone.WARNING),)
+
+
+def _document(plan: DetachPlan) -> dict[str, Any]:
+    return {
+        "resource": plan.resource,
+        "vetoes": [
+            {"resource": veto.resource, "client": veto.client, "reason": veto.reason}
+            for veto in plan.vetoes
+        ],
+        "moves": [
+            {
+                "kind": str(move.kind),
+                "what": move.what,
+                "from": move.source,
+                "to": move.destination,
+            }
+            for move in plan.moves
+        ],
+        "warnings": list(plan.warnings),
+    }
+
+
+VERB = Verb("detach", "move everything off a NIC and take it out of use", _run, _add_arguments)

@@ -1,0 +1,77 @@
+"""`rcmctl groups`: who shares addresses with whom, and how the groups are."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+
+from rcmd.ctl.output import Line, Output, Span, Tone
+from rcmd.ctl.picture import Picture, is_functioning, is_inactive, picture_of
+from rcmd.ctl.table import table
+from rcmd.ctl.verb import Manager, Verb
+from rcmd.model import AddressKind, GroupState, GroupStatus
+
+TONES = {
+    GroupState.OK: Tone.PLAIN,
+    GroupState.DEGRADED: Tone.WARNING,
+    GroupState.FAILED: Tone.BAD,
+}
+
+
+async def _run(manager: Manager, _: Namespace, output: Output) -> int:
+    document = await manager.status()
+    if output.is_json:
+        output.json({"groups": document["groups"]})
+        return 0
+    for line in group_table(picture_of(document), output.width):
+        output.line(*line)
+    return 0
+
+
+def group_table(picture: Picture, width: int | None) -> list[Line]:
+    return table(
+        ("GROUP", "STATE", "FDT", "INTERFACES"),
+        (
+            (
+                group.name,
+                Span(group.state, TONES[group.state]),
+                _detection_time(picture, group),
+                members(picture, group),
+            )
+            for group in picture.status.groups
+        ),
+        width,
+    )
+
+
+def members(picture: Picture, group: GroupStatus) -> str:
+    """Active ones first, then `(inactive ...)`, then `[unusable ...]`, as ipmpstat lists them."""
+    active: list[str] = []
+    inactive: list[str] = []
+    unusable: list[str] = []
+    for name in group.interfaces:
+        interface = picture.interface(name)
+        if interface is None or not is_functioning(interface):
+            unusable.append(name)
+        elif is_inactive(interface):
+            inactive.append(name)
+        else:
+            active.append(name)
+    parts = (" ".join(active), _enclosed("()", inactive), _enclosed("[]", unusable))
+    return " ".join(part for part in parts if part)
+
+
+def _enclosed(brackets: str, names: Sequence[str]) -> str:
+    return f"{brackets[0]}{' '.join(names)}{brackets[1]}" if names else ""
+
+
+def _detection_time(picture: Picture, group: GroupStatus) -> str:
+    """Empty where nothing could probe, because no member has a test address."""
+    has_test_address = any(
+        address.kind is AddressKind.TEST and address.group == group.name
+        for address in picture.status.addresses
+    )
+    return f"{group.failure_detection_ms / 1000:.2f}s" if has_test_address else ""
+
+
+VERB = Verb("groups", "show the groups and their members", _run)

@@ -1,0 +1,117 @@
+"""rcmctl: the administrator's tool, a client of the D-Bus service."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from rcmd.ctl import (
+    addresses,
+    attach,
+    detach,
+    groups,
+    history,
+    interfaces,
+    offline,
+    online,
+    reload,
+    status,
+)
+from rcmd.ctl.arguments import Misused, parse
+from rcmd.ctl.output import Output, wants_colour
+from rcmd.ctl.verb import Connect, Manager, Verb
+from rcmd.errors import ConfigurationError, RcmError, Veto, Vetoed
+
+VERBS: tuple[Verb, ...] = (
+    status.VERB,
+    groups.VERB,
+    interfaces.VERB,
+    addresses.VERB,
+    history.VERB,
+    detach.VERB,
+    attach.VERB,
+    offline.VERB,
+    online.VERB,
+    reload.VERB,
+)
+
+_INTERRUPTED = 130
+
+
+def connect_over_dbus() -> AbstractAsyncContextManager[Manager]:
+    # Imported late: `rcmctl --help` needs no bus.
+    from rcmd.bus.client import ManagerClient
+
+    return ManagerClient.connect()
+
+
+def main(words: Sequence[str] | None = None, connect: Connect = connect_over_dbus) -> int:
+    """Run one command and return its exit status, as `rcmd.errors` has them."""
+    if words is None:
+        words = sys.argv[1:]
+    has_colour = wants_colour(sys.stdout, os.environ)
+    output = Output(sys.stdout, sys.stderr, is_json="--json" in words, has_colour=has_colour)
+    try:
+        return _execute(words, connect, output)
+    except RcmError as error:
+        return _refuse(error, output)
+    finally:
+        output.flush()
+
+
+def _execute(words: Sequence[str], connect: Connect, output: Output) -> int:
+    arguments = parse(words, VERBS)
+    try:
+        return asyncio.run(_run(arguments, connect, output))
+    except KeyboardInterrupt:
+        return _interrupt(arguments, output)
+
+
+async def _run(arguments: Namespace, connect: Connect, output: Output) -> int:
+    verb: Verb = arguments.verb
+    async with connect() as manager:
+        return await verb.run(manager, arguments, output)
+
+
+def _refuse(error: RcmError, output: Output) -> int:
+    """Say what went wrong, and return its exit status."""
+    if output.is_json:
+        output.json({"error": _document(error)})
+        return error.exit_status
+    match error:
+        case Vetoed() | ConfigurationError():
+            output.complain(str(error))
+        case Misused():
+            output.complain(f"{error.usage}rcmctl: {error}")
+        case _:
+            output.complain(f"rcmctl: {error}")
+    return error.exit_status
+
+
+def _document(error: RcmError) -> dict[str, Any]:
+    vetoes: tuple[Veto, ...] = error.vetoes if isinstance(error, Vetoed) else ()
+    return {
+        "name": error.bus_name,
+        "message": str(error),
+        "vetoes": [
+            {"resource": veto.resource, "client": veto.client, "reason": veto.reason}
+            for veto in vetoes
+        ],
+    }
+
+
+def _interrupt(arguments: Namespace, output: Output) -> int:
+    """Ctrl-C: how one ends `--follow`, and no way to stop what the daemon has begun."""
+    if "follow" in arguments and arguments.follow:
+        return 0
+    output.complain("rcmctl: interrupted; rcmd goes on with what it has begun")
+    return _INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

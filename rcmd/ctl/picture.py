@@ -1,0 +1,121 @@
+"""The daemon's status, typed at the border."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_interface
+from typing import Any
+
+from rcmd.errors import RcmError
+from rcmd.model import (
+    AddressKind,
+    AddressStatus,
+    GroupState,
+    GroupStatus,
+    InterfaceState,
+    InterfaceStatus,
+    Status,
+)
+from rcmd.rcm.journal import Operation, OperationKind, Step
+
+_FUNCTIONING = frozenset({InterfaceState.RUNNING, InterfaceState.NO_TARGETS})
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything `rcmctl status` shows."""
+
+    status: Status
+    operations: tuple[Operation, ...] = ()
+
+    def interface(self, name: str) -> InterfaceStatus | None:
+        return next((one for one in self.status.interfaces if one.name == name), None)
+
+    def hosted_on(self, name: str) -> tuple[AddressStatus, ...]:
+        """The addresses that are on an interface, as Solaris lists them: by logical number."""
+        here = (one for one in self.status.addresses if one.hosted_on == name)
+        return tuple(sorted(here, key=_place))
+
+    def homeless(self, name: str) -> tuple[AddressStatus, ...]:
+        """The addresses that belong to an interface and are nowhere."""
+        return tuple(
+            one for one in self.status.addresses if one.home == name and one.hosted_on is None
+        )
+
+
+def is_functioning(interface: InterfaceStatus) -> bool:
+    return interface.state in _FUNCTIONING
+
+
+def is_inactive(interface: InterfaceStatus) -> bool:
+    return "INACTIVE" in interface.flags
+
+
+def picture_of(document: Mapping[str, Any]) -> Picture:
+    """Read the object of `rcmctl status --json`; keys that are not known here do not matter."""
+    try:
+        return Picture(
+            Status(
+                groups=tuple(_group(entry) for entry in document["groups"]),
+                interfaces=tuple(_interface(entry) for entry in document["interfaces"]),
+                addresses=tuple(_address(entry) for entry in document["addresses"]),
+            ),
+            operations=tuple(_operation(entry) for entry in document["operations"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise RcmError(
+            f"the status of rcmd is not understood ({error!r}); is it of another version?"
+        ) from error
+
+
+def _group(entry: Mapping[str, Any]) -> GroupStatus:
+    return GroupStatus(
+        name=entry["name"],
+        state=GroupState(entry["state"]),
+        interfaces=tuple(entry["interfaces"]),
+        failure_detection_ms=entry["failure_detection_ms"],
+    )
+
+
+def _interface(entry: Mapping[str, Any]) -> InterfaceStatus:
+    return InterfaceStatus(
+        name=entry["name"],
+        ifindex=entry["ifindex"],
+        group=entry["group"],
+        state=InterfaceState(entry["state"]),
+        flags=tuple(entry["flags"]),
+        link_up=entry["link_up"],
+        is_standby=entry["standby"],
+        hardware_address=entry["hardware_address"],
+        problem=entry.get("problem", ""),
+    )
+
+
+def _address(entry: Mapping[str, Any]) -> AddressStatus:
+    return AddressStatus(
+        address=ip_interface(entry["address"]),
+        kind=AddressKind(entry["kind"]),
+        group=entry["group"],
+        home=entry["home"],
+        hosted_on=entry["hosted_on"],
+        label=entry["label"],
+        is_up=entry["up"],
+    )
+
+
+def _operation(entry: Mapping[str, Any]) -> Operation:
+    return Operation(
+        number=entry["number"],
+        kind=OperationKind(entry["kind"]),
+        resource=entry["resource"],
+        caller=entry["caller"],
+        step=Step(entry["step"]),
+        started_us=entry["started_us"],
+        is_forced=entry["forced"],
+    )
+
+
+def _place(address: AddressStatus) -> tuple[int, int]:
+    _, _, number = address.label.partition(":")
+    return address.address.version, int(number) if number.isdecimal() else 0

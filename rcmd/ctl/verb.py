@@ -1,0 +1,55 @@
+"""What a verb is, and what it may ask of the daemon."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rcmd.ctl.output import Output
+from rcmd.rcm.journal import HistoryEvent
+from rcmd.rcm.plan import DetachPlan
+
+
+class Manager(Protocol):
+    """The daemon, as `rcmd.bus.client` offers it.  Errors are `rcmd.errors.RcmError`s."""
+
+    async def status(self) -> dict[str, Any]:
+        """Return the object that `rcmctl status --json` prints."""
+
+    async def history(self, since_us: int, limit: int) -> tuple[HistoryEvent, ...]:
+        """Return the newest `limit` events at or after the time, oldest first."""
+
+    async def query_detach(self, resource: str, *, force: bool) -> DetachPlan: ...
+
+    async def detach(self, resource: str, *, force: bool) -> DetachPlan: ...
+
+    async def attach(self, resource: str) -> None: ...
+
+    async def offline(self, name: str) -> None: ...
+
+    async def undo_offline(self, name: str) -> None: ...
+
+    async def reload(self) -> None: ...
+
+    async def subscribe(self) -> None:
+        """Keep every event from now on for `events`."""
+
+    def events(self) -> AsyncIterator[HistoryEvent]:
+        """Yield the events since `subscribe`; raises `Unreachable` when the daemon ends."""
+
+
+Connect = Callable[[], AbstractAsyncContextManager[Manager]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb of rcmctl."""
+
+    name: str
+    summary: str
+    run: Callable[[Manager, Namespace, Output], Awaitable[int]]
+    """Returns the exit status."""
+    add_arguments: Callable[[ArgumentParser], None] = lambda _: None

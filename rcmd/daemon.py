@@ -1,0 +1,337 @@
+"""One inbox, one loop, one timer: carries events to the engine and its commands to the kernel.
+
+Everything happens in `feed`.  It gives the engine one event after the other, carries out what the
+engine asks for at once, and gives the kernel's answers back before anything else is heard.  What
+can wait (log, history, bus, memory, preparation of the next failover) waits until after.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, assert_never
+
+from rcmd.configuration import Loaded
+from rcmd.errors import RcmError
+from rcmd.ipmp.commands import Command, Move, Plumb, Release, Report, Severity
+from rcmd.ipmp.engine import Engine
+from rcmd.ipmp.events import (
+    Event,
+    KernelChange,
+    KernelChanged,
+    KernelSnapshot,
+    Leave,
+    LinkGone,
+    LinkSeen,
+    Moved,
+    Stay,
+    Tick,
+    Together,
+    Unplumb,
+)
+from rcmd.model import Identity, IPAddress
+from rcmd.rcm.journal import HistoryEvent, Journal, SavedSysctls
+
+log = logging.getLogger(__name__)
+
+RECONCILE_S = 20.0
+"""Everything is compared with the kernel at least this often (IF_SCAN_INTERVAL of in.mpathd)."""
+CARRIER_POLL_S = 0.05
+"""The kernel may report a lost carrier up to 1 s late; the state itself is always current."""
+PREPARE_AFTER_S = 0.2
+"""Quiet time before the next failovers are prepared."""
+MEMORY_KEY = "engine"
+
+LOG_LEVELS = {
+    Severity.ERROR: logging.ERROR,
+    Severity.WARNING: logging.WARNING,
+    Severity.NOTICE: logging.INFO,
+    Severity.INFO: logging.INFO,
+}
+
+
+class Kernel(Protocol):
+    """rtnetlink, as far as the daemon uses it."""
+
+    def snapshot(self) -> KernelSnapshot: ...
+
+    def link(self, ifindex: int) -> LinkSeen | LinkGone: ...
+
+    def execute(self, move: Move) -> Moved: ...
+
+    def prepare(self, move: Move) -> Iterator[None]: ...
+
+
+class Devices(Protocol):
+    """What is done to a device as a whole; errors are RcmError."""
+
+    def plumb(self, plumb: Plumb) -> tuple[str, ...]:
+        """Sysctls, MTU, hardware address, up.  Returns obstacles, a sentence each."""
+
+    def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]: ...
+
+    def release(self, release: Release, saved: Mapping[str, str]) -> None: ...
+
+    def set_up(self, ifindex: int) -> None: ...
+
+    def identify(self, name: str) -> Identity: ...
+
+    def is_router(self, name: str) -> bool: ...
+
+
+class Announcer(Protocol):
+    def announce(
+        self,
+        ifindex: int,
+        hardware_address: str,
+        addresses: Iterable[IPAddress],
+        *,
+        is_router: bool,
+    ) -> None: ...
+
+    def cancel(self, address: IPAddress) -> None: ...
+
+    def forget(self, ifindex: int) -> None: ...
+
+
+Listener = Callable[[HistoryEvent], None]
+
+
+class Daemon:
+    """Implements `rcm.machine.Machine`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        kernel: Kernel,
+        devices: Devices,
+        announcer: Announcer,
+        journal: Journal,
+        read_configuration: Callable[[], Loaded],
+    ) -> None:
+        self._engine = engine
+        self._kernel = kernel
+        self._devices = devices
+        self._announcer = announcer
+        self._journal = journal
+        self.read_configuration = read_configuration
+        self._loop = asyncio.get_running_loop()
+        self._inbox: deque[Event] = deque()
+        self._is_feeding = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._chores: asyncio.Handle | None = None
+        self._preparation: asyncio.TimerHandle | None = None
+        self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._memory = ""
+        self._identities: dict[str, Identity] = {}
+        self.on_report: list[Listener] = []
+        self.on_change: list[Callable[[], None]] = []
+        self.on_link: list[Callable[[LinkSeen | LinkGone], None]] = []
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    # --- events in, commands out ---
+
+    def feed(self, event: Event) -> None:
+        self._inbox.append(event)
+        if self._is_feeding:
+            return
+        self._is_feeding = True
+        try:
+            while self._inbox:
+                self._turn(self._inbox.popleft())
+        finally:
+            self._is_feeding = False
+        self._rearm()
+        self._wake_waiters()
+        if self._chores is None:
+            self._chores = self._loop.call_soon(self._do_chores)
+
+    def _turn(self, event: Event) -> None:
+        commands = self._engine.handle(event, self._loop.time())
+        if isinstance(event, Leave | Unplumb | Stay):
+            # A crash in the middle must find what has to be put back.
+            self._remember()
+        answers: list[Event] = []
+        for command in commands:
+            self._carry_out(command, answers)
+        if answers:
+            self._inbox.appendleft(Together(tuple(answers)))
+
+    def _carry_out(self, command: Command, answers: list[Event]) -> None:
+        match command:
+            case Move():
+                moved = self._kernel.execute(command)
+                answers.append(moved)
+                self._announce(moved)
+            case Plumb():
+                self._plumb(command)
+            case Release():
+                self._release(command)
+            case Report():
+                self.report(command)
+            case _:
+                assert_never(command)
+
+    def _announce(self, moved: Moved) -> None:
+        """Tell the neighbours where addresses are now; what was only removed is told no more."""
+        wanted: dict[int, list[IPAddress]] = {}
+        announced = set(moved.move.announce)
+        for item in moved.added:
+            if item in announced:
+                wanted.setdefault(item.ifindex, []).append(item.address.ip)
+        told = {address for addresses in wanted.values() for address in addresses}
+        for gone in moved.move.remove:
+            if gone.address.ip not in told:
+                self._announcer.cancel(gone.address.ip)
+        for ifindex, addresses in wanted.items():
+            link = self._engine.scene.view.links.get(ifindex)
+            if link is not None:
+                is_router = any(it.version == 6 for it in addresses) and self._devices.is_router(
+                    link.name
+                )
+                self._announcer.announce(
+                    ifindex, link.hardware_address, addresses, is_router=is_router
+                )
+
+    def _plumb(self, plumb: Plumb) -> None:
+        try:
+            before = self._devices.sysctls_before(plumb)
+            self._journal.save_sysctls(SavedSysctls(plumb.name, plumb.ifindex, before))
+            for obstacle in self._devices.plumb(plumb):
+                self.report(Report(Severity.WARNING, "obstacle", plumb.name, obstacle))
+        except RcmError as error:
+            text = f"{plumb.name} could not be plumbed: {error}"
+            self.report(Report(Severity.ERROR, "refused", plumb.name, text))
+
+    def _release(self, release: Release) -> None:
+        self._announcer.forget(release.ifindex)
+        try:
+            saved = self._journal.take_sysctls(release.name, release.ifindex)
+            self._devices.release(release, saved.values if saved else {})
+        except RcmError as error:
+            text = f"{release.name} could not be given back: {error}"
+            self.report(Report(Severity.ERROR, "refused", release.name, text))
+
+    # --- the kernel's news ---
+
+    def kernel_changed(self, changes: Sequence[KernelChange]) -> None:
+        if changes:
+            self.feed(KernelChanged(tuple(changes)))
+        for change in changes:
+            if isinstance(change, LinkSeen | LinkGone):
+                for listener in self.on_link:
+                    listener(change)
+
+    def look_at(self, ifindex: int) -> None:
+        self.kernel_changed((self._kernel.link(ifindex),))
+
+    def look_around(self) -> None:
+        snapshot = self._kernel.snapshot()
+        self.feed(snapshot)
+        for link in snapshot.links:
+            for listener in self.on_link:
+                listener(LinkSeen(link))
+
+    # --- waiting ---
+
+    async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        if condition():
+            return True
+        future: asyncio.Future[None] = self._loop.create_future()
+        entry = (condition, future)
+        self._waiters.append(entry)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await future
+        except TimeoutError:
+            return condition()
+        finally:
+            self._waiters.remove(entry)
+        return True
+
+    def _wake_waiters(self) -> None:
+        for condition, future in self._waiters:
+            if not future.done() and condition():
+                future.set_result(None)
+
+    def _rearm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        deadline = self._engine.deadline()
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self.feed, Tick())
+
+    # --- what can wait ---
+
+    def report(self, report: Report) -> None:
+        log.log(LOG_LEVELS[report.severity], "%s", report.message)
+        event = HistoryEvent(
+            time.time_ns() // 1000,
+            int(report.severity),
+            report.kind,
+            report.subject,
+            report.message,
+            report.detail,
+        )
+        for listener in self.on_report:
+            listener(event)
+
+    def _do_chores(self) -> None:
+        self._chores = None
+        self._remember()
+        for listener in self.on_change:
+            listener()
+        if self._preparation is not None:
+            self._preparation.cancel()
+        self._preparation = self._loop.call_later(PREPARE_AFTER_S, self._prepare, None)
+
+    def _remember(self) -> None:
+        text = self._engine.memory().to_text()
+        if text == self._memory:
+            return
+        try:
+            self._journal.remember(MEMORY_KEY, text)
+            self._memory = text
+        except RcmError as error:
+            log.error("what happened cannot be recorded: %s", error)
+
+    def _prepare(self, steps: Iterator[None] | None) -> None:
+        """Encode the moves of the next failures, a little at a time."""
+        if steps is None:
+            steps = (
+                step for move in self._engine.forecast() for step in self._kernel.prepare(move)
+            )
+        for _ in steps:
+            self._preparation = self._loop.call_later(0.001, self._prepare, steps)
+            return
+        self._preparation = None
+
+    # --- devices ---
+
+    def identify(self, name: str) -> Identity:
+        """As it is now, or as it was when it was last here."""
+        if self._engine.scene.view.link_named(name) is not None:
+            self._identities[name] = self._devices.identify(name)
+        elif name not in self._identities:
+            known = {identity.name: identity for identity in self._journal.known()}
+            self._identities[name] = known.get(name, Identity(name))
+        return self._identities[name]
+
+    def set_up(self, ifindex: int) -> None:
+        try:
+            self._devices.set_up(ifindex)
+        except RcmError as error:
+            log.error("%s", error)
+
+    def carrier_devices(self) -> dict[int, str]:
+        """The devices whose carrier is worth polling."""
+        return {
+            member.ifindex: member.name
+            for member in self._engine.scene.members.values()
+            if member.ifindex
+        }

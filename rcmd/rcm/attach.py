@@ -1,0 +1,107 @@
+"""Attach and reattach: a device that appears is configured from its files as they are now.
+
+udev says when a device has its final name; rtnetlink says that it exists.  Either alone is enough:
+what udev does not announce in time is taken at the kernel's word.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rcmd.ipmp.commands import Report, Severity
+from rcmd.ipmp.events import Attach, Together
+from rcmd.ipmp.member import Intent
+from rcmd.model import Configuration, Identity, Link
+from rcmd.rcm.journal import Journal
+from rcmd.rcm.machine import Machine
+
+log = logging.getLogger(__name__)
+
+UDEV_GRACE_S = 2.0
+"""How long udev may take to name a device before it is taken under the name it has."""
+
+
+@dataclass(slots=True)
+class Attacher:
+    machine: Machine
+    journal: Journal
+    seen: dict[int, str] = field(default_factory=dict)
+    """Devices that were looked at under this name, so that each is taken once."""
+
+    def is_wanted(self, link: Link) -> bool:
+        """Does a device wait to be taken into use?"""
+        return self.seen.get(link.ifindex) != link.name and not self._is_taken(link)
+
+    def _is_taken(self, link: Link) -> bool:
+        member = self.machine.engine.scene.members.get(link.name)
+        return member is not None and member.ifindex == link.ifindex
+
+    def start(self, links: Iterable[Link], configuration: Configuration) -> None:
+        """At start: everything that is here, at once."""
+        present = [link for link in links if link.name in configuration.interfaces]
+        wanted = [link for link in present if self.is_wanted(link)]
+        self.seen.update((link.ifindex, link.name) for link in wanted)
+        self.machine.feed(
+            Together(tuple(Attach(it.name, configuration.interfaces[it.name]) for it in wanted))
+        )
+
+    def forget(self, ifindex: int) -> None:
+        self.seen.pop(ifindex, None)
+
+    def take_if_free(self, link: Link) -> None:
+        """After a reload: what is in use, or was given up, stays so."""
+        if not self._is_taken(link):
+            self.take_again(link)
+
+    def take(self, link: Link) -> None:
+        """Take a device into use that was not looked at before."""
+        if self.is_wanted(link):
+            self.take_again(link)
+
+    def take_again(self, link: Link) -> None:
+        """Take a device into use, if there is a file for it or it was here before."""
+        self.seen[link.ifindex] = link.name
+        scene = self.machine.engine.scene
+        member = scene.members.get(link.name)
+        config = self.machine.read_configuration().configuration.interfaces.get(link.name)
+        known = {identity.name: identity for identity in self.journal.known()}
+        if config is None and member is None:
+            if link.name in known:
+                self._plumb_only(link)
+            return
+        is_return = member is not None and member.plumbed not in (0, link.ifindex)
+        is_first = member is not None and member.plumbed == 0 and not scene.has_settled
+        was_detached = member is not None and member.intent is Intent.DETACHED
+        self.machine.feed(Attach(link.name, config))
+        identity = self.machine.identify(link.name)
+        self._recognise(identity, known)
+        self.journal.know(identity)
+        if is_return or was_detached:
+            self._report("reattach", link.name, f"{link.name} is back")
+        elif not is_first and not (member and member.plumbed == link.ifindex):
+            self._report("attach", link.name, f"{link.name} was attached")
+
+    def _plumb_only(self, link: Link) -> None:
+        """No file, so nothing is known of its configuration (overview, "Reattaching NICs")."""
+        self.machine.set_up(link.ifindex)
+        text = f"{link.name} is back, without /etc/hostname.{link.name}: plumbed only"
+        self._report("reattach", link.name, text)
+
+    def _recognise(self, identity: Identity, known: dict[str, Identity]) -> None:
+        """The same NIC under another name: its old name's file will not be found by it."""
+        for other in known.values():
+            is_same = bool(identity.permanent_address) and (
+                other.permanent_address == identity.permanent_address
+            )
+            if is_same and other.name != identity.name and other.bus_path == identity.bus_path:
+                log.warning(
+                    "%s was known as %s; it is configured from /etc/hostname.%s now",
+                    identity.name,
+                    other.name,
+                    identity.name,
+                )
+
+    def _report(self, kind: str, name: str, text: str) -> None:
+        self.machine.report(Report(Severity.NOTICE, kind, name, text))

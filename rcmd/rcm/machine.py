@@ -1,0 +1,48 @@
+"""What the transactions need of the daemon around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from rcmd.configuration import Loaded
+from rcmd.ipmp.commands import Report
+from rcmd.ipmp.engine import Engine
+from rcmd.ipmp.events import Event
+from rcmd.model import Identity
+
+
+class Machine(Protocol):
+    """The engine, kept up to date, and the few things only the outside can do."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    def feed(self, event: Event) -> None:
+        """Give the engine an event; when this returns, its commands are carried out."""
+
+    async def until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait for something that the engine knows; False if the time runs out."""
+
+    def report(self, report: Report) -> None:
+        """Tell the log, the history and the bus."""
+
+    def read_configuration(self) -> Loaded:
+        """The files as they are now."""
+
+    def look_at(self, ifindex: int) -> None:
+        """Ask the kernel about one device, now."""
+
+    def look_around(self) -> None:
+        """Ask the kernel about everything, now."""
+
+    def identify(self, name: str) -> Identity: ...
+
+    def set_up(self, ifindex: int) -> None:
+        """Set a device up that has no configuration."""
+
+
+REPLUMB_S = 15.0
+"""How long a device that was set up again may take to be as it was before."""
+SETTLE_S = 10.0
+"""How long the kernel may take to do, and tell, what was asked."""

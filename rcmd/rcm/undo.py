@@ -1,0 +1,21 @@
+"""The steps back, kept while an operation goes forward."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+Step = Callable[[], Awaitable[None]]
+
+
+class UndoStack:
+    """Collects how to undo each step; `unwind` does it in reverse."""
+
+    def __init__(self) -> None:
+        self._steps: list[Step] = []
+
+    def push(self, step: Step) -> None:
+        self._steps.append(step)
+
+    async def unwind(self) -> None:
+        while self._steps:
+            await self._steps.pop()()

@@ -1,0 +1,264 @@
+"""Tells the neighbours where an address lives now: gratuitous ARP and unsolicited NA.
+
+The kernel announces nothing when an address is added to an interface that is up (IPv4, and IPv6
+without duplicate address detection), whatever arp_notify and ndisc_notify say.  Linux neighbours
+ignore most announcements for a second after they last learned otherwise (`locktime`), and any one
+may be lost, so each is repeated over five seconds.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv6Address
+from typing import Protocol
+
+from rcmd.model import IPAddress
+
+_log = logging.getLogger(__name__)
+
+SCHEDULE_S = (0.0, 0.1, 1.1, 2.2, 5.0)
+"""When an announcement is sent, in seconds after the move."""
+
+_ETHERNET_MINIMUM = 60
+"""The shortest Ethernet frame, without its checksum."""
+_BROADCAST = b"\xff" * 6
+_ALL_NODES = IPv6Address("ff02::1").packed
+_ALL_NODES_MAC = bytes.fromhex("333300000001")
+_ETHERTYPE_ARP = 0x0806
+_ETHERTYPE_IPV6 = 0x86DD
+_ICMPV6 = 58
+_NEIGHBOR_ADVERTISEMENT = 136
+_NA_LENGTH = 32
+"""ICMPv6 header, target and one option of eight octets."""
+_ROUTER_FLAG = 0x8000_0000
+_OVERRIDE_FLAG = 0x2000_0000
+_TARGET_LINK_LAYER_ADDRESS = 2
+
+_SO_SNDBUFFORCE = 32
+_SEND_BUFFER = 4 << 20
+"""Holds the frames of a few thousand addresses until the NIC has sent them."""
+_LOST = frozenset({errno.ENOBUFS, errno.EAGAIN, errno.EINTR})
+"""This frame was not sent; the next one may be."""
+
+
+class Cancellable(Protocol):
+    def cancel(self) -> None: ...
+
+
+CallLater = Callable[[float, Callable[[], None]], Cancellable]
+"""`loop.call_later` of asyncio: seconds, what to call."""
+
+
+def gratuitous_arp(mac: bytes, address: IPv4Address) -> bytes:
+    """The Ethernet frame of an ARP announcement (RFC 5227 section 3).
+
+    The request form: Linux neighbours believe it at once, whereas a reply that is not addressed to
+    them waits for `locktime` (arp_process(), net/ipv4/arp.c).
+    """
+    packed = address.packed
+    arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + packed + bytes(6) + packed
+    return (_ethernet(_BROADCAST, mac, _ETHERTYPE_ARP) + arp).ljust(_ETHERNET_MINIMUM, b"\0")
+
+
+def unsolicited_na(mac: bytes, address: IPv6Address, *, is_router: bool) -> bytes:
+    """The Ethernet frame of an unsolicited neighbor advertisement to all nodes (RFC 4861 7.2.6).
+
+    `is_router` must be the forwarding state of the interface: neighbours drop a default router
+    that says it is none.
+    """
+    source = address.packed
+    flags = _OVERRIDE_FLAG | (_ROUTER_FLAG if is_router else 0)
+    body = struct.pack("!I", flags) + source + bytes((_TARGET_LINK_LAYER_ADDRESS, 1)) + mac
+    pseudo_header = source + _ALL_NODES + struct.pack("!II", _NA_LENGTH, _ICMPV6)
+    head = _NEIGHBOR_ADVERTISEMENT << 8
+    checksum = _checksum(pseudo_header + struct.pack("!HH", head, 0) + body)
+    return (
+        _ethernet(_ALL_NODES_MAC, mac, _ETHERTYPE_IPV6)
+        + struct.pack("!IHBB", 6 << 28, _NA_LENGTH, _ICMPV6, 255)
+        + source
+        + _ALL_NODES
+        + struct.pack("!HH", head, checksum)
+        + body
+    )
+
+
+def _ethernet(destination: bytes, source: bytes, ethertype: int) -> bytes:
+    return destination + source + ethertype.to_bytes(2, "big")
+
+
+def _checksum(data: bytes) -> int:
+    """The Internet checksum (RFC 1071) of an even number of octets."""
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = (total & 0xFFFF) + (total >> 16)
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+class Wire(Protocol):
+    """Sends finished Ethernet frames out of one interface."""
+
+    def send(self, ifindex: int, frames: Iterable[bytes]) -> None: ...
+
+    def forget(self, ifindex: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class PacketSockets:
+    """One AF_PACKET socket per interface.  What cannot be sent is logged once, and let go."""
+
+    def __init__(self) -> None:
+        self._sockets: dict[int, socket.socket] = {}
+        self._complained: set[int] = set()
+
+    def send(self, ifindex: int, frames: Iterable[bytes]) -> None:
+        """Send without waiting.
+
+        A frame that finds no buffer is left out: the next round repeats it.  A device that is down
+        or gone ends the round.
+        """
+        failure: OSError | None = None
+        try:
+            send = self._socket(ifindex).send
+            for frame in frames:
+                try:
+                    send(frame)
+                except OSError as error:
+                    if error.errno not in _LOST:
+                        raise
+                    failure = error
+        except OSError as error:
+            failure = error
+        if failure is None:
+            self._complained.discard(ifindex)
+        elif ifindex not in self._complained:
+            self._complained.add(ifindex)
+            _log.warning("announcements on interface %d: %s", ifindex, failure)
+
+    def forget(self, ifindex: int) -> None:
+        self._complained.discard(ifindex)
+        if ifindex in self._sockets:
+            self._sockets.pop(ifindex).close()
+
+    def close(self) -> None:
+        for ifindex in list(self._sockets):
+            self.forget(ifindex)
+
+    def _socket(self, ifindex: int) -> socket.socket:
+        """Raises OSError where there is no such interface, or no permission."""
+        if ifindex in self._sockets:
+            return self._sockets[ifindex]
+        # Protocol 0: it only sends, and receives nothing.
+        packet = socket.socket(
+            socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK, 0
+        )
+        try:
+            packet.bind((socket.if_indextoname(ifindex), 0))
+            _enlarge_send_buffer(packet)
+        except OSError:
+            packet.close()
+            raise
+        self._sockets[ifindex] = packet
+        return packet
+
+
+def _enlarge_send_buffer(packet: socket.socket) -> None:
+    try:
+        packet.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
+    except PermissionError:  # needs CAP_NET_ADMIN; up to net.core.wmem_max nobody asks
+        packet.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+
+
+class _Batch:
+    """Addresses that were announced together, and how often they have been."""
+
+    __slots__ = ("frames", "ifindex", "rounds", "timer")
+
+    def __init__(self, ifindex: int, frames: dict[IPAddress, bytes]) -> None:
+        self.ifindex = ifindex
+        self.frames = frames
+        self.rounds = 0
+        self.timer: Cancellable | None = None
+
+
+class Announcer:
+    """Announces addresses on the schedule, until they move again."""
+
+    def __init__(self, call_later: CallLater, wire: Wire | None = None) -> None:
+        self._call_later = call_later
+        self._wire: Wire = PacketSockets() if wire is None else wire
+        self._batch_of: dict[IPAddress, _Batch] = {}
+
+    def announce(
+        self,
+        ifindex: int,
+        hardware_address: str,
+        addresses: Iterable[IPAddress],
+        *,
+        is_router: bool = False,
+    ) -> None:
+        """Announce now, and again on the schedule.  Replaces earlier announcements of these.
+
+        `hardware_address` as `02:00:00:00:00:01`; without an Ethernet address (a tunnel,
+        InfiniBand) nothing is sent, and the earlier announcements stop all the same.
+        """
+        addresses = tuple(addresses)
+        for address in addresses:
+            self.cancel(address)
+        mac = _mac(hardware_address)
+        if mac is None:
+            _log.info("interface %d has no Ethernet address: nothing announced", ifindex)
+            return
+        frames = {address: _frame(mac, address, is_router=is_router) for address in addresses}
+        if frames:
+            batch = _Batch(ifindex, frames)
+            self._batch_of.update(dict.fromkeys(frames, batch))
+            self._send_round(batch)
+
+    def cancel(self, address: IPAddress) -> None:
+        """Stop announcing this address, wherever it was."""
+        batch = self._batch_of.pop(address, None)
+        if batch is None:
+            return
+        del batch.frames[address]
+        if not batch.frames and batch.timer is not None:
+            batch.timer.cancel()
+
+    def forget(self, ifindex: int) -> None:
+        """Stop whatever is announced on this interface: it is gone, or given back."""
+        for address in [a for a, batch in self._batch_of.items() if batch.ifindex == ifindex]:
+            self.cancel(address)
+        self._wire.forget(ifindex)
+
+    def close(self) -> None:
+        for address in list(self._batch_of):
+            self.cancel(address)
+        self._wire.close()
+
+    def _send_round(self, batch: _Batch) -> None:
+        self._wire.send(batch.ifindex, batch.frames.values())
+        batch.rounds += 1
+        if batch.rounds == len(SCHEDULE_S):
+            for address in batch.frames:
+                del self._batch_of[address]
+            return
+        delay_s = SCHEDULE_S[batch.rounds] - SCHEDULE_S[batch.rounds - 1]
+        batch.timer = self._call_later(delay_s, lambda: self._send_round(batch))
+
+
+def _mac(hardware_address: str) -> bytes | None:
+    try:
+        mac = bytes.fromhex(hardware_address.replace(":", ""))
+    except ValueError:
+        return None
+    return mac if len(mac) == 6 else None
+
+
+def _frame(mac: bytes, address: IPAddress, *, is_router: bool) -> bytes:
+    if isinstance(address, IPv4Address):
+        return gratuitous_arp(mac, address)
+    return unsolicited_na(mac, address, is_router=is_router)

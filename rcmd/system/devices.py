@@ -1,0 +1,78 @@
+"""What is done to a device as a whole: made ready for addresses, given back, told apart."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+
+from rcmd.errors import RcmError
+from rcmd.ipmp.commands import Plumb, Release
+from rcmd.model import Identity
+from rcmd.system import sysctls
+from rcmd.system.rtnetlink import KernelRefused, Rtnetlink
+from rcmd.system.sysfs import identity_of
+
+
+class DeviceRefused(RcmError):
+    """The kernel or the driver would not do it; the message says what and why."""
+
+
+class KernelDevices:
+    """Implements `daemon.Devices`."""
+
+    def __init__(self, kernel: Rtnetlink) -> None:
+        self._kernel = kernel
+
+    def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]:
+        return sysctls.read_member(plumb.name, plumb.families, is_grouped=plumb.is_grouped)
+
+    def plumb(self, plumb: Plumb) -> tuple[str, ...]:
+        """Sysctls come first: they must be in force before the first address is."""
+        obstacles = sysctls.apply(plumb.name, plumb.families, is_grouped=plumb.is_grouped)
+        if plumb.hardware_address is not None:
+            self._set_hardware_address(plumb)
+        if plumb.mtu is not None:
+            self._set(plumb.ifindex, f"mtu {plumb.mtu}", mtu=plumb.mtu)
+        self._set(plumb.ifindex, "up", is_up=True)
+        return obstacles
+
+    def _set_hardware_address(self, plumb: Plumb) -> None:
+        address = plumb.hardware_address
+        try:
+            self._kernel.set_link(plumb.ifindex, hardware_address=address)
+        except KernelRefused as refusal:
+            if refusal.errno != errno.EBUSY:
+                raise DeviceRefused(f"ether {address}: {refusal.strerror}") from refusal
+            # Many drivers change it only while the device is down.
+            self._set(plumb.ifindex, "down", is_up=False)
+            self._set(plumb.ifindex, f"ether {address}", hardware_address=address)
+
+    def release(self, release: Release, saved: Mapping[str, str]) -> None:
+        """A device that is gone needs nothing."""
+        if release.take_down:
+            self._set(release.ifindex, "down", is_up=False)
+        sysctls.restore(saved)
+
+    def set_up(self, ifindex: int) -> None:
+        self._set(ifindex, "up", is_up=True)
+
+    def identify(self, name: str) -> Identity:
+        return identity_of(name)
+
+    def is_router(self, name: str) -> bool:
+        return sysctls.is_ipv6_router(name)
+
+    def _set(
+        self,
+        ifindex: int,
+        what: str,
+        *,
+        is_up: bool | None = None,
+        mtu: int | None = None,
+        hardware_address: str | None = None,
+    ) -> None:
+        try:
+            self._kernel.set_link(ifindex, is_up=is_up, mtu=mtu, hardware_address=hardware_address)
+        except KernelRefused as refusal:
+            if refusal.errno != errno.ENODEV:
+                raise DeviceRefused(f"{what}: {refusal.strerror}") from refusal

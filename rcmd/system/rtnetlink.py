@@ -1,0 +1,328 @@
+"""The kernel's links, addresses and routes: listening, dumping, changing.
+
+Nothing here waits: the kernel answers a request before the send returns, and notifications are
+read when the event loop says that `fileno()` is readable.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypeVar
+
+from rcmd.ipmp.commands import Move
+from rcmd.ipmp.events import (
+    AddressGone,
+    AddressSeen,
+    KernelChange,
+    KernelSnapshot,
+    LinkGone,
+    LinkSeen,
+    Moved,
+    Refusal,
+    RouteGone,
+    RouteSeen,
+)
+from rcmd.model import Family, KernelAddress, Link, Route
+from rcmd.system import netlink_decoding as decoding
+from rcmd.system import netlink_encoding as encoding
+from rcmd.system.netlink_encoding import Operation
+from rcmd.system.netlink_message import (
+    Header,
+    MalformedMessage,
+    MessageType,
+    identity,
+    identity_of_request,
+    split,
+)
+from rcmd.system.netlink_socket import (
+    CHUNK,
+    Ack,
+    CommandSocket,
+    DumpInterrupted,
+    EventSocket,
+    KernelRefused,
+    Overrun,
+)
+
+__all__ = ["KernelRefused", "Overrun", "Rtnetlink"]
+
+_log = logging.getLogger(__name__)
+
+Item = KernelAddress | Route
+_Decoded = TypeVar("_Decoded", Link, KernelAddress, Route)
+
+RECEIVE_BUFFER = 16 << 20
+"""Bytes; the default of 208 KiB loses half of a burst of 500 address changes."""
+_DUMP_ATTEMPTS = 5
+_ALREADY_THERE = frozenset({errno.EEXIST})
+_ALREADY_GONE = frozenset({errno.EADDRNOTAVAIL, errno.ENODEV, errno.ESRCH, errno.ENOENT})
+_DEFAULT_IPV6_METRIC = 1024
+_ADDRESS_MESSAGES = frozenset({MessageType.NEWADDR, MessageType.DELADDR})
+_ROUTE_MESSAGES = frozenset({MessageType.NEWROUTE, MessageType.DELROUTE})
+
+
+class Rtnetlink:
+    """One network namespace: the one of the thread that opens it."""
+
+    def __init__(self, commands: CommandSocket, events: EventSocket, receive_buffer: int) -> None:
+        self._commands = commands
+        self._events = events
+        self._receive_buffer = receive_buffer
+        self._expected: dict[int, tuple[int, bytes, bytes]] = {}
+        """Sequence number and identity of our acknowledged IPv4 address changes, until echoed."""
+
+    @classmethod
+    def open(cls, *, receive_buffer: int = RECEIVE_BUFFER) -> Rtnetlink:
+        """Open both sockets; `receive_buffer` of the notifications is in bytes."""
+        commands = CommandSocket()
+        try:
+            return cls(commands, EventSocket(receive_buffer), receive_buffer)
+        except OSError:
+            commands.close()
+            raise
+
+    def fileno(self) -> int:
+        """The descriptor that is readable when `read` has something; `reopen` changes it."""
+        return self._events.fileno()
+
+    def close(self) -> None:
+        self._events.close()
+        self._commands.close()
+
+    def reopen(self) -> None:
+        """A new socket for notifications, after an overrun.  Take a snapshot next."""
+        self._events.close()
+        self._expected.clear()
+        self._events = EventSocket(self._receive_buffer)
+
+    # --- listening --------------------------------------------------------------------------
+
+    def read(self) -> tuple[KernelChange, ...]:
+        """All pending notifications in order, without those of our own acknowledged changes.
+
+        IPv4 routes that vanish because their device is set down or removed are not announced by
+        the kernel: only the link is.  Raises Overrun when the kernel had to drop notifications.
+        """
+        changes: list[KernelChange] = []
+        while (datagram := self._events.receive()) is not None:
+            try:
+                for header, payload in split(datagram):
+                    if self._is_own_echo(header, payload):
+                        continue
+                    changes += _changes(header, payload)
+            except MalformedMessage as error:
+                _log.warning("ignored a malformed netlink message: %s", error)
+        return tuple(changes)
+
+    def _is_own_echo(self, header: Header, payload: bytes) -> bool:
+        """Whether the acknowledgement has already told us what this says.
+
+        Removing an IPv4 address can remove or promote others of its subnet, which the kernel
+        announces under the same sequence number: only the address asked for is an echo.
+        IPv6 address notifications carry no sender and are never echoes.
+        """
+        if header.port != self._commands.port:
+            return False
+        if header.kind in _ROUTE_MESSAGES:
+            return True
+        if header.kind not in _ADDRESS_MESSAGES:
+            return False
+        if self._expected.get(header.sequence) != identity(header.kind, payload):
+            return False
+        del self._expected[header.sequence]
+        return True
+
+    # --- dumping ----------------------------------------------------------------------------
+
+    def snapshot(self, interfaces: Collection[int] | None = None) -> KernelSnapshot:
+        """All links, and the addresses and unicast single-device routes of the interfaces.
+
+        `interfaces` are ifindexes; None means all.  Raises Overrun when the tables change faster
+        than they can be read.
+        """
+        wanted = None if interfaces is None else frozenset(interfaces)
+        links = self._dump(encoding.encode_get_link(0), _links)
+        addresses = self._dump(encoding.encode_dump_addresses(), _addresses)
+        routes: list[Route] = []
+        for family in Family:
+            dumped = self._dump(encoding.encode_dump_routes(family), decoding.decode_route)
+            # Without IPv6 in the kernel, its request is answered with all the other families.
+            routes += [route for route in dumped if route.family is family]
+        return KernelSnapshot(
+            links=tuple(links),
+            addresses=tuple(a for a in addresses if wanted is None or a.ifindex in wanted),
+            routes=tuple(r for r in routes if wanted is None or r.ifindex in wanted),
+        )
+
+    def _dump(
+        self, request: bytes, decode: Callable[[bytes], tuple[_Decoded, ...]]
+    ) -> list[_Decoded]:
+        for _ in range(_DUMP_ATTEMPTS):
+            try:
+                payloads = self._commands.dump(request)
+            except DumpInterrupted:
+                continue
+            return list(_decode_all(payloads, decode))
+        raise Overrun(f"a dump was interrupted {_DUMP_ATTEMPTS} times")
+
+    def link(self, ifindex: int) -> LinkSeen | LinkGone:
+        """The condition of one device, now.
+
+        Asking also makes the kernel send a link notification that it holds back for up to one
+        second (linux:net/core/link_watch.c).
+        """
+        try:
+            payloads = self._commands.ask(encoding.encode_get_link(ifindex))
+        except KernelRefused as refusal:
+            if refusal.errno == errno.ENODEV:
+                return LinkGone(ifindex)
+            raise
+        for link in _decode_all(payloads, _links):
+            return LinkSeen(link)
+        return LinkGone(ifindex)
+
+    # --- changing ---------------------------------------------------------------------------
+
+    def prepare(self, move: Move) -> Iterator[None]:
+        """Encode beforehand, pausing after every chunk; an equal move then costs no encoding."""
+        additions: tuple[Item, ...] = (*move.add, *move.add_routes)
+        removals: tuple[Item, ...] = (*move.remove_routes, *move.remove)
+        requests = [(Operation.ADD, item) for item in additions]
+        requests += [(Operation.REMOVE, item) for item in removals]
+        for count, (operation, item) in enumerate(requests, start=1):
+            encoding.encode(operation, item)
+            if count % CHUNK == 0:
+                yield
+
+    def execute(self, move: Move) -> Moved:
+        """Make, then break, as `Move` says; every item is acknowledged by the kernel.
+
+        What is already there counts as added, what is already gone as removed.  The removal of
+        what could not be added elsewhere is left out and reported as a refusal too.
+        """
+        outcome = _Outcome()
+        outcome.additions(move.add, self._request(Operation.ADD, move.add))
+        outcome.additions(move.add_routes, self._request(Operation.ADD, move.add_routes))
+        remove_routes = outcome.without_kept(move.remove_routes)
+        outcome.removals(remove_routes, self._request(Operation.REMOVE, remove_routes))
+        remove = outcome.without_kept(move.remove)
+        outcome.removals(remove, self._request(Operation.REMOVE, remove))
+        return Moved(move, tuple(outcome.added), tuple(outcome.removed), tuple(outcome.refusals))
+
+    def _request(self, operation: Operation, items: Sequence[Item]) -> list[Ack]:
+        requests = [encoding.encode(operation, item) for item in items]
+        acks = list(self._commands.execute(requests))
+        for item, request, ack in zip(items, requests, acks, strict=True):
+            if not ack.error and isinstance(item, KernelAddress) and item.address.version == 4:
+                self._expected[ack.sequence] = identity_of_request(request)
+        return acks
+
+    def set_link(
+        self,
+        ifindex: int,
+        *,
+        is_up: bool | None = None,
+        mtu: int | None = None,
+        hardware_address: str | None = None,
+    ) -> None:
+        """Change what is not None: MTU in bytes, address as `02:00:00:00:00:01`.
+
+        Raises KernelRefused.  The link notification that follows is delivered as any other.
+        """
+        request = encoding.encode_set_link(
+            ifindex, is_up=is_up, mtu=mtu, hardware_address=hardware_address
+        )
+        self._commands.ask(request)
+
+
+class _Outcome:
+    """What has become of a move so far."""
+
+    def __init__(self) -> None:
+        self.added: list[Item] = []
+        self.removed: list[Item] = []
+        self.refusals: list[Refusal] = []
+        self._not_added: dict[object, str] = {}
+
+    def additions(self, items: Sequence[Item], acks: Sequence[Ack]) -> None:
+        for item, ack in zip(items, acks, strict=True):
+            if not ack.error or ack.error in _ALREADY_THERE:
+                self.added.append(item)
+            else:
+                self.refusals.append(Refusal(item, ack.reason))
+                self._not_added[_essence(item)] = ack.reason
+
+    def without_kept(self, items: Sequence[Item]) -> Sequence[Item]:
+        """The items that may be removed; the others are refused: they are nowhere else."""
+        if not self._not_added:
+            return items
+        removable: list[Item] = []
+        for item in items:
+            reason = self._not_added.get(_essence(item))
+            if reason is None:
+                removable.append(item)
+            else:
+                self.refusals.append(
+                    Refusal(item, f"kept, since it was refused elsewhere: {reason}")
+                )
+        return removable
+
+    def removals(self, items: Sequence[Item], acks: Sequence[Ack]) -> None:
+        for item, ack in zip(items, acks, strict=True):
+            if not ack.error or ack.error in _ALREADY_GONE:
+                self.removed.append(item)
+            else:
+                self.refusals.append(Refusal(item, ack.reason))
+
+
+def _essence(item: Item) -> object:
+    """What makes it the same address, or the same route, on whichever device."""
+    if isinstance(item, KernelAddress):
+        return item.address.ip
+    priority = item.priority
+    if item.family is Family.IPV6:
+        priority = priority or _DEFAULT_IPV6_METRIC
+    return item.destination, item.table, item.tos, priority
+
+
+def _decode_all(
+    payloads: Sequence[bytes], decode: Callable[[bytes], tuple[_Decoded, ...]]
+) -> Iterator[_Decoded]:
+    for payload in payloads:
+        try:
+            yield from decode(payload)
+        except MalformedMessage as error:
+            _log.warning("ignored a malformed netlink message: %s", error)
+
+
+def _links(payload: bytes) -> tuple[Link, ...]:
+    link = decoding.decode_link(payload)
+    return () if link is None else (link,)
+
+
+def _addresses(payload: bytes) -> tuple[KernelAddress, ...]:
+    address = decoding.decode_address(payload)
+    return () if address is None else (address,)
+
+
+def _changes(header: Header, payload: bytes) -> Sequence[KernelChange]:
+    """The notification as values; none where it does not concern us.  Raises MalformedMessage."""
+    match header.kind:
+        case MessageType.NEWLINK:
+            return [LinkSeen(link) for link in _links(payload)]
+        case MessageType.DELLINK:
+            return [LinkGone(link.ifindex) for link in _links(payload)]
+        case MessageType.NEWADDR:
+            return [AddressSeen(address) for address in _addresses(payload)]
+        case MessageType.DELADDR:
+            return [AddressGone(address) for address in _addresses(payload)]
+        case MessageType.NEWROUTE:
+            return [RouteSeen(route) for route in decoding.decode_route(payload)]
+        case MessageType.DELROUTE:
+            # What the kernel drops by itself (link down, last source address) has no sender.
+            is_by_request = header.port != 0
+            return [RouteGone(route, is_by_request) for route in decoding.decode_route(payload)]
+        case _:
+            return ()

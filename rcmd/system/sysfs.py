@@ -1,0 +1,100 @@
+"""What /sys and the driver tell about a network device."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import logging
+import socket
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+from rcmd.model import Identity
+
+_log = logging.getLogger(__name__)
+
+_SYS = Path("/sys")
+_SIOCETHTOOL = 0x8946
+_ETHTOOL_GPERMADDR = 0x20
+_MAX_ADDR_LEN = 32
+_IFNAMSIZ = 16
+_UPPER = "upper_"
+
+
+def permanent_address(name: str) -> str:
+    """The address the maker gave the NIC, `02:00:...`; empty where there is none.
+
+    Virtual devices have none, and some drivers answer with zeros.  (include/uapi/linux/ethtool.h,
+    ETHTOOL_GPERMADDR)
+    """
+    encoded = name.encode()
+    if not 0 < len(encoded) < _IFNAMSIZ:
+        return ""
+    answer = ctypes.create_string_buffer(
+        struct.pack(f"=II{_MAX_ADDR_LEN}x", _ETHTOOL_GPERMADDR, _MAX_ADDR_LEN)
+    )
+    request = struct.pack(f"{_IFNAMSIZ}sP16x", encoded, ctypes.addressof(answer))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as control:
+        try:
+            fcntl.ioctl(control, _SIOCETHTOOL, request)
+        except OSError as error:
+            _log.debug("permanent address of %s: %s", name, error)
+            return ""
+    (size,) = struct.unpack_from("=I", answer.raw, 4)
+    octets = answer.raw[8 : 8 + min(size, _MAX_ADDR_LEN)]
+    return octets.hex(":") if any(octets) else ""
+
+
+def identity_of(
+    name: str,
+    root: Path = _SYS,
+    *,
+    read_permanent_address: Callable[[str], str] = permanent_address,
+) -> Identity:
+    """What makes this NIC recognisable when it returns.  What is not known is left empty."""
+    device = root / "class/net" / name / "device"
+    return Identity(
+        name=name,
+        permanent_address=read_permanent_address(name),
+        bus_path=_bus_path(device, root),
+        driver=_link_target(device / "driver"),
+    )
+
+
+def is_virtual(name: str, root: Path = _SYS) -> bool:
+    """Whether there is no hardware behind the device (the kernel files it under `virtual`)."""
+    return (root / "devices/virtual/net") in (root / "class/net" / name).resolve().parents
+
+
+def uppers(name: str, root: Path = _SYS) -> tuple[str, ...]:
+    """The devices stacked on this one: a bridge, a bond, VLANs, macvlans.  Sorted."""
+    links = (root / "class/net" / name).glob(f"{_UPPER}*")
+    return tuple(sorted(link.name.removeprefix(_UPPER) for link in links))
+
+
+def _bus_path(device: Path, root: Path) -> str:
+    """The nearest PCI function or USB device on the way from `device` to the root of the tree.
+
+    Nearest, not first: behind a virtio NIC (.../0000:00:03.0/virtio0) it is the parent, behind a
+    USB NIC (.../0000:00:14.0/usb1/1-2/1-2:1.0) the USB device and not its controller.
+    """
+    if not device.exists():
+        return ""
+    place, top = device.resolve(), (root / "devices").resolve()
+    while top in place.parents:
+        match _link_target(place / "subsystem"):
+            case "pci":
+                return f"pci:{place.name}"
+            case "usb" if ":" not in place.name:  # with a colon it is an interface of a device
+                return f"usb:{place.name}"
+        place = place.parent
+    return ""
+
+
+def _link_target(link: Path) -> str:
+    """The last component of what a link points to; empty where there is no such link."""
+    try:
+        return link.readlink().name
+    except OSError:
+        return ""

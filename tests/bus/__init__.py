@@ -1,0 +1,1 @@
+"""The bus, on private message buses."""

@@ -1,0 +1,201 @@
+"""The daemon as rcmctl sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+import rcmd
+from rcmd.bus.client import ManagerClient
+from rcmd.bus.connection import Connection
+from rcmd.bus.members import SERVICE
+from rcmd.errors import (
+    Busy,
+    ConfigurationError,
+    InvalidArgument,
+    NoSuchResource,
+    NotAuthorized,
+    RcmError,
+    RolledBack,
+    Unreachable,
+    Veto,
+    Vetoed,
+)
+from rcmd.rcm.journal import HistoryEvent
+
+from .fakes import EVENTS, PLAN, ask_bus, stage
+from .private_bus import PrivateBus
+
+
+def test_every_call(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on, ManagerClient.connect(address) as manager:
+            assert await manager.version() == rcmd.__version__
+            assert (await manager.status())["groups"][0]["name"] == "test"
+            assert await manager.history(EVENTS[1].time_us, 10) == EVENTS[1:]
+            assert await manager.query_detach("hme0", force=False) == PLAN
+            assert await manager.detach("hme0", force=True) == PLAN
+            await manager.attach("hme0")
+            await manager.offline("hme0")
+            await manager.undo_offline("hme0")
+            await manager.reload()
+            calls = on.coordinator.calls
+            assert [call[0] for call in calls] == [
+                "query_detach",
+                "detach",
+                "attach",
+                "offline",
+                "undo_offline",
+                "reload",
+            ]
+            assert calls[0] == ("query_detach", "hme0", False)
+            assert calls[1][-1] is True
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RcmError("failed"),
+        InvalidArgument("no such thing"),
+        RolledBack("undone"),
+        NoSuchResource("hme9"),
+        NotAuthorized("no"),
+        Busy("later"),
+        ConfigurationError("a:1: b\nc:2: d"),
+    ],
+)
+def test_errors_come_back_as_they_were(address: str, error: RcmError) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on, ManagerClient.connect(address) as manager:
+            on.coordinator.error = error
+            with pytest.raises(RcmError) as caught:
+                await manager.reload()
+            assert type(caught.value) is type(error)
+            assert str(caught.value) == str(error)
+
+    asyncio.run(scenario())
+
+
+def test_vetoes_come_back_as_they_were(address: str) -> None:
+    vetoes = (
+        Veto("pci:0000:03:00.0", "script 10-db", "in use: by db"),
+        Veto("hme0", "group test", "the last one"),
+    )
+
+    async def scenario() -> None:
+        async with stage(address) as on, ManagerClient.connect(address) as manager:
+            on.coordinator.error = Vetoed(vetoes)
+            with pytest.raises(Vetoed) as caught:
+                await manager.detach("pci:0000:03:00.0", force=False)
+            assert caught.value.vetoes == vetoes
+
+    asyncio.run(scenario())
+
+
+def test_events_from_the_moment_of_subscribing(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on, ManagerClient.connect(address) as manager:
+            await manager.subscribe()
+            for event in EVENTS:
+                on.service.emit(event)
+            heard: list[HistoryEvent] = []
+            async with asyncio.timeout(10):
+                async for event in manager.events():
+                    heard.append(event)
+                    if len(heard) == len(EVENTS):
+                        break
+            assert tuple(heard) == EVENTS
+
+    asyncio.run(scenario())
+
+
+def test_events_end_with_the_daemon(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on, ManagerClient.connect(address) as manager:
+            await manager.subscribe()
+            await on.service.stop()
+            with pytest.raises(Unreachable, match="rcmd has ended"):
+                await anext(manager.events())
+
+    asyncio.run(scenario())
+
+
+def test_events_end_with_the_bus(private_bus: PrivateBus) -> None:
+    async def scenario() -> None:
+        async with (
+            stage(private_bus.address),
+            ManagerClient.connect(private_bus.address) as manager,
+        ):
+            await manager.subscribe()
+            private_bus.kill()
+            with pytest.raises(Unreachable):
+                await anext(manager.events())
+
+    asyncio.run(scenario())
+
+
+def test_no_bus(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with pytest.raises(Unreachable, match="cannot reach the system bus"):
+            async with ManagerClient.connect(f"unix:path={tmp_path}/none"):
+                pass
+
+    asyncio.run(scenario())
+
+
+def test_no_daemon(address: str) -> None:
+    async def scenario() -> None:
+        with pytest.raises(Unreachable, match="rcmd is not running"):
+            async with ManagerClient.connect(address):
+                pass
+
+    asyncio.run(scenario())
+
+
+def test_the_daemon_dies_in_the_middle(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on, ManagerClient.connect(address) as manager:
+            on.coordinator.may_go_on.clear()
+            waiting = asyncio.ensure_future(manager.detach("hme0", force=False))
+            await on.coordinator.is_asked.wait()
+            connection = on.service._connection
+            assert connection is not None
+            connection.abort("killed")
+            with pytest.raises(Unreachable, match="went away"):
+                await waiting
+            on.coordinator.may_go_on.set()
+
+    asyncio.run(scenario())
+
+
+def test_the_bus_dies_in_the_middle(private_bus: PrivateBus) -> None:
+    async def scenario() -> None:
+        address = private_bus.address
+        async with stage(address) as on, ManagerClient.connect(address) as manager:
+            on.coordinator.may_go_on.clear()
+            waiting = asyncio.ensure_future(manager.detach("hme0", force=False))
+            await on.coordinator.is_asked.wait()
+            private_bus.kill()
+            with pytest.raises(Unreachable):
+                await waiting
+            with pytest.raises(Unreachable):
+                await manager.status()
+            on.coordinator.may_go_on.set()
+
+    asyncio.run(scenario())
+
+
+def test_a_daemon_that_hangs(address: str) -> None:
+    async def scenario() -> None:
+        stuck = await Connection.open(address, on_message=lambda _: None)
+        await ask_bus(stuck, "RequestName", "su", SERVICE, 4)
+        async with ManagerClient.connect(address, timeout=0.1) as manager:
+            with pytest.raises(Unreachable, match=r"did not answer within 0\.1 s"):
+                await manager.status()
+        await stuck.close()
+
+    asyncio.run(scenario())

@@ -1,0 +1,50 @@
+"""The JSON of `rcmctl status --json`."""
+
+from __future__ import annotations
+
+import json
+
+from rcmd.bus.status_document import status_document
+
+from .fakes import IDENTITIES, OPERATION, interface, status
+
+
+def test_every_key_of_the_contract() -> None:
+    document = json.loads(json.dumps(status_document(status(), IDENTITIES, (OPERATION,))))
+    assert document["groups"] == [
+        {
+            "name": "test",
+            "state": "ok",
+            "interfaces": ["hme0", "hme1"],
+            "failure_detection_ms": 10_000,
+        }
+    ]
+    assert document["interfaces"][0] == {
+        "name": "hme0",
+        "ifindex": 4,
+        "group": "test",
+        "state": "running",
+        "flags": ["UP", "RUNNING"],
+        "link_up": True,
+        "standby": False,
+        "hardware_address": "02:00:00:00:00:01",
+        "bus_path": "pci:0000:03:00.0",
+        "driver": "virtio_net",
+        "problem": "",
+    }
+    assert document["addresses"][0] == {
+        "address": "192.168.85.19/24",
+        "kind": "data",
+        "group": "test",
+        "home": "hme0",
+        "hosted_on": "hme1",
+        "label": "hme1:2",
+        "up": True,
+    }
+    assert document["addresses"][2]["hosted_on"] is None
+    assert document["operations"][0]["resource"] == "hme0"
+
+
+def test_an_interface_that_nobody_identified() -> None:
+    document = status_document(status(interface("veth7")), {}, ())
+    assert document["interfaces"][0]["bus_path"] == ""

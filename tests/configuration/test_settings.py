@@ -1,0 +1,201 @@
+from ipaddress import ip_address
+
+import pytest
+
+from rcmd.configuration.mpathd import parse_mpathd
+from rcmd.configuration.settings import parse_settings
+from rcmd.model import GroupSettings, LoadSpreading, ProbeMethod, Settings
+
+EVERYTHING = """\
+# all of it
+groups:
+  front:
+    failure_detection_time: 500ms
+    probe: arp
+    targets: [192.0.2.1, "2001:db8::1"]
+    load_spreading: off
+  back: {failback: on}
+  idle:
+failure_detection_time: 2m
+failback: no
+track_interfaces_only_with_groups: false
+hooks: {timeout: 1.5s}
+missing_at_boot:
+  wait: 0s
+"""
+
+
+def read(text: str, base: Settings = Settings()) -> tuple[Settings, list[str]]:  # noqa: B008
+    parsed = parse_settings(text, base, "y")
+    return parsed.settings, [str(fault) for fault in parsed.faults]
+
+
+def test_every_key():
+    settings, faults = read(EVERYTHING)
+    default = GroupSettings(failure_detection_ms=120_000, failback=False)
+    assert settings == Settings(
+        default_group=default,
+        groups={
+            "front": GroupSettings(
+                failure_detection_ms=500,
+                failback=False,
+                probe=ProbeMethod.ARP,
+                targets=(ip_address("192.0.2.1"), ip_address("2001:db8::1")),
+                load_spreading=LoadSpreading.OFF,
+            ),
+            "back": GroupSettings(failure_detection_ms=120_000, failback=True),
+            "idle": default,
+        },
+        track_interfaces_only_with_groups=False,
+        hook_timeout_s=1.5,
+        missing_at_boot_wait_s=0.0,
+    )
+    assert not faults
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "# nothing\n", "---\n", "{}", "~", "groups:\nhooks: ~\n"]
+)
+def test_nothing_means_the_defaults(text):
+    assert read(text) == (Settings(), [])
+
+
+def test_rcmd_yaml_wins_over_mpathd_key_by_key():
+    base, _ = parse_mpathd("FAILURE_DETECTION_TIME=3000\nFAILBACK=no\n")
+    settings, _ = read("failback: true\ngroups: {a: {probe: none}}\n", base)
+    assert settings.default_group == GroupSettings(failure_detection_ms=3000, failback=True)
+    assert settings.group("a").failure_detection_ms == 3000
+
+
+@pytest.mark.parametrize(
+    ("duration", "time_ms"),
+    [("10s", 10_000), ("100ms", 100), ("2m", 120_000), ("1h", 3_600_000), ("0.25s", 250)],
+)
+def test_durations(duration, time_ms):
+    for written in (duration, f'"{duration}"'):
+        settings, faults = read(f"failure_detection_time: {written}")
+        assert settings.default_group.failure_detection_ms == time_ms
+        assert not faults
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("99ms", "'99ms' is less than the least, 100ms"),
+        ("25h", "'25h' is more than the most, 86400s"),
+        ("10", "expected a duration such as 10s or 500ms, found '10'"),
+        ("-1s", "expected a duration such as 10s or 500ms, found '-1s'"),
+        ("10:20", "expected a duration such as 10s or 500ms, found '10:20'"),
+        ("0755", "expected a duration such as 10s or 500ms, found '0755'"),
+        ("soon", "expected a duration such as 10s or 500ms, found 'soon'"),
+        ("1000.5ms", "'1000.5ms' is not a whole number of milliseconds"),
+        ("", "has no value"),
+        ("~", "has no value"),
+        ("[10s]", "expected a single value"),
+        ("!!int 5", "tags are not used here: 'tag:yaml.org,2002:int'"),
+        ("!x 5s", "tags are not used here: '!x'"),
+    ],
+)
+def test_a_bad_duration_keeps_the_default(value, message):
+    settings, faults = read(f"# one\nfailure_detection_time: {value}\n")
+    assert settings == Settings()
+    assert faults == [f"y:2: failure_detection_time: {message}"]
+
+
+@pytest.mark.parametrize("word", ["true", "True", "yes", "on", "ON"])
+def test_truths(word):
+    base = Settings(track_interfaces_only_with_groups=False)
+    assert read(f"track_interfaces_only_with_groups: {word}", base) == (Settings(), [])
+
+
+@pytest.mark.parametrize("word", ['"true"', "1", "y", "maybe", "2024-01-01"])
+def test_bad_truths(word):
+    settings, faults = read(f"failback: {word}")
+    assert settings == Settings()
+    shown = word.strip('"')
+    assert faults == [f"y:1: failback: expected true or false, found '{shown}'"]
+
+
+def test_yaml_1_1_does_not_change_names():
+    settings, faults = read("groups:\n  on: {failback: no}\n  0755: {failback: no}\n  10:20: {}\n")
+    assert set(settings.groups) == {"on", "0755", "10:20"}
+    assert not faults
+
+
+def test_a_duplicate_key_is_a_fault_and_the_first_counts():
+    settings, faults = read("failback: no\nhooks: {}\nfailback: yes\n")
+    assert not settings.default_group.failback
+    assert faults == ["y:3: duplicate key 'failback', first at line 1"]
+
+
+def test_everything_wrong_is_told_at_once():
+    settings, faults = read(
+        "failbak: no\n"
+        "failure_detection_time: 5\n"
+        "groups:\n"
+        "  front:\n"
+        "    probe: imcp\n"
+        "    target: [192.0.2.1]\n"
+        "    targets:\n"
+        "      - 192.0.2.1\n"
+        "      - 52:54:00:12:34:56\n"
+        "      - 224.0.0.1\n"
+        "      - 192.0.2.1\n"
+        "    failback: no\n"
+        f"  {'x' * 32}: {{}}\n"
+        "  back: [1]\n"
+        "  back: {}\n"
+        "hooks: 60s\n"
+        "missing_at_boot: {wait: x, weight: 1s}\n"
+        "? [a]\n"
+        ": b\n"
+    )
+    assert faults == [
+        "y:1: unknown key 'failbak' in rcmd.yaml; did you mean 'failback'?",
+        "y:18: rcmd.yaml: bad key: expected a single value",
+        "y:2: failure_detection_time: expected a duration such as 10s or 500ms, found '5'",
+        "y:15: duplicate key 'back', first at line 14",
+        "y:16: hooks: expected `key: value` lines",
+        "y:17: unknown key 'weight' in missing_at_boot",
+        "y:17: wait: expected a duration such as 10s or 500ms, found 'x'",
+        "y:6: unknown key 'target' in group 'front'; did you mean 'targets'?",
+        "y:5: probe: expected one of icmp, arp, auto, none, found 'imcp'; did you mean 'icmp'?",
+        "y:9: targets: '52:54:00:12:34:56' is not an address",
+        "y:10: targets: '224.0.0.1' is not the address of a router or host",
+        "y:11: warning: targets: 192.0.2.1 is there twice",
+        f"y:13: '{'x' * 32}': a group name has 1 to 31 characters, this has 32",
+        "y:14: group 'back': expected `key: value` lines",
+    ]
+    assert settings.group("front") == GroupSettings(
+        failback=False, targets=(ip_address("192.0.2.1"),)
+    )
+
+
+def test_targets_must_be_a_list():
+    _, faults = read("groups: {a: {targets: 192.0.2.1}}")
+    assert faults == ["y:1: targets: expected a list of addresses, as in [192.0.2.1, 192.0.2.2]"]
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("failback: yes\n  groups: x\n", "y:2: not YAML: mapping values are not allowed"),
+        ("a: [\n", "y:1: not YAML: did not find expected"),
+        ("\t- a\n", "y:1: not YAML: found character that cannot start any token"),
+        ("# ä\na: \x01\n", "y:2: not YAML: control characters are not allowed"),
+        ("a: *b\n", "y:1: not YAML: found undefined alias"),
+        ("failback: no\n---\nfailback: no\n", "y:2: not YAML: but found another document"),
+        ("a: \ud800", "y:1: not YAML: not Unicode text"),
+        ("\n- a\n", "y:2: rcmd.yaml: expected `key: value` lines"),
+        ("text\n", "y:1: rcmd.yaml: expected `key: value` lines"),
+        ("<<: {failback: no}\n", "y:1: unknown key '<<' in rcmd.yaml"),
+        ("groups: &a {x: *a}\n", "y:1: unknown key 'x' in group 'x'"),
+        ("a: " + "[" * 300_000, "y:1: nested too deep"),
+        ("\n" + "- " * 300_000, "y:2: nested too deep"),
+    ],
+)
+def test_what_is_not_a_settings_file_is_one_fault(text, start):
+    settings, faults = read(text)
+    assert len(faults) == 1
+    assert faults[0].startswith(start)
+    assert settings.default_group == GroupSettings()

@@ -1,0 +1,78 @@
+"""A daemon that has a given state, and answers from it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from rcmd.errors import RcmError, Unreachable, Vetoed
+from rcmd.rcm.journal import HistoryEvent
+from rcmd.rcm.plan import DetachPlan
+
+NOTHING: dict[str, Any] = {"groups": [], "interfaces": [], "addresses": [], "operations": []}
+
+
+@dataclass
+class FakeManager:
+    document: dict[str, Any] = field(default_factory=lambda: NOTHING)
+    past: tuple[HistoryEvent, ...] = ()
+    future: tuple[HistoryEvent, ...] = ()
+    plan: DetachPlan = field(default_factory=lambda: DetachPlan("hme0"))
+    error: RcmError | None = None
+    at_the_end: Callable[[], None] | None = None
+    """Called when every future event was delivered; without it the daemon ends."""
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[FakeManager]:
+        if isinstance(self.error, Unreachable):
+            raise self.error
+        yield self
+
+    async def status(self) -> dict[str, Any]:
+        return self.document
+
+    async def history(self, since_us: int, limit: int) -> tuple[HistoryEvent, ...]:
+        self.calls.append(("history", since_us, limit))
+        return tuple(event for event in self.past if event.time_us >= since_us)[-limit:]
+
+    async def query_detach(self, resource: str, *, force: bool) -> DetachPlan:
+        self._do("query_detach", resource, force)
+        return self.plan
+
+    async def detach(self, resource: str, *, force: bool) -> DetachPlan:
+        self._do("detach", resource, force)
+        if self.plan.vetoes and not force:
+            raise Vetoed(self.plan.vetoes)
+        return self.plan
+
+    async def attach(self, resource: str) -> None:
+        self._do("attach", resource)
+
+    async def offline(self, name: str) -> None:
+        self._do("offline", name)
+
+    async def undo_offline(self, name: str) -> None:
+        self._do("undo_offline", name)
+
+    async def reload(self) -> None:
+        self._do("reload")
+
+    async def subscribe(self) -> None:
+        self.calls.append(("subscribe",))
+
+    async def events(self) -> AsyncIterator[HistoryEvent]:
+        for event in self.future:
+            yield event
+        if self.at_the_end is None:
+            raise Unreachable("rcmd has ended")
+        self.at_the_end()
+        await asyncio.Event().wait()
+
+    def _do(self, *call: Any) -> None:
+        self.calls.append(call)
+        if self.error is not None:
+            raise self.error

@@ -1,0 +1,329 @@
+"""A small honest model of the kernel: links, addresses and routes, and what it says about them.
+
+It does what was measured on Linux, also where that is inconvenient: an admin-down device loses its
+IPv6 addresses, a device that is down or without its last IPv4 address loses its IPv4 routes without
+a word, a torn-out device has lost its addresses before anybody reads the first message, a gateway
+that is on no connected subnet is unreachable.  It can refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv6Interface
+
+from rcmd.ipmp.commands import Move, Plumb, Release
+from rcmd.ipmp.events import (
+    AddressGone,
+    AddressSeen,
+    KernelChange,
+    KernelSnapshot,
+    LinkGone,
+    LinkSeen,
+    Moved,
+    Refusal,
+    RouteGone,
+    RouteSeen,
+)
+from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.model import Family, IPAddress, IPInterface, KernelAddress, Link, Route, family_of
+
+IFA_F_DEPRECATED = 0x20
+IFA_F_PERMANENT = 0x80
+SCOPE_LINK = 253
+PROTOCOL_LINK_LOCAL = 3
+
+Item = KernelAddress | Route
+
+
+@dataclass(slots=True)
+class Device:
+    """A NIC with its cable."""
+
+    link: Link
+    has_cable: bool = True
+    """Whether the other end of the cable gives a signal."""
+    is_negotiating: bool = False
+    """Set up a moment ago: no carrier yet, cable or not."""
+    addresses: dict[IPInterface, KernelAddress] = field(default_factory=dict)
+    routes: dict[RouteKey, Route] = field(default_factory=dict)
+    is_torn_out: bool = False
+
+    def has_family(self, family: Family) -> bool:
+        return any(family_of(address) is family for address in self.addresses)
+
+
+class Kernel:
+    def __init__(self) -> None:
+        self.devices: dict[int, Device] = {}
+        self.unread: list[KernelChange] = []
+        """Notifications that nobody has read yet."""
+        self.refusals: set[tuple[str, str]] = set()
+        """(address or destination, device name): what it will not add."""
+        self.witness: Callable[[str], None] = lambda step: None
+        """Called after every single step of a move."""
+        self._last_ifindex = 3
+
+    # --- what is there ---
+
+    def named(self, name: str) -> Device | None:
+        return next((it for it in self.devices.values() if it.link.name == name), None)
+
+    def device(self, name: str) -> Device:
+        device = self.named(name)
+        assert device is not None, f"there is no device {name}"
+        return device
+
+    def snapshot(self) -> KernelSnapshot:
+        devices = self.devices.values()
+        return KernelSnapshot(
+            tuple(device.link for device in devices),
+            tuple(address for device in devices for address in device.addresses.values()),
+            tuple(route for device in devices for route in device.routes.values()),
+        )
+
+    def hosts(self, key: IPAddress) -> list[str]:
+        """The devices that hold an address."""
+        return [
+            device.link.name
+            for device in self.devices.values()
+            if any(address.ip == key for address in device.addresses)
+        ]
+
+    def layout(self) -> list[str]:
+        """Everything an administrator would compare, as text, without device numbers."""
+        return sorted(
+            line
+            for device in self.devices.values()
+            for line in (
+                f"{device.link.name} {'up' if device.link.is_up else 'down'}",
+                *(self._address_line(device, held) for held in device.addresses.values()),
+                *(self._route_line(device, route) for route in device.routes.values()),
+            )
+        )
+
+    def _address_line(self, device: Device, held: KernelAddress) -> str:
+        deprecated = " deprecated" if held.preferred_s == 0 else ""
+        label = f" {held.label}" if held.label else ""
+        scope = f" scope {held.scope}"
+        return f"{device.link.name} {held.address}{label}{scope} proto {held.protocol}{deprecated}"
+
+    def _route_line(self, device: Device, route: Route) -> str:
+        via = f" via {route.gateway}" if route.gateway else ""
+        return f"{device.link.name} route {route.destination}{via} proto {route.protocol}"
+
+    # --- devices and cables ---
+
+    def put_in(
+        self, name: str, *, mac: str = "", medium: int = 1, has_cable: bool = True
+    ) -> Device:
+        self._last_ifindex += 1
+        mac = mac or f"02:00:00:00:00:{self._last_ifindex:02x}"
+        device = Device(Link(self._last_ifindex, name, mac, medium), has_cable)
+        self.devices[self._last_ifindex] = device
+        self._see_link(device)
+        return device
+
+    def tear_out(self, name: str) -> None:
+        """Everything on it is gone before the first of the messages is read."""
+        device = self.device(name)
+        device.is_torn_out = True
+        self._set_down(device)
+        for address in list(device.addresses.values()):
+            self._drop_address(device, address)
+        device.routes.clear()
+
+    def forget(self, name: str) -> None:
+        """The last act of a tear-out, a millisecond later."""
+        device = self.device(name)
+        del self.devices[device.link.ifindex]
+        self.unread.append(LinkGone(device.link.ifindex))
+
+    def rename(self, name: str, new: str) -> None:
+        device = self.device(name)
+        device.link = replace(device.link, name=new)
+        self._see_link(device)
+
+    def set_hardware_address(self, name: str, mac: str) -> None:
+        device = self.device(name)
+        device.link = replace(device.link, hardware_address=mac)
+        self._see_link(device)
+
+    def set_cable(self, name: str, has_cable: bool) -> None:
+        device = self.device(name)
+        device.has_cable = has_cable
+        self._update_carrier(device)
+
+    def finish_negotiation(self, ifindex: int) -> None:
+        device = self.devices.get(ifindex)
+        if device and device.is_negotiating:
+            device.is_negotiating = False
+            self._update_carrier(device)
+
+    def set_up(self, name: str) -> None:
+        device = self.device(name)
+        device.link = replace(device.link, is_up=True)
+        self._update_carrier(device, is_news=True)
+
+    def set_down(self, name: str) -> None:
+        self._set_down(self.device(name))
+
+    def _set_down(self, device: Device) -> None:
+        device.link = replace(device.link, is_up=False, has_carrier=False)
+        device.is_negotiating = False
+        self._see_link(device)
+        for route in list(device.routes.values()):
+            del device.routes[RouteKey.of(route)]
+            if route.family is Family.IPV6:
+                self.unread.append(RouteGone(route, is_by_request=False))
+        for address in list(device.addresses.values()):
+            if address.family is Family.IPV6:
+                self._drop_address(device, address)
+
+    def _update_carrier(self, device: Device, *, is_news: bool = False) -> None:
+        carrier = device.link.is_up and device.has_cable and not device.is_negotiating
+        if is_news or carrier is not device.link.has_carrier:
+            device.link = replace(device.link, has_carrier=carrier)
+            self._see_link(device)
+
+    def _see_link(self, device: Device) -> None:
+        self.unread.append(LinkSeen(device.link))
+
+    # --- by hand ---
+
+    def add_by_hand(self, item: Item) -> None:
+        device = self.devices[item.ifindex]
+        assert self._add(device, item) == ""
+        self._announce_added(device, item)
+
+    def remove_by_hand(self, item: Item) -> None:
+        self._remove(self.devices[item.ifindex], item, is_echo=False)
+
+    # --- what the daemon asks for ---
+
+    def plumb(self, plumb: Plumb, carrier_after_s: float) -> None:
+        device = self.devices.get(plumb.ifindex)
+        if device is None:
+            return
+        if plumb.hardware_address:
+            device.link = replace(device.link, hardware_address=plumb.hardware_address)
+        was_up = device.link.is_up
+        device.link = replace(device.link, is_up=True, mtu=plumb.mtu or device.link.mtu)
+        device.is_negotiating = not was_up and carrier_after_s > 0
+        self._update_carrier(device, is_news=not was_up)
+        if Family.IPV6 in plumb.families:
+            self._add_link_local(device)
+
+    def release(self, release: Release) -> None:
+        device = self.devices.get(release.ifindex)
+        if device and release.take_down:
+            self._set_down(device)
+
+    def _add_link_local(self, device: Device) -> None:
+        interface = IPv6Interface(f"fe80::{device.link.ifindex:x}/64")
+        if interface not in device.addresses:
+            address = KernelAddress(
+                device.link.ifindex,
+                interface,
+                scope=SCOPE_LINK,
+                flags=IFA_F_PERMANENT,
+                protocol=PROTOCOL_LINK_LOCAL,
+            )
+            device.addresses[interface] = address
+            self.unread.append(AddressSeen(address))
+
+    def execute(self, move: Move) -> Moved:
+        """Make, then break; what could not be made is not broken elsewhere."""
+        added: list[Item] = []
+        removed: list[Item] = []
+        refusals: list[Refusal] = []
+        not_added: set[object] = set()
+        for item in (*move.add, *move.add_routes):
+            reason = self._add_or_refuse(item)
+            if reason:
+                refusals.append(Refusal(item, reason))
+                not_added.add(_essence(item))
+            else:
+                added.append(item)
+            self.witness(f"add {_name(item)}")
+        for item in (*move.remove_routes, *move.remove):
+            if _essence(item) in not_added:
+                refusals.append(Refusal(item, "kept, since it was refused elsewhere"))
+                continue
+            if item.ifindex in self.devices:
+                self._remove(self.devices[item.ifindex], item, is_echo=True)
+            removed.append(item)
+            self.witness(f"remove {_name(item)}")
+        return Moved(move, tuple(added), tuple(removed), tuple(refusals))
+
+    def _add_or_refuse(self, item: Item) -> str:
+        device = self.devices.get(item.ifindex)
+        if device is None or device.is_torn_out:
+            return "No such device"
+        if (_name(item), device.link.name) in self.refusals:
+            return "Operation not permitted"
+        is_new = not (isinstance(item, KernelAddress) and item.address in device.addresses)
+        reason = self._add(device, item)
+        if not reason and is_new and isinstance(item, KernelAddress) and item.address.version == 6:
+            # IPv6 address notifications carry no sender: our own come back to us.
+            self.unread.append(AddressSeen(device.addresses[item.address]))
+        return reason
+
+    def _add(self, device: Device, item: Item) -> str:
+        """The reason for a refusal, or nothing."""
+        if isinstance(item, KernelAddress):
+            flags = item.flags | IFA_F_PERMANENT
+            if item.preferred_s == 0:
+                flags |= IFA_F_DEPRECATED
+            device.addresses.setdefault(item.address, replace(item, flags=flags))
+            return ""
+        if not device.link.is_up:
+            return "Network is down"
+        if item.family is Family.IPV4 and item.gateway and not item.is_onlink:
+            reachable = any(item.gateway in held.network for held in device.addresses)
+            if not reachable:
+                return "Network is unreachable"
+        device.routes[RouteKey.of(item)] = item
+        return ""
+
+    def _announce_added(self, device: Device, item: Item) -> None:
+        if isinstance(item, KernelAddress):
+            self.unread.append(AddressSeen(device.addresses[item.address]))
+        else:
+            self.unread.append(RouteSeen(item))
+
+    def _remove(self, device: Device, item: Item, *, is_echo: bool) -> None:
+        if isinstance(item, Route):
+            if device.routes.pop(RouteKey.of(item), None) and not is_echo:
+                self.unread.append(RouteGone(item, is_by_request=True))
+            return
+        held = device.addresses.get(item.address)
+        if held:
+            self._drop_address(device, held, is_echo=is_echo)
+
+    def _drop_address(
+        self, device: Device, address: KernelAddress, *, is_echo: bool = False
+    ) -> None:
+        del device.addresses[address.address]
+        if not (is_echo and address.family is Family.IPV4):
+            self.unread.append(AddressGone(address))
+        if address.family is Family.IPV4 and not device.has_family(Family.IPV4):
+            self._drop_routes(device, lambda route: route.family is Family.IPV4)
+        if not self.hosts(address.address.ip):
+            for other in self.devices.values():
+                self._drop_routes(other, lambda route: route.source == address.address.ip)
+
+    def _drop_routes(self, device: Device, is_doomed: Callable[[Route], bool]) -> None:
+        for key in [key for key, route in device.routes.items() if is_doomed(route)]:
+            del device.routes[key]
+
+
+def _name(item: Item) -> str:
+    if isinstance(item, Route):
+        return "default" if item.destination.prefixlen == 0 else str(item.destination)
+    return str(item.address.ip)
+
+
+def _essence(item: Item) -> object:
+    """What makes it the same address, or the same route, on whichever device."""
+    return RouteKey.of(item) if isinstance(item, Route) else item.address.ip

@@ -1,0 +1,481 @@
+"""Tells a story: a transcript of what happens to a host, and of what rcmd is expected to do.
+
+    file hme0: 192.168.85.19/24 group test up
+             | addif 192.168.85.21/24 deprecated -failover up
+    start
+    at 60s  carrier hme0 down
+            expect report "NIC failure detected on hme0 of group test"
+            expect move 192.168.85.19 hme0 -> hme1 as hme1:2
+
+One sentence a line.  `at` moves the clock; what is expected is looked for among what was said and
+done since the last sentence that did something, and in the kernel as it is now.  Every device with
+a hostname file is there, with its cable plugged, unless it is said to be absent.  The sentences
+are the table at the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address, ip_interface, ip_network
+
+from rcmd.ipmp.commands import Move, Plumb, Release, Report
+from rcmd.model import KernelAddress, Route
+
+from .kernel import Device
+from .world import World
+
+
+class Teller:
+    def __init__(self) -> None:
+        self.world = World()
+        self._absent: set[str] = set()
+        self._unread_reports: list[str] = []
+        self._notes: dict[str, list[str]] = {}
+
+    def tell(self, story: str) -> World:
+        for number, line in enumerate(_joined(story), start=1):
+            try:
+                self._say(line)
+            except AssertionError as error:
+                told = "\n".join(self.world.transcript)
+                raise AssertionError(f"sentence {number}: {line}\n{error}\n\n{told}") from error
+        return self.world
+
+    def _say(self, line: str) -> None:
+        timed = re.fullmatch(r"at ([\d.]+)s\s+(.*)", line)
+        if timed:
+            self._did_something()
+            self.world.advance(float(timed[1]))
+            line = timed[2]
+            if line.startswith("expect"):
+                self._read_reports()
+        for pattern, act in SENTENCES:
+            match = re.fullmatch(pattern, line)
+            if match:
+                words = [word for word in match.groups() if word is not None]
+                if not pattern.startswith("expect"):
+                    if not timed:
+                        self._did_something()
+                    act(self, *words)
+                    self._read_reports()
+                else:
+                    act(self, *words)
+                return
+        raise AssertionError("nobody understands this sentence")
+
+    def _did_something(self) -> None:
+        self.world.forget_past()
+        self._unread_reports = []
+
+    def _read_reports(self) -> None:
+        self._unread_reports = [it.message for it in self._asked(Report)]
+
+    def _asked(self, kind: type[Report]) -> list[Report]:
+        return [it for it in self.world.commands if isinstance(it, kind)]
+
+    @property
+    def _moves(self) -> list[Move]:
+        return [it for it in self.world.commands if isinstance(it, Move)]
+
+    # --- setting the scene ---
+
+    def file(self, version: str, name: str, text: str) -> None:
+        self.world.files[f"/etc/hostname{version}.{name}"] = text + "\n"
+
+    def no_file(self, name: str) -> None:
+        for path in (f"/etc/hostname.{name}", f"/etc/hostname6.{name}"):
+            self.world.files.pop(path, None)
+
+    def setting(self, text: str) -> None:
+        self.world.settings += text + "\n"
+
+    def settings_gone(self) -> None:
+        self.world.settings = ""
+
+    def absent(self, name: str) -> None:
+        self._absent.add(name)
+
+    def device(self, name: str, details: str) -> None:
+        words = details.split()
+        given = dict(zip(words[::2], words[1::2], strict=True))
+        self.world.put_in(
+            name,
+            mac=given.get("mac", ""),
+            medium=int(given.get("medium", "1")),
+            has_cable=given.get("cable", "yes") == "yes",
+        )
+
+    def slow_carrier(self, seconds: str) -> None:
+        self.world.carrier_after_s = float(seconds)
+
+    def start(self) -> None:
+        for path in sorted(self.world.files):
+            name = path.partition(".")[2].partition(":")[0]
+            if name not in self._absent and not self.world.kernel.named(name):
+                self.world.kernel.put_in(name)
+        self.world.start()
+
+    # --- what happens ---
+
+    def kill(self) -> None:
+        self.world.kill()
+
+    def restart(self) -> None:
+        """A restart changes nothing in the kernel, in whatever state it finds it."""
+        before = self.world.kernel.snapshot()
+        if self.world.engine:
+            self.world.kill()
+        self.world.start()
+        assert self.world.kernel.snapshot() == before, "the restart changed the kernel"
+        acts = [it for it in self.world.commands if not isinstance(it, Report)]
+        assert not acts, f"the restart did {acts}"
+
+    def carrier(self, changes: str) -> None:
+        cables = {}
+        for change in changes.split(","):
+            name, state = change.split()
+            cables[name] = state == "up"
+        self.world.set_cables(cables)
+
+    def admin(self, name: str, state: str) -> None:
+        if state == "up":
+            self.world.kernel.set_up(name)
+        else:
+            self.world.kernel.set_down(name)
+        self.world.settle()
+
+    def tear_out(self, name: str) -> None:
+        self.world.tear_out(name)
+
+    def put_in(self, name: str) -> None:
+        self.world.put_in(name)
+
+    def put_in_uncabled(self, name: str) -> None:
+        self.world.put_in(name, has_cable=False)
+
+    def rename(self, name: str, new: str) -> None:
+        self.world.kernel.rename(name, new)
+        self.world.settle()
+
+    def change_mac(self, name: str, mac: str) -> None:
+        self.world.kernel.set_hardware_address(name, mac)
+        self.world.settle()
+
+    def add(self, address: str, name: str) -> None:
+        ifindex = self.world.kernel.device(name).link.ifindex
+        label = name if ":" not in address else ""
+        self.world.kernel.add_by_hand(KernelAddress(ifindex, ip_interface(address), label))
+        self.world.settle()
+
+    def delete(self, address: str, name: str) -> None:
+        device = self.world.kernel.device(name)
+        held = _held(device, address)
+        assert held, f"{address} is not on {name}"
+        self.world.kernel.remove_by_hand(held)
+        self.world.settle()
+
+    def add_route(self, destination: str, gateway: str, name: str, details: str = "") -> None:
+        words = details.split()
+        given = dict(zip(words[::2], words[1::2], strict=True))
+        via = ip_address(gateway)
+        route = Route(
+            self.world.kernel.device(name).link.ifindex,
+            _network(destination, via.version),
+            via,
+            protocol=int(given.get("protocol", "3")),
+            source=ip_address(given["source"]) if "source" in given else None,
+        )
+        self.world.kernel.add_by_hand(route)
+        self.world.settle()
+
+    def delete_route(self, destination: str, name: str) -> None:
+        route = _route(self.world.kernel.device(name), destination)
+        assert route, f"there is no route {destination} on {name}"
+        self.world.kernel.remove_by_hand(route)
+        self.world.settle()
+
+    def refuse(self, what: str, name: str) -> None:
+        self.world.kernel.refusals.add((what, name))
+
+    def accept(self, what: str, name: str) -> None:
+        self.world.kernel.refusals.discard((what, name))
+
+    def go_deaf(self) -> None:
+        self.world.is_deaf = True
+
+    def overrun(self) -> None:
+        self.world.reconcile()
+        self.world.settle()
+
+    def detach(self, name: str) -> None:
+        self.world.leave(name)
+        assert self.world.engine
+        assert self.world.engine.is_empty(name), f"{name} is not empty"
+        self.world.unplumb(name)
+
+    def note(self, name: str) -> None:
+        self._notes[name] = self.world.kernel.layout()
+
+    # --- what is expected ---
+
+    def expect_report(self, text: str) -> None:
+        assert text in self._unread_reports, f"reported: {self._unread_reports}"
+        self._unread_reports.remove(text)
+
+    def expect_no_report(self, text: str) -> None:
+        assert not any(text in said for said in self._unread_reports), self._unread_reports
+
+    def expect_no_more_reports(self) -> None:
+        assert not self._unread_reports, f"reported: {self._unread_reports}"
+
+    def expect_move(self, address: str, source: str, destination: str, label: str = "") -> None:
+        for move in self._moves:
+            for added in move.add:
+                is_it = str(added.address.ip) == address
+                if is_it and (move.source, move.destination) == (source, destination):
+                    assert not label or added.label == label, f"the label is {added.label}"
+                    self.expect_on(address, destination)
+                    return
+        raise AssertionError("it did not move so")
+
+    def expect_one_move(self, source: str, destination: str) -> None:
+        edges = [(move.source, move.destination) for move in self._moves]
+        assert edges == [(source, destination)], edges
+
+    def expect_cause(self, cause: str) -> None:
+        causes = [move.cause.value for move in self._moves]
+        assert causes, "nothing moved"
+        assert set(causes) == {cause}, causes
+
+    def expect_no_move(self) -> None:
+        assert not self._moves, self._moves
+
+    def expect_nothing(self) -> None:
+        assert not self.world.commands, self.world.commands
+
+    def expect_on(self, address: str, name: str, label: str = "") -> None:
+        hosts = self.world.kernel.hosts(ip_address(address))
+        assert hosts == [name], f"it is on {hosts}"
+        held = self.world.held(address)
+        assert held
+        assert not label or held.label == label, f"its label is {held.label}"
+
+    def expect_nowhere(self, address: str) -> None:
+        hosts = self.world.kernel.hosts(ip_address(address))
+        assert not hosts, f"it is on {hosts}"
+
+    def expect_route(self, destination: str, name: str, protocol: str = "") -> None:
+        hosts = [
+            device.link.name
+            for device in self.world.kernel.devices.values()
+            if _route(device, destination)
+        ]
+        assert hosts == [name], f"it is on {hosts}"
+        route = _route(self.world.kernel.device(name), destination)
+        assert route
+        assert not protocol or route.protocol == int(protocol), f"protocol {route.protocol}"
+
+    def expect_no_route(self, destination: str) -> None:
+        for device in self.world.kernel.devices.values():
+            assert not _route(device, destination), f"it is on {device.link.name}"
+
+    def expect_state(self, name: str, state: str) -> None:
+        found = {it.name: it.state.value for it in self._status().interfaces}
+        assert found.get(name) == state, f"states: {found}"
+
+    def expect_flags(self, name: str, flags: str) -> None:
+        found = next(it.flags for it in self._status().interfaces if it.name == name)
+        assert list(found) == flags.split(), f"flags: {found}"
+
+    def expect_group(self, name: str, state: str) -> None:
+        found = {it.name: it.state.value for it in self._status().groups}
+        assert found.get(name) == state, f"groups: {found}"
+
+    def expect_problem(self, name: str, text: str) -> None:
+        found = next(it.problem for it in self._status().interfaces if it.name == name)
+        assert text in found, f"its problem: {found!r}"
+
+    def expect_test_address(self, address: str, name: str) -> None:
+        kinds = {(str(it.address.ip), it.hosted_on): it.kind.value for it in self._listed()}
+        assert kinds.get((address, name)) == "test", kinds
+
+    def expect_deprecated(self, address: str) -> None:
+        held = self.world.held(address)
+        assert held
+        assert held.preferred_s == 0
+
+    def expect_down(self, address: str, name: str) -> None:
+        assert self.world.engine
+        down = self.world.engine.scene.hosts_of_down
+        assert down.get(ip_address(address)) == name, down
+        self.expect_nowhere(address)
+
+    def expect_home(self, address: str, home: str) -> None:
+        homes = {str(it.address.ip): it.home for it in self._listed()}
+        assert homes.get(address) == home, homes
+
+    def expect_unlisted(self, address: str) -> None:
+        assert address not in {str(it.address.ip) for it in self._listed()}
+
+    def expect_data(self, name: str, count: str) -> None:
+        here = [it for it in self._listed() if it.hosted_on == name and it.kind.value == "data"]
+        assert len(here) == int(count), here
+
+    def expect_empty(self, name: str) -> None:
+        assert self.world.engine
+        assert self.world.engine.is_empty(name)
+
+    def expect_bare(self, name: str) -> None:
+        """Nothing of ours at all: no address, no route."""
+        device = self.world.kernel.device(name)
+        assert not device.addresses, device.addresses
+        assert not device.routes, device.routes
+
+    def expect_objection(self, name: str, text: str) -> None:
+        objection = self.world.objection(name)
+        assert objection, "there is none"
+        assert text in objection, objection
+
+    def expect_no_objection(self, name: str) -> None:
+        assert self.world.objection(name) is None, self.world.objection(name)
+
+    def expect_objection_together(self, name: str, other: str, text: str) -> None:
+        objection = self.world.objection(name, other)
+        assert objection, "there is none"
+        assert text in objection, objection
+
+    def expect_plumb(self, name: str) -> None:
+        assert name in {it.name for it in self.world.commands if isinstance(it, Plumb)}
+
+    def expect_no_plumb(self) -> None:
+        assert not [it for it in self.world.commands if isinstance(it, Plumb | Release)]
+
+    def expect_release(self, name: str, way: str = "") -> None:
+        found = [
+            it for it in self.world.commands if isinstance(it, Release) and it.name == name
+        ]
+        assert [it.take_down for it in found] == [bool(way)], found
+
+    def expect_as_noted(self, name: str) -> None:
+        now = self.world.kernel.layout()
+        then = self._notes[name]
+        assert now == then, f"new: {set(now) - set(then)}, gone: {set(then) - set(now)}"
+
+    def expect_refusal(self, name: str, text: str) -> None:
+        assert self.world.engine
+        refusals = self.world.engine.refusals(name)
+        assert any(text in refusal for refusal in refusals), refusals
+
+    def _status(self):  # type: ignore[no-untyped-def]
+        assert self.world.engine
+        return self.world.engine.status()
+
+    def _listed(self):  # type: ignore[no-untyped-def]
+        return self._status().addresses
+
+
+Act = Callable[..., None]
+SENTENCES: list[tuple[str, Act]] = [
+    (r"file(6?) (\S+): ?((?:.|\n)*)", Teller.file),
+    (r"no file (\S+)", Teller.no_file),
+    (r"setting (.*)", Teller.setting),
+    (r"default settings", Teller.settings_gone),
+    (r"absent (\S+)", Teller.absent),
+    (r"device (\S+)((?: (?:mac|medium|cable) \S+)*)", Teller.device),
+    (r"carrier takes ([\d.]+)s", Teller.slow_carrier),
+    (r"start", Teller.start),
+    (r"kill", Teller.kill),
+    (r"restart", Teller.restart),
+    (r"wait", lambda teller: None),
+    (r"reload", lambda teller: teller.world.reload()),
+    (r"carrier (.*)", Teller.carrier),
+    (r"set (\S+) (up|down)", Teller.admin),
+    (r"tear out (\S+)", Teller.tear_out),
+    (r"put in (\S+)", Teller.put_in),
+    (r"put in (\S+) without cable", Teller.put_in_uncabled),
+    (r"rename (\S+) to (\S+)", Teller.rename),
+    (r"mac of (\S+) becomes (\S+)", Teller.change_mac),
+    (r"add route (\S+) via (\S+) on (\S+)((?: (?:protocol|source) \S+)*)", Teller.add_route),
+    (r"delete route (\S+) on (\S+)", Teller.delete_route),
+    (r"add (\S+) on (\S+)", Teller.add),
+    (r"delete (\S+) on (\S+)", Teller.delete),
+    (r"refuse (\S+) on (\S+)", Teller.refuse),
+    (r"accept (\S+) on (\S+)", Teller.accept),
+    (r"go deaf", Teller.go_deaf),
+    (r"overrun", Teller.overrun),
+    (r"offline (\S+)", lambda teller, name: teller.world.offline(name)),
+    (r"online (\S+)", lambda teller, name: teller.world.online(name)),
+    (r"leave (\S+)", lambda teller, name: teller.world.leave(name)),
+    (r"unplumb (\S+)", lambda teller, name: teller.world.unplumb(name)),
+    (r"stay (\S+)", lambda teller, name: teller.world.stay(name)),
+    (r"attach (\S+)", lambda teller, name: teller.world.attach(name)),
+    (r"detach (\S+)", Teller.detach),
+    (r"note (\w+)", Teller.note),
+    (r'expect report "(.*)"', Teller.expect_report),
+    (r'expect no report "(.*)"', Teller.expect_no_report),
+    (r"expect no (?:more )?reports", Teller.expect_no_more_reports),
+    (r"expect move (\S+) (\S+) -> (\S+?)(?: as (\S+))?", Teller.expect_move),
+    (r"expect one move (\S+) -> (\S+)", Teller.expect_one_move),
+    (r"expect cause (\S+)", Teller.expect_cause),
+    (r"expect no move", Teller.expect_no_move),
+    (r"expect nothing", Teller.expect_nothing),
+    (r"expect route (\S+) on (\S+?)(?: protocol (\d+))?", Teller.expect_route),
+    (r"expect no route (\S+)", Teller.expect_no_route),
+    (r"expect group (\S+) (ok|degraded|failed)", Teller.expect_group),
+    (r"expect flags of (\S+): (.*)", Teller.expect_flags),
+    (r'expect problem of (\S+): "(.*)"', Teller.expect_problem),
+    (r'expect objection to (\S+): "(.*)"', Teller.expect_objection),
+    (r'expect objection to (\S+) with (\S+): "(.*)"', Teller.expect_objection_together),
+    (r"expect no objection to (\S+)", Teller.expect_no_objection),
+    (r"expect plumb (\S+)", Teller.expect_plumb),
+    (r"expect no plumb", Teller.expect_no_plumb),
+    (r"expect release (\S+?)( down)?", Teller.expect_release),
+    (r"expect as (\w+)", Teller.expect_as_noted),
+    (r'expect refusal on (\S+): "(.*)"', Teller.expect_refusal),
+    (r"expect (\S+) nowhere", Teller.expect_nowhere),
+    (r"expect (\S+) unlisted", Teller.expect_unlisted),
+    (r"expect (\S+) deprecated", Teller.expect_deprecated),
+    (r"expect (\S+) empty", Teller.expect_empty),
+    (r"expect (\S+) bare", Teller.expect_bare),
+    (r"expect (\S+) hosts (\d+)", Teller.expect_data),
+    (r"expect (\S+) on (\S+?)(?: as (\S+))?", Teller.expect_on),
+    (r"expect (\S+) down on (\S+)", Teller.expect_down),
+    (r"expect (\S+) test address of (\S+)", Teller.expect_test_address),
+    (r"expect (\S+) at home on (\S+)", Teller.expect_home),
+    (r"expect (\S+) (running|failed|offline|missing|detached)", Teller.expect_state),
+]
+
+
+def tell(*chapters: str) -> World:
+    """Tell a story, made of one or more chapters."""
+    return Teller().tell("\n".join(chapters))
+
+
+def _joined(story: str) -> list[str]:
+    """Sentences, with `| ...` lines appended to the file they continue."""
+    sentences: list[str] = []
+    for raw in story.splitlines():
+        line = raw.partition("  # ")[0].strip()
+        if line.startswith("|"):
+            sentences[-1] += "\n" + line[1:].strip()
+        elif line and not line.startswith("#"):
+            sentences.append(line)
+    return sentences
+
+
+def _network(destination: str, version: int):  # type: ignore[no-untyped-def]
+    if destination == "default":
+        return ip_network("0.0.0.0/0" if version == 4 else "::/0")
+    return ip_network(destination)
+
+
+def _held(device: Device, address: str) -> KernelAddress | None:
+    key = ip_address(address)
+    return next((it for it in device.addresses.values() if it.address.ip == key), None)
+
+
+def _route(device: Device, destination: str) -> Route | None:
+    """`default` is the IPv4 one; `::/0` the other."""
+    network = _network(destination, 4)
+    return next((it for it in device.routes.values() if it.destination == network), None)

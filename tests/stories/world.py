@@ -1,0 +1,418 @@
+"""The daemon's part in a story: a virtual clock, an engine, a kernel, and what must always hold.
+
+It carries events in and commands out as the daemon does: the answer to a move first, then what the
+kernel has to say; a snapshot every 20 s; a tick exactly when the engine asks for one.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from ipaddress import ip_address
+
+from rcmd.configuration import ConfigurationFiles, load
+from rcmd.ipmp.commands import Cause, Command, Move, Plumb, Release, Report
+from rcmd.ipmp.engine import Engine
+from rcmd.ipmp.events import (
+    Attach,
+    BootSettled,
+    Configured,
+    Event,
+    KernelChanged,
+    Leave,
+    Offline,
+    Stay,
+    Tick,
+    UndoOffline,
+    Unplumb,
+)
+from rcmd.ipmp.memory import Memory
+from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.redundancy import objection
+from rcmd.model import (
+    AddressKind,
+    Configuration,
+    InterfaceConfig,
+    InterfaceState,
+    IPAddress,
+    KernelAddress,
+    Route,
+)
+
+from .kernel import Kernel
+
+RECONCILE_S = 20.0
+STEPS_TO_SETTLE = 40
+"""More rounds than this without coming to rest is an endless loop."""
+
+
+class World:
+    def __init__(self) -> None:
+        self.kernel = Kernel()
+        self.kernel.witness = self._witness
+        self.files: dict[str, str] = {}
+        """Path -> text of the hostname files."""
+        self.settings = ""
+        self.now = 0.0
+        self.engine: Engine | None = None
+        self.commands: list[Command] = []
+        """Everything the engine has asked for since `forget_past`."""
+        self.transcript: list[str] = []
+        self.carrier_after_s = 0.0
+        self.is_deaf = False
+        """Notifications are being lost."""
+        self._memory_text = Memory().to_text()
+        self._leaving: set[str] = set()
+        self._placed: set[IPAddress] = set()
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._appointments = 0
+        self._next_reconcile = RECONCILE_S
+
+    # --- time ---
+
+    def advance(self, to: float) -> None:
+        """Let time pass; whatever is due happens when it is due."""
+        while True:
+            due = [self._next_reconcile] if self.engine else []
+            if self._agenda:
+                due.append(self._agenda[0][0])
+            deadline = self.engine.deadline() if self.engine else None
+            if deadline is not None:
+                due.append(max(deadline, self.now))
+            if not due or min(due) > to:
+                break
+            self.now = max(self.now, min(due))
+            self._happen(deadline)
+        self.now = max(self.now, to)
+
+    def _happen(self, deadline: float | None) -> None:
+        while self._agenda and self._agenda[0][0] <= self.now:
+            heapq.heappop(self._agenda)[2]()
+        if deadline is not None and deadline <= self.now:
+            self._tell(Tick())
+            after = self._engine.deadline()
+            assert after is None or after > self.now, f"the deadline {after} was not met"
+        if self._next_reconcile <= self.now:
+            self.reconcile()
+        self.settle()
+
+    def later(self, delay_s: float, act: Callable[[], None]) -> None:
+        self._appointments += 1
+        heapq.heappush(self._agenda, (self.now + delay_s, self._appointments, act))
+
+    def reconcile(self) -> None:
+        """The snapshot of every 20 s, and of every overrun."""
+        self._next_reconcile = self.now + RECONCILE_S
+        self.is_deaf = False
+        self.kernel.unread.clear()
+        self._tell(self.kernel.snapshot())
+        self._attach_new_devices()
+
+    # --- events ---
+
+    @property
+    def _engine(self) -> Engine:
+        assert self.engine is not None, "the daemon is not running"
+        return self.engine
+
+    def configuration(self) -> Configuration:
+        loaded = load(ConfigurationFiles(hostname=self.files, settings=self.settings))
+        faults = [fault for fault in loaded.faults if not fault.is_warning]
+        assert not faults, faults
+        return loaded.configuration
+
+    def config(self, name: str) -> InterfaceConfig | None:
+        return self.configuration().interfaces.get(name)
+
+    def start(self) -> None:
+        """A start and a restart are one."""
+        memory = Memory.from_text(self._memory_text)
+        self.engine = Engine(memory)
+        self.kernel.unread.clear()
+        self._next_reconcile = self.now + RECONCILE_S
+        self._tell(self.kernel.snapshot())
+        configuration = self.configuration()
+        self._tell(Configured(configuration))
+        for name in sorted(configuration.interfaces):
+            device = self.kernel.named(name)
+            if device and memory.detached.get(name) != device.link.ifindex:
+                self._tell(Attach(name, configuration.interfaces[name]))
+        self._tell(BootSettled())
+        self.settle()
+
+    def kill(self) -> None:
+        self._memory_text = self._engine.memory().to_text()
+        self.engine = None
+        self._leaving.clear()
+
+    def reload(self) -> None:
+        configuration = self.configuration()
+        self.tell(Configured(configuration))
+        for name in sorted(configuration.interfaces):
+            if self.kernel.named(name):
+                self._attach_if_new(name)
+        self.settle()
+
+    def attach(self, name: str) -> None:
+        self.tell(Attach(name, self.config(name)))
+
+    def offline(self, name: str) -> None:
+        self.tell(Offline(name))
+
+    def online(self, name: str) -> None:
+        self.tell(UndoOffline(name))
+
+    def leave(self, name: str) -> None:
+        self._leaving.add(name)
+        self.tell(Leave(name))
+
+    def unplumb(self, name: str) -> None:
+        self._leaving.add(name)
+        self.tell(Unplumb(name))
+
+    def stay(self, name: str) -> None:
+        self._leaving.discard(name)
+        self.tell(Stay(name))
+
+    def put_in(
+        self, name: str, *, mac: str = "", medium: int = 1, has_cable: bool = True
+    ) -> None:
+        self.kernel.put_in(name, mac=mac, medium=medium, has_cable=has_cable)
+        self._leaving.discard(name)
+        self.settle()
+        if self.engine and not self.is_deaf:
+            self._attach_if_new(name)
+            self.settle()
+
+    def tear_out(self, name: str) -> None:
+        """Three messages, which may be read one at a time."""
+        self.kernel.tear_out(name)
+        links_first = self.kernel.unread[:1]
+        rest = self.kernel.unread[1:]
+        for part in (links_first, rest):
+            self.kernel.unread = [*part, *self.kernel.unread]
+            self._listen()
+        self.kernel.forget(name)
+        self.settle()
+
+    def set_cables(self, cables: dict[str, bool]) -> None:
+        """Pull and plug cables at the same moment.  One alone fails as was forecast."""
+        name = next(iter(cables))
+        forecast = self._forecast_of_failure(name) if cables == {name: False} else None
+        before = len(self.commands)
+        for name, has_cable in cables.items():
+            self.kernel.set_cable(name, has_cable)
+        self.settle()
+        if forecast is not None:
+            real = [it for it in self.commands[before:] if isinstance(it, Move)]
+            assert forecast == [without_cause(move) for move in real], (forecast, real)
+
+    def _forecast_of_failure(self, name: str) -> list[Move] | None:
+        if self.engine is None or self.is_deaf or self.kernel.refusals:
+            return None
+        member = self.engine.scene.members.get(name)
+        if member is None or not member.group or member.fitness is not Fitness.USABLE:
+            return None
+        return [without_cause(move) for move in self.engine.forecast() if move.source == name]
+
+    def objection(self, name: str, *others: str) -> str | None:
+        return objection(self._engine.scene, name, frozenset((name, *others)))
+
+    def tell(self, event: Event) -> None:
+        self._tell(event)
+        self.settle()
+
+    def _attach_new_devices(self) -> None:
+        for name in self.configuration().interfaces:
+            if self.kernel.named(name):
+                self._attach_if_new(name)
+
+    def _attach_if_new(self, name: str) -> None:
+        """As the hotplug event does: a device that the engine does not have yet."""
+        config = self.config(name)
+        member = self._engine.scene.members.get(name)
+        ifindex = self.kernel.device(name).link.ifindex
+        if config and (member is None or member.ifindex != ifindex):
+            self._tell(Attach(name, config))
+
+    # --- carrying commands out ---
+
+    def settle(self) -> None:
+        """Read what the kernel says until nobody has anything to say, then look around."""
+        if self.engine is None:
+            self.kernel.unread.clear()
+            return
+        for _ in range(STEPS_TO_SETTLE):
+            if not self.kernel.unread:
+                break
+            self._listen()
+        else:
+            raise AssertionError("the engine does not come to rest")
+        if not self.is_deaf:
+            self._check_settled()
+
+    def _listen(self) -> None:
+        changes = tuple(self.kernel.unread)
+        self.kernel.unread.clear()
+        if self.engine and changes and not self.is_deaf:
+            self._tell(KernelChanged(changes))
+
+    def _tell(self, event: Event) -> None:
+        queue = self._engine.handle(event, self.now)
+        for _ in range(STEPS_TO_SETTLE):
+            if not queue:
+                return
+            following: list[Command] = []
+            for command in queue:
+                following += self._carry_out(command)
+            queue = following
+        raise AssertionError(f"the engine does not come to rest after {event}")
+
+    def _carry_out(self, command: Command) -> list[Command]:
+        self.commands.append(command)
+        self.transcript += [f"{self.now:g}s {line}" for line in lines_of(command, self.name_of)]
+        match command:
+            case Move():
+                self._check_move(command)
+                self._placed = self._present(self._wanted())
+                moved = self.kernel.execute(command)
+                self._placed = set()
+                return self._engine.handle(moved, self.now)
+            case Plumb():
+                self.kernel.plumb(command, self.carrier_after_s)
+                if self.carrier_after_s:
+                    ifindex = command.ifindex
+                    self.later(
+                        self.carrier_after_s, lambda: self.kernel.finish_negotiation(ifindex)
+                    )
+                return []
+            case Release():
+                self.kernel.release(command)
+                return []
+            case Report():
+                return []
+
+    # --- what must always hold ---
+
+    def _wanted(self) -> set[IPAddress]:
+        return {
+            status.address.ip
+            for status in self._engine.status().addresses
+            if status.kind is AddressKind.DATA and status.is_up
+        }
+
+    def _present(self, keys: Iterable[IPAddress]) -> set[IPAddress]:
+        return {key for key in keys if self.kernel.hosts(key)}
+
+    def _witness(self, step: str) -> None:
+        gone = {key for key in self._placed if not self.kernel.hosts(key)}
+        assert not gone, f"{step}: {gone} is nowhere: broken before made"
+
+    def _check_move(self, move: Move) -> None:
+        items = (*move.add, *move.add_routes, *move.remove_routes, *move.remove)
+        assert items, f"an empty move: {move}"
+        on = {item.ifindex for item in (*move.add, *move.add_routes)}
+        assert len(on) <= 1, f"one move, one destination: {move}"
+        for address in move.add:
+            if move.cause is not Cause.CONFIGURE and address.address.version == 6:
+                assert address.flags & 0x02, f"a sibling answers for {address.address}: no DAD"
+
+    def _check_settled(self) -> None:
+        if self.kernel.refusals:
+            return
+        wanted = self._wanted()
+        for key in wanted:
+            hosts = self.kernel.hosts(key)
+            assert len(hosts) <= 1, f"{key} is on {hosts}"
+            self._check_host(key, hosts)
+        self._check_silence(Tick())
+        self._check_silence(self.kernel.snapshot())
+
+    def _check_silence(self, event: Event) -> None:
+        commands = self._engine.handle(event, self.now)
+        assert commands == [], f"settled, but {event} makes it say {commands}"
+
+    def _check_host(self, key: IPAddress, hosts: list[str]) -> None:
+        status = self._engine.status()
+        group = next(it.group for it in status.addresses if it.address.ip == key)
+        members = [it for it in status.interfaces if group and it.group == group]
+        if not members:
+            return
+        usable = {it.name for it in members if self._is_usable(it.name, it.state)}
+        if hosts:
+            assert not usable or hosts[0] in usable, f"{key} is on {hosts[0]}, {usable} could"
+        else:
+            assert not usable, f"{key} is nowhere, {usable} could have it"
+            assert not self._plumbed(it.name for it in members), f"{key} is lost"
+
+    def _is_usable(self, name: str, state: InterfaceState) -> bool:
+        device = self.kernel.named(name)
+        families = {
+            family
+            for member in self._engine.scene.members.values()
+            for family in member.config.families
+        }
+        return (
+            state is InterfaceState.RUNNING
+            and device is not None
+            and device.link.is_running
+            and name not in self._leaving
+            and self._engine.scene.members[name].config.families == families
+        )
+
+    def _plumbed(self, names: Iterable[str]) -> set[str]:
+        members = self._engine.scene.members
+        detached = {
+            it.name
+            for it in self._engine.status().interfaces
+            if it.state in (InterfaceState.DETACHED, InterfaceState.MISSING)
+        }
+        return {name for name in names if name not in detached and members[name].ifindex}
+
+    # --- looking ---
+
+    def forget_past(self) -> None:
+        self.commands.clear()
+
+    def name_of(self, ifindex: int) -> str:
+        device = self.kernel.devices.get(ifindex)
+        return device.link.name if device else f"device {ifindex}"
+
+    def held(self, address: str) -> KernelAddress | None:
+        key = ip_address(address)
+        for device in self.kernel.devices.values():
+            for held in device.addresses.values():
+                if held.address.ip == key:
+                    return held
+        return None
+
+
+def without_cause(move: Move) -> Move:
+    return replace(move, cause=Cause.CONFIGURE)
+
+
+def lines_of(command: Command, name_of: Callable[[int], str]) -> list[str]:
+    """A command as the transcript shows it."""
+    match command:
+        case Report():
+            return [f"report {command.kind} {command.message}"]
+        case Plumb():
+            return [f"plumb {command.name}"]
+        case Release():
+            return [f"release {command.name}" + (" down" if command.take_down else "")]
+        case Move():
+            title = f"move because {command.cause.value}"
+            steps = [
+                *(f"add {_text(it)} on {name_of(it.ifindex)}" for it in command.add),
+                *(f"add {_text(it)} on {name_of(it.ifindex)}" for it in command.add_routes),
+                *(f"remove {_text(it)} on {name_of(it.ifindex)}" for it in command.remove_routes),
+                *(f"remove {_text(it)} on {name_of(it.ifindex)}" for it in command.remove),
+            ]
+            return [f"{title}: {step}" for step in steps]
+
+
+def _text(item: KernelAddress | Route) -> str:
+    if isinstance(item, KernelAddress):
+        return f"{item.address} {item.label}".rstrip()
+    return f"route {item.destination} proto {item.protocol}"

@@ -1,0 +1,292 @@
+"""Changing addresses, routes and links on a real kernel."""
+
+import dataclasses
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+from rtnetlink_lab import DEPRECATED, NODAD, PERMANENT, Lab, address, ip, lab, move, route, sysctl
+
+from rcmd.ipmp.events import AddressGone, AddressSeen, LinkGone, LinkSeen
+from rcmd.model import RCMD_PROTOCOL, KernelAddress, Route
+from rcmd.system.rtnetlink import KernelRefused, Rtnetlink
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def host() -> Iterator[Lab]:
+    with lab() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        address(0, "10.0.0.1/24", label="left"),
+        address(0, "10.0.0.1/24", label="left:12", broadcast=IPv4Address("10.0.0.255")),
+        address(0, "10.0.0.1/24", label="left", protocol=0),
+        address(0, "10.0.0.1/24", label="left", metric=77),
+        address(0, "10.0.0.1/24", label="left", flags=0x200),
+        address(0, "10.0.0.1/32", label="left", peer=IPv4Address("10.0.0.9")),
+        address(0, "10.0.0.1/24", label="left", preferred_s=0, flags=DEPRECATED),
+        address(0, "fd00::1/64", flags=NODAD),
+        address(0, "fd00::1/64", flags=NODAD, metric=77),
+        address(0, "fd00::1/64", flags=NODAD | DEPRECATED, preferred_s=0),
+        address(0, "fd00::1/128", flags=NODAD, peer=IPv6Address("fd00::9")),
+    ],
+)
+def test_an_address_comes_back_as_it_was_added(host: Lab, wanted: KernelAddress) -> None:
+    wanted = dataclasses.replace(wanted, ifindex=host.left)
+    host.add(wanted)
+    expected = dataclasses.replace(wanted, flags=wanted.flags | PERMANENT)
+    assert host.addresses(host.left) == [expected]
+    # What the kernel shows can itself be added again: the kernel's own flags are masked out.
+    host.execute(remove=(expected,))
+    assert host.addresses(host.left) == []
+    host.add(expected)
+    assert host.addresses(host.left) == [expected]
+
+
+def test_lifetimes_are_kept(host: Lab) -> None:
+    host.add(address(host.left, "10.0.0.1/24", valid_s=5000, preferred_s=4000))
+    (found,) = host.addresses(host.left)
+    assert found.valid_s is not None
+    assert found.preferred_s is not None
+    assert 4000 < found.valid_s <= 5000
+    assert 3000 < found.preferred_s <= 4000
+
+
+def test_a_test_address_is_a_deprecated_host_address_beside_its_data_address(host: Lab) -> None:
+    test = address(
+        host.left, "10.0.0.2/32", scope=254, preferred_s=0, flags=DEPRECATED, label="left:1"
+    )
+    host.add(address(host.left, "10.0.0.1/24"), test)
+    assert dataclasses.replace(test, flags=DEPRECATED | PERMANENT) in host.addresses(host.left)
+    prefixes = {str(found.destination) for found in host.routes(kernels_own=True)}
+    assert prefixes == {"10.0.0.0/24"}
+
+
+def test_a_label_that_the_kernel_cannot_hold_is_left_out(host: Lab) -> None:
+    host.add(address(host.left, "10.0.0.1/24", label="left:1234567890123"))
+    assert [found.label for found in host.addresses(host.left)] == ["left"]
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/24", "fd00::1/64"])
+def test_what_is_already_there_counts_as_added_and_is_not_changed(host: Lab, text: str) -> None:
+    first = address(host.left, text, flags=NODAD, protocol=5)
+    host.add(first)
+    again = dataclasses.replace(first, protocol=RCMD_PROTOCOL)
+    moved = host.execute(add=(again,))
+    assert moved.added == (again,)
+    assert not moved.refusals
+    assert [found.protocol for found in host.addresses(host.left)] == [5]
+
+
+def test_what_is_already_gone_counts_as_removed(host: Lab) -> None:
+    gone = (
+        address(host.left, "10.0.0.1/24"),
+        address(host.left, "fd00::1/64"),
+        address(9999, "10.0.0.1/24"),
+        address(9999, "fd00::1/64"),
+    )
+    routes = (
+        route(host.left, "10.9.0.0/16"),
+        route(9999, "10.9.0.0/16"),
+        route(host.left, "fd09::/64"),
+    )
+    moved = host.execute(remove_routes=routes, remove=gone)
+    assert moved.removed == (*routes, *gone)
+    assert not moved.refusals
+
+
+def test_a_refusal_carries_the_kernels_own_words(host: Lab) -> None:
+    unreachable = route(host.left, "10.9.0.0/16", gateway=IPv4Address("10.99.0.1"))
+    moved = host.execute(add_routes=(unreachable,))
+    (refusal,) = moved.refusals
+    assert refusal.item == unreachable
+    assert refusal.reason == "Nexthop has invalid gateway"
+    (refusal,) = host.execute(add=(address(9999, "10.0.0.1/24"),)).refusals
+    assert refusal.reason
+
+
+def test_an_address_refused_there_is_kept_here(host: Lab) -> None:
+    here = address(host.left, "fd00::1/64", flags=NODAD)
+    other = address(host.left, "10.0.0.1/24")
+    host.add(here, other)
+    sysctl("ipv6/conf/right/disable_ipv6", 1)
+    there = dataclasses.replace(here, ifindex=host.right)
+    other_there = dataclasses.replace(other, ifindex=host.right)
+    moved = host.execute(add=(there, other_there), remove=(other, here))
+    assert moved.added == (other_there,)
+    assert moved.removed == (other,)
+    assert [refusal.item for refusal in moved.refusals] == [there, here]
+    assert "refused elsewhere" in moved.refusals[1].reason
+    assert [found.address for found in host.addresses(host.left)] == [here.address]
+
+
+def test_a_route_refused_there_is_kept_here(host: Lab) -> None:
+    host.add(address(host.left, "10.0.0.1/24"))
+    here = route(host.left, "0.0.0.0/0", gateway=IPv4Address("10.0.0.254"))
+    other = route(host.left, "10.7.0.0/16", scope=253)
+    assert not host.execute(add_routes=(here, other)).refusals
+    there = dataclasses.replace(here, ifindex=host.right)
+    moved = host.execute(add_routes=(there,), remove_routes=(here, other))
+    assert [refusal.item for refusal in moved.refusals] == [there, here]
+    assert host.routes() == {here}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "gateway", "metric"),
+    [("10.{}.0.1/24", "10.0.0.254", 0), ("fd0{}::1/64", "fd00::fe", 1024)],
+)
+def test_routes_are_made_before_they_are_broken(
+    host: Lab, prefix: str, gateway: str, metric: int
+) -> None:
+    is_v4 = "." in gateway
+    first, second = prefix.format(0), prefix.format(1)
+    host.add(
+        address(host.left, first, flags=NODAD),
+        address(host.right, first, flags=NODAD),
+        address(host.right, second, flags=NODAD),
+    )
+    via = IPv4Address(gateway) if is_v4 else IPv6Address(gateway)
+    default = "0.0.0.0/0" if is_v4 else "::/0"
+    net = "10.7.0.0/16" if is_v4 else "fd07::/64"
+    here = {
+        route(host.left, default, gateway=via, priority=metric, protocol=3),
+        route(host.left, default, gateway=via, priority=metric + 9, protocol=4),
+        route(host.left, net, priority=metric, scope=253 if is_v4 else 0, table=1000),
+        route(host.left, net, gateway=via, priority=metric, metrics=((2, 1400), (8, 1300))),
+    }
+    assert not host.execute(add_routes=tuple(here)).refusals
+    assert host.routes() == here
+    there = {dataclasses.replace(r, ifindex=host.right, protocol=RCMD_PROTOCOL) for r in here}
+    assert not host.execute(add_routes=tuple(there)).refusals
+    assert {(r.ifindex, r.destination, r.priority) for r in host.routes()} == {
+        (r.ifindex, r.destination, r.priority) for r in here | there
+    }
+    assert not host.execute(remove_routes=tuple(here)).refusals
+    assert host.routes() == there
+    assert not host.execute(add_routes=tuple(here), remove_routes=tuple(there)).refusals
+    assert host.routes() == here
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        route(0, "10.7.0.0/16", gateway=IPv4Address("192.0.2.1"), is_onlink=True),
+        route(0, "10.7.0.0/16", gateway=IPv6Address("fe80::1"), tos=8),
+        route(0, "10.7.0.0/16", source=IPv4Address("10.0.0.1"), scope=253, priority=5),
+        route(0, "fd07::/64", source=IPv6Address("fd00::1"), priority=1024, table=70000),
+        route(0, "fd07::/64", gateway=IPv6Address("fe80::1"), priority=1024, protocol=4),
+    ],
+)
+def test_a_route_comes_back_as_it_was_added(host: Lab, wanted: Route) -> None:
+    wanted = dataclasses.replace(wanted, ifindex=host.left)
+    host.add(address(host.left, "10.0.0.1/24"), address(host.left, "fd00::1/64", flags=NODAD))
+    assert not host.execute(add_routes=(wanted,)).refusals
+    assert host.routes() == {wanted}
+    assert not host.execute(remove_routes=(wanted,)).refusals
+    assert host.routes() == set()
+
+
+def test_only_the_named_one_of_similar_routes_is_removed(host: Lab) -> None:
+    host.add(address(host.left, "10.0.0.1/24"), address(host.right, "10.0.0.2/24"))
+    via = IPv4Address("10.0.0.254")
+    similar = (
+        route(host.left, "10.7.0.0/16", gateway=via),
+        route(host.right, "10.7.0.0/16", gateway=via),
+        route(host.left, "10.7.0.0/16", gateway=IPv4Address("10.0.0.253")),
+        route(host.left, "10.7.0.0/16", gateway=via, priority=5),
+        route(host.left, "10.7.0.0/16", gateway=via, tos=8),
+        route(host.left, "10.7.0.0/16", gateway=via, table=100),
+        route(host.left, "10.7.0.0/16", gateway=via, protocol=4),
+    )
+    assert not host.execute(add_routes=similar).refusals
+    left = set(similar)
+    assert host.routes() == left
+    for one in similar[::-1]:
+        host.execute(remove_routes=(one,))
+        left.discard(one)
+        assert host.routes() == left
+
+
+def test_a_thousand_addresses_move_in_the_order_given(host: Lab) -> None:
+    here = tuple(
+        address(host.left, f"10.1.{n // 250}.{n % 250 + 1}/16", label=f"left:{n}")
+        for n in range(1000)
+    )
+    there = tuple(
+        dataclasses.replace(item, ifindex=host.right, label=item.label.replace("left", "right"))
+        for item in here
+    )
+    host.add(*here)
+    onlooker = Rtnetlink.open()
+    try:
+        failover = move(add=there, remove=here[::-1])
+        pauses = sum(1 for _ in host.kernel.prepare(failover))
+        assert pauses == 40
+        moved = host.kernel.execute(failover)
+        assert moved.added == there
+        assert moved.removed == here[::-1]
+        assert not moved.refusals
+        told = [c for c in onlooker.read() if isinstance(c, AddressSeen | AddressGone)]
+    finally:
+        onlooker.close()
+    assert [type(change) for change in told] == [AddressSeen] * 1000 + [AddressGone] * 1000
+    assert [change.address.address for change in told] == [
+        item.address for item in (*there, *here[::-1])
+    ]
+    assert host.addresses(host.left) == []
+    assert {found.label for found in host.addresses(host.right)} == {i.label for i in there}
+
+
+def test_set_link(host: Lab) -> None:
+    host.kernel.set_link(host.left, mtu=1400, hardware_address="02:00:00:00:00:77")
+    seen = host.kernel.link(host.left)
+    assert isinstance(seen, LinkSeen)
+    assert seen.link.mtu == 1400
+    assert seen.link.hardware_address == "02:00:00:00:00:77"
+    assert seen.link.is_up
+    host.kernel.set_link(host.left, is_up=False)
+    seen = host.kernel.link(host.left)
+    assert isinstance(seen, LinkSeen)
+    assert not seen.link.is_up
+    assert not seen.link.has_carrier
+    assert seen.link.mtu == 1400
+
+
+def test_set_link_is_refused_in_the_kernels_words(host: Lab) -> None:
+    with pytest.raises(KernelRefused, match="mtu greater than device maximum"):
+        host.kernel.set_link(host.left, mtu=1_000_000)
+    with pytest.raises(KernelRefused, match="No such device"):
+        host.kernel.set_link(9999, is_up=True)
+    assert host.kernel.link(9999) == LinkGone(9999)
+
+
+def test_only_what_is_stacked_has_a_lower_device(host: Lab) -> None:
+    ip("link add link left name above type macvlan")
+    links = {link.name: link for link in host.kernel.snapshot().links}
+    assert links["above"].lower == host.left
+    assert links["above"].kind == "macvlan"
+    assert links["left"].lower == 0
+    assert links["left"].kind == "veth"
+    assert links["left"].has_carrier
+    assert not links["above"].is_up
+
+
+def test_a_snapshot_is_limited_to_the_interfaces_asked_for(host: Lab) -> None:
+    host.add(address(host.left, "10.0.0.1/24"), address(host.right, "fd00::1/64", flags=NODAD))
+    snapshot = host.kernel.snapshot({host.left})
+    assert {found.ifindex for found in snapshot.addresses} == {host.left}
+    assert {found.ifindex for found in snapshot.routes} == {host.left}
+    assert {link.name for link in snapshot.links} == {
+        "lo",
+        "left",
+        "left-far",
+        "right",
+        "right-far",
+    }
+    everything = host.kernel.snapshot(None)
+    assert {found.ifindex for found in everything.addresses} == {1, host.left, host.right}
