@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from rcmd.ctl.output import Line, Output, Span, Tone
-from rcmd.ctl.picture import Picture, picture_of
+from rcmd.ctl.picture import Picture, is_lost, picture_of
 from rcmd.ctl.table import table
 from rcmd.ctl.verb import Manager, Verb
 from rcmd.model import AddressStatus
@@ -43,7 +43,9 @@ def address_table(picture: Picture, width: int | None) -> list[Line]:
 def _state(address: AddressStatus) -> Span:
     if not address.is_up:
         return Span("down")
-    return Span("up") if address.hosted_on else Span("nowhere", Tone.BAD)
+    if address.hosted_on:
+        return Span("up")
+    return Span("nowhere", Tone.BAD if is_lost(address) else Tone.PLAIN)
 
 
 VERB = Verb("addresses", "show the addresses, where they are and where they belong", _run)

@@ -43,7 +43,7 @@ async def _run(manager: Manager, arguments: Namespace, output: Output) -> int:
 
 async def _dry_run(manager: Manager, arguments: Namespace, output: Output) -> int:
     plan = await manager.query_detach(arguments.resource, force=arguments.force)
-    is_refused = bool(plan.vetoes) and not arguments.force
+    is_refused = bool(plan.vetoes)
     if output.is_json:
         result = "would be refused" if is_refused else "would be detached"
         output.json({"result": result, **_document(plan)})
@@ -55,14 +55,11 @@ async def _dry_run(manager: Manager, arguments: Namespace, output: Output) -> in
 
 def _report(plan: DetachPlan, *, is_refused: bool) -> Iterator[Line]:
     for veto in plan.vetoes:
-        yield (Span(str(veto), Tone.BAD if is_refused else Tone.WARNING),)
-    match (is_refused, bool(plan.vetoes)):
-        case (True, _):
-            yield (Span(f"{plan.resource}: would be refused; what a detach would move:"),)
-        case (False, True):
-            yield (Span(f"{plan.resource}: would be detached, by force:"),)
-        case _:
-            yield (Span(f"{plan.resource}: would be detached:"),)
+        yield (Span(str(veto), Tone.BAD),)
+    if is_refused:
+        yield (Span(f"{plan.resource}: would be refused; what a detach would move:"),)
+    else:
+        yield (Span(f"{plan.resource}: would be detached:"),)
     yield from _moves(plan, "disappears")
     if not plan.moves:
         yield (Span("  no address and no route would move"),)
@@ -98,7 +95,7 @@ def _document(plan: DetachPlan) -> dict[str, Any]:
         "moves": [
             {
                 "kind": str(move.kind),
-                "what": move.what,
+                "address": move.what,
                 "from": move.source,
                 "to": move.destination,
             }

@@ -44,6 +44,11 @@ class Picture:
         )
 
 
+def is_lost(address: AddressStatus) -> bool:
+    """A data address that should be up and is nowhere; a test address just goes with its NIC."""
+    return address.is_up and address.hosted_on is None and address.kind is AddressKind.DATA
+
+
 def is_functioning(interface: InterfaceStatus) -> bool:
     return interface.state in _FUNCTIONING
 

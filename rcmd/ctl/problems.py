@@ -8,12 +8,12 @@ from typing import assert_never
 from rcmd.ctl.interfaces import TONES as INTERFACE_TONES
 from rcmd.ctl.moments import show
 from rcmd.ctl.output import Span, Tone
-from rcmd.ctl.picture import Picture, is_functioning
+from rcmd.ctl.picture import Picture, is_functioning, is_lost
 from rcmd.model import GroupState, GroupStatus, InterfaceState, InterfaceStatus
 from rcmd.rcm.journal import HistoryEvent
 
 _BEGINNINGS = frozenset({"failure", "removed", "missing", "barred", "rejected", "group-failed"})
-_ENDINGS = frozenset({"repair", "unbarred", "group-repaired"})
+_ENDINGS = frozenset({"repair", "unbarred", "group-repaired", "attach", "reattach"})
 
 
 def problems(picture: Picture, events: Iterable[HistoryEvent]) -> list[Span]:
@@ -102,5 +102,5 @@ def _since(beginnings: Mapping[str, int], subject: str) -> str:
 
 def _address_problems(picture: Picture) -> Iterator[Span]:
     for address in picture.status.addresses:
-        if address.is_up and address.hosted_on is None:
+        if is_lost(address):
             yield Span(f"{address.address}: on no interface (home: {address.home})", Tone.BAD)

@@ -10,7 +10,7 @@ from rcmd.ctl.groups import group_table
 from rcmd.ctl.interfaces import TONES, link
 from rcmd.ctl.moments import show
 from rcmd.ctl.output import Line, Output, Span, Tone
-from rcmd.ctl.picture import Picture, picture_of
+from rcmd.ctl.picture import Picture, is_lost, picture_of
 from rcmd.ctl.problems import problems
 from rcmd.ctl.table import Cell, blocks, fold, table
 from rcmd.ctl.verb import Manager, Verb
@@ -119,7 +119,7 @@ def _description(address: AddressStatus) -> Span:
     if not address.is_up:
         return Span(f"{kind}, down")
     if address.hosted_on is None:
-        return Span(f"{kind}, nowhere", Tone.BAD)
+        return Span(f"{kind}, nowhere", Tone.BAD if is_lost(address) else Tone.PLAIN)
     if address.hosted_on != address.home:
         return Span(f"{kind}, home {address.home}", Tone.WARNING)
     return Span(kind)

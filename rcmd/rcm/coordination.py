@@ -81,7 +81,7 @@ class Coordination:
 
     async def query_detach(self, resource: str, *, force: bool) -> DetachPlan:
         name = resolve(self.machine.engine, resource)
-        plan = await self._plan(name, force=force)
+        plan = self._overridden(await self._plan(name, force=force), force=force)
         holder = self._holders.get(name)
         if holder is None:
             return plan
@@ -103,22 +103,22 @@ class Coordination:
     async def detach(self, resource: str, caller: Caller, *, force: bool) -> DetachPlan:
         name = resolve(self.machine.engine, resource)
         with self._holding(name, "a detach"):
-            plan = await self._plan(name, force=force)
-            standing = self._standing(plan, force=force)
-            if standing:
-                raise Vetoed(standing)
+            plan = self._overridden(await self._plan(name, force=force), force=force)
+            if plan.vetoes:
+                raise Vetoed(plan.vetoes)
             operation = self.journal.begin(OperationKind.DETACH, name, str(caller), is_forced=force)
-            overridden = replace(plan, vetoes=())
             self.attacher.forget(self.machine.engine.scene.members[name].ifindex)
-            detach = Detach(self.machine, self.journal, self.clients, operation, name, overridden)
+            detach = Detach(self.machine, self.journal, self.clients, operation, name, plan)
             return await detach.run()
 
-    def _standing(self, plan: DetachPlan, *, force: bool) -> tuple[Veto, ...]:
-        """The vetoes that count: force overrides our own objections, not those of others."""
+    def _overridden(self, plan: DetachPlan, *, force: bool) -> DetachPlan:
+        """Force turns our own objections into warnings; those of others stand."""
         if not force:
-            return plan.vetoes
+            return plan
         ours = {check.__name__ for check in checks.OBJECTIONS}
-        return tuple(veto for veto in plan.vetoes if veto.client not in ours)
+        standing = tuple(veto for veto in plan.vetoes if veto.client not in ours)
+        ignored = tuple(veto.reason for veto in plan.vetoes if veto.client in ours)
+        return replace(plan, vetoes=standing, warnings=(*ignored, *plan.warnings))
 
     async def attach(self, resource: str, caller: Caller) -> None:
         engine = self.machine.engine

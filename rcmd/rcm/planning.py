@@ -27,6 +27,8 @@ def _moves(engine: Engine, name: str) -> Iterator[PlannedMove]:
             yield PlannedMove(
                 MovableKind.ADDRESS, str(address), name, None if target == name else target
             )
+    for test in engine.scene.test_addresses(member):
+        yield PlannedMove(MovableKind.ADDRESS, str(test.address), name, None)
     held = held_by(engine.scene, name)
     for key in engine.scene.ledger.routes:
         if key in held:

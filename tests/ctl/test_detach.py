@@ -53,13 +53,13 @@ def test_a_dry_run_prints_every_veto_and_is_refused(rcmctl: Rcmctl) -> None:
     assert manager.calls == [("query_detach", "hme0", False)]
 
 
-def test_a_forced_dry_run_prints_the_vetoes_and_is_not_refused(rcmctl: Rcmctl) -> None:
+def test_a_forced_dry_run_is_refused_by_what_force_does_not_override(rcmctl: Rcmctl) -> None:
     answer = rcmctl(FakeManager(plan=REFUSED), "detach", "hme0", "-n", "-f")
-    assert answer.status == 0
+    assert answer.status == 3
     assert answer.out == (
         "hme0: network: not in a group\n"
         "vlan7: network: vlan7 is stacked on hme0\n"
-        "hme0: would be detached, by force:\n" + MOVES_TEXT + "nothing was changed\n"
+        "hme0: would be refused; what a detach would move:\n" + MOVES_TEXT + "nothing was changed\n"
     )
 
 
@@ -80,8 +80,8 @@ def test_a_dry_run_in_json(rcmctl: Rcmctl) -> None:
         "reason": "vlan7 is stacked on hme0",
     }
     assert document["moves"][:2] == [
-        {"kind": "address", "what": "192.168.85.19/24", "from": "hme0", "to": "hme1"},
-        {"kind": "address", "what": "192.168.85.21/24", "from": "hme0", "to": None},
+        {"kind": "address", "address": "192.168.85.19/24", "from": "hme0", "to": "hme1"},
+        {"kind": "address", "address": "192.168.85.21/24", "from": "hme0", "to": None},
     ]
 
 

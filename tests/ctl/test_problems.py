@@ -65,3 +65,15 @@ def test_a_beginning_that_ended_says_nothing(healthy: dict[str, Any]) -> None:
 
 def test_a_down_address_is_no_problem(troubled: dict[str, Any]) -> None:
     assert not [text for text in _texts(troubled) if "192.168.85.23" in text]
+
+
+def test_a_test_address_goes_with_its_interface(healthy: dict[str, Any]) -> None:
+    healthy["interfaces"][0]["state"] = "detached"
+    healthy["addresses"][1]["hosted_on"] = None
+    assert _texts(healthy) == []
+
+
+def test_a_data_address_that_is_nowhere_is_a_problem(healthy: dict[str, Any]) -> None:
+    healthy["interfaces"][0]["state"] = "detached"
+    healthy["addresses"][0]["hosted_on"] = None
+    assert _texts(healthy) == ["192.168.85.19/24: on no interface (home: hme0)"]
