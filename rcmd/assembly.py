@@ -20,6 +20,7 @@ from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import Configured, LinkGone, LinkSeen
 from rcmd.ipmp.memory import Memory
+from rcmd.model import Link
 from rcmd.rcm.attach import UDEV_GRACE_S, Attacher
 from rcmd.rcm.boot import settle
 from rcmd.rcm.coordination import Coordination
@@ -34,10 +35,12 @@ from rcmd.system.instance import boot_id
 from rcmd.system.rtnetlink import Overrun, Rtnetlink
 from rcmd.system.service_manager import ServiceManager
 from rcmd.system.store import Store, StoreError
+from rcmd.system.sysfs import shows
 
 log = logging.getLogger(__name__)
 
 STORE_PATH = Path("/var/lib/rcmd/rcmd.db")
+RETRY_S = 1.0
 HISTORY_DELAY_S = 0.05
 """The history may lag: it must never hold up a failover."""
 
@@ -178,7 +181,7 @@ class Assembly:
         if self.udev is not None:
             self.loop.add_reader(self.udev.fileno(), self.udev_readable)
         self.repeat(CARRIER_POLL_S, self.poll_carrier)
-        self.repeat(RECONCILE_S, self.daemon.look_around)
+        self.repeat(RECONCILE_S, self.reconcile)
         interval = self.manager.watchdog_interval_s
         if interval is not None:
             self.repeat(interval, self.manager.alive)
@@ -187,7 +190,7 @@ class Assembly:
     def attach_present(self) -> None:
         links = list(self.daemon.engine.scene.view.links.values())
         named = self.named_by_udev()
-        ready = [link for link in links if named is None or link.ifindex in named]
+        ready = [it for it in links if it.ifindex in named or self.names_are_final(it)]
         self.attacher.start(ready, self.loaded.configuration)
         for link in links:
             if link not in ready:
@@ -195,11 +198,14 @@ class Assembly:
         for name in self.loaded.configuration.interfaces:
             self.store.know(self.daemon.identify(name))
 
-    def named_by_udev(self) -> set[int] | None:
-        """The devices that have their final name; None where nobody names them."""
-        if self.udev is None or udev.has_settled() is None:
-            return None
-        return {event.ifindex for event in self.udev.enumerate()}
+    def named_by_udev(self) -> set[int]:
+        """The devices that udev is done with."""
+        return set() if self.udev is None else {it.ifindex for it in self.udev.enumerate()}
+
+    def names_are_final(self, link: Link) -> bool:
+        """Nobody will rename it: no udevd runs, or it is udevd of another network namespace."""
+        is_unnamed = self.udev is None or udev.has_settled() is None
+        return is_unnamed or not shows(link.name, link.ifindex)
 
     def report_faults(self) -> None:
         for fault in self.loaded.faults:
@@ -224,7 +230,15 @@ class Assembly:
             self.loop.remove_reader(self.kernel.fileno())
             self.kernel.reopen()
             self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
+            self.reconcile()
+
+    def reconcile(self) -> None:
+        """Level, not edge: compare everything with the kernel, whatever we may have missed."""
+        try:
             self.daemon.look_around()
+        except Overrun as overrun:
+            log.warning("the kernel changes faster than it can be read: %s", overrun)
+            self.loop.call_later(RETRY_S, self.reconcile)
 
     def poll_carrier(self) -> None:
         for ifindex in self.carrier.poll():
@@ -238,7 +252,7 @@ class Assembly:
             self.attacher.forget(change.ifindex)
         elif self.attacher.is_wanted(change.link):
             ifindex = change.link.ifindex
-            if self.udev is None or udev.has_settled() is None:
+            if self.names_are_final(change.link):
                 self.attacher.take(change.link)
             else:
                 # udev may still rename it; what udev does not announce is taken all the same.

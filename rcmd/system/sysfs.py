@@ -62,6 +62,15 @@ def identity_of(
     )
 
 
+def shows(name: str, ifindex: int, root: Path = _SYS) -> bool:
+    """Whether this sysfs shows the device: one of another network namespace does not."""
+    try:
+        found = (root / "class/net" / name / "ifindex").read_text(encoding="ascii")
+    except OSError:
+        return False
+    return found.strip() == str(ifindex)
+
+
 def is_virtual(name: str, root: Path = _SYS) -> bool:
     """Whether there is no hardware behind the device (the kernel files it under `virtual`)."""
     return (root / "devices/virtual/net") in (root / "class/net" / name).resolve().parents

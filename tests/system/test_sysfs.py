@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rcmd.model import Identity
-from rcmd.system.sysfs import identity_of, is_virtual, permanent_address, uppers
+from rcmd.system.sysfs import identity_of, is_virtual, permanent_address, shows, uppers
 
 MAC = "02:00:00:00:00:07"
 
@@ -113,3 +113,12 @@ def test_on_a_real_tree(in_namespaces: Callable[[Callable[[], None]], None]) -> 
         assert uppers("port0") == ("br0",)
 
     in_namespaces(scenario)
+
+
+def test_a_device_of_another_namespace_is_not_shown(tmp_path: Path) -> None:
+    device = tmp_path / "class/net/eth0"
+    device.mkdir(parents=True)
+    (device / "ifindex").write_text("4\n")
+    assert shows("eth0", 4, tmp_path)
+    assert not shows("eth0", 5, tmp_path)
+    assert not shows("eth1", 4, tmp_path)
