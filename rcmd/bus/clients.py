@@ -6,6 +6,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
 from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
 from rcmd.bus.faults import Disconnected, ErrorReply
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 _MAX_CLIENTS = 256
 _MAX_PATTERNS = 64
 _MAX_LENGTH = 255
+_MAX_REASON = 1000
 _BUS_TIMEOUT_S = 10.0
 
 
@@ -141,6 +143,7 @@ class ClientRegistry:
                 [text(resource), force],
                 timeout_s=self._timeout_s,
                 flags=Flag.NO_AUTO_START,
+                expects="bs",
             )
         except TimeoutError:
             reason = f"did not answer within {self._timeout_s:g} s"
@@ -149,7 +152,7 @@ class ClientRegistry:
                 # Whatever it held, it holds no more.
                 log.info("client %s left the bus while asked about %s", to.name, resource)
                 return None
-            reason = f"failed: {error.message or error.name}"
+            reason = f"failed: {_short(error.message or error.name)}"
         except Disconnected as error:
             reason = f"cannot be asked: {error}"
         else:
@@ -175,14 +178,17 @@ class ClientRegistry:
         return [peer for peer in self._peers.values() if peer.registration.cares_about(resource)]
 
 
-def _veto(resource: str, client: str, answer: list[object]) -> Veto | None:
-    match answer:
-        case [True, *_]:
-            return None
-        case [False, str(reason)]:
-            return Veto(resource, client, reason.strip() or "refused without a reason")
-        case _:
-            return Veto(resource, client, "answered something that is not a yes or no")
+def _veto(resource: str, client: str, answer: list[Any]) -> Veto | None:
+    is_ok, reason = answer
+    if is_ok:
+        return None
+    return Veto(resource, client, _short(reason) or "refused without a reason")
+
+
+def _short(reason: str) -> str:
+    """One line of a bearable length, whatever a client has to say."""
+    line = " ".join(reason[:_MAX_REASON].split())
+    return line if len(reason) <= _MAX_REASON else f"{line}..."
 
 
 def _check(registration: Registration) -> None:

@@ -29,7 +29,7 @@ from rcmd.bus.wire import (
 BUS_NAME = "org.freedesktop.DBus"
 BUS_PATH = "/org/freedesktop/DBus"
 
-TURN_S = 0.001
+TURN_S = 0.0005
 """Seconds of work for the bus in one turn of the loop."""
 _BACKLOG = 2**20
 """Bytes that may wait to be handled before reading stops."""
@@ -37,6 +37,7 @@ _CONGESTED = 4 * 2**20
 """Bytes that may wait to be written before handling stops."""
 _MAX_SERIAL = 2**32 - 1
 _MAX_GREETING = 4096
+_UNREADABLE = "org.freedesktop.DBus.Error.InvalidSignature"
 
 
 class Connection(asyncio.Protocol):
@@ -115,8 +116,12 @@ class Connection(asyncio.Protocol):
         *,
         timeout_s: float | None = None,
         flags: Flag = Flag.NONE,
+        expects: str | None = None,
     ) -> list[Any]:
-        """The arguments of the answer.  Raises `ErrorReply`, `Disconnected`, `TimeoutError`."""
+        """The arguments of the answer.  Raises `ErrorReply`, `Disconnected`, `TimeoutError`.
+
+        With `expects`, an answer of another signature is not even read: a stranger gave it.
+        """
         message = Message(
             Kind.CALL,
             path=path,
@@ -127,6 +132,9 @@ class Connection(asyncio.Protocol):
             flags=flags,
             body=marshal(signature, body),
         )
+        return _values(await self._answer_to(message, timeout_s), expects)
+
+    async def _answer_to(self, message: Message, timeout_s: float | None) -> Message:
         if self.is_closed:
             raise Disconnected(self._closed.result())
         serial = self.send(message)
@@ -134,18 +142,9 @@ class Connection(asyncio.Protocol):
         self._pending[serial] = answer
         try:
             async with asyncio.timeout(timeout_s):
-                reply = await answer
+                return await answer
         finally:
             self._pending.pop(serial, None)
-        try:
-            values = reply.arguments()
-        except Malformed as error:
-            self.abort(str(error))
-            raise Disconnected(str(error)) from error
-        if reply.kind is Kind.ERROR:
-            words = values[0] if reply.signature.startswith("s") else ""
-            raise ErrorReply(reply.error_name, str(words))
-        return values
 
     def send(self, message: Message) -> int:
         """Send without waiting; return the serial.  Into a closed connection it is dropped."""
@@ -275,6 +274,21 @@ class Connection(asyncio.Protocol):
                 answer.set_result(message)
         else:
             self._on_message(message)
+
+
+def _values(reply: Message, expects: str | None) -> list[Any]:
+    """The arguments of an answer; raises `ErrorReply` where it is an error, or unreadable."""
+    wanted = "s" if reply.kind is Kind.ERROR else expects
+    is_readable = wanted is None or reply.signature == wanted
+    try:
+        values = reply.arguments() if is_readable else []
+    except Malformed as error:
+        raise ErrorReply(_UNREADABLE, str(error)) from error
+    if reply.kind is Kind.ERROR:
+        raise ErrorReply(reply.error_name, str(values[0]) if values else "")
+    if not is_readable:
+        raise ErrorReply(_UNREADABLE, f"answered with ({reply.signature}), not ({expects})")
+    return values
 
 
 def _nothing() -> None:

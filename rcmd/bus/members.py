@@ -1,4 +1,17 @@
-"""What org.rcmd1 offers: every interface with its members and signatures, as one table."""
+"""What org.rcmd1 offers: every interface with its members and signatures, as one table.
+
+What the signatures do not say:
+
+Detach, QueryDetach   take the option `force` (b); give `resource` (s), `vetoes` (aa{sv}: resource,
+                      client, reason), `moves` (aa{sv}: kind `address` or `route`, what, address,
+                      from, to; `to` is empty for what has nowhere to go) and `warnings` (as)
+Attach                takes no options; gives `resource` (s)
+GetStatus             the JSON object of `rcmctl status --json`
+GetHistory            a JSON array of the newest `limit` (at most 2000) events at or after the time,
+                      oldest first: time_us, severity, kind, subject, message, detail
+ListOperations        number (u), kind, resource, caller, step (s), started_usec (t), forced (b)
+Event                 `detail` has `message` (s) and `severity` (u, as in syslog) besides its own
+"""
 
 from __future__ import annotations
 

@@ -59,6 +59,7 @@ class Authority:
                 "(sa{sv})sa{ss}us",
                 [subject, action.value, {}, flags, cancellation],
                 timeout_s=timeout_s,
+                expects="(bba{ss})",
             )
         except ErrorReply as error:
             log.info("%s for %s: %s", action.value, message.sender, error)

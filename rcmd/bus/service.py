@@ -67,9 +67,11 @@ class BusService:
         self._is_stale = False
         self._flush_timer: asyncio.TimerHandle | None = None
         self._events: deque[HistoryEvent] = deque(maxlen=_MAX_EVENTS_WAITING)
+        self._dropped = 0
         self._dispatcher: Dispatcher | None = None
         self._connection: Connection | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._tried = asyncio.Event()
         self._connected = asyncio.Event()
         self._disconnected = asyncio.Event()
         self._disconnected.set()
@@ -77,7 +79,7 @@ class BusService:
     # --- what the daemon does with it -----------------------------------------------------------
 
     async def start(self) -> None:
-        """Go on the bus, or keep trying in the background; returns within about a second."""
+        """Go on the bus; where that fails (or takes a second), keep trying in the background."""
         manager = ManagerCalls(
             self._coordinator, self._authority, self.clients, self._render_status
         )
@@ -85,7 +87,7 @@ class BusService:
         self._keeper = asyncio.get_running_loop().create_task(self._keep(), name="bus")
         self._keeper.add_done_callback(self._kept)
         try:
-            await asyncio.wait_for(self._connected.wait(), _FIRST_ATTEMPT_S)
+            await asyncio.wait_for(self._tried.wait(), _FIRST_ATTEMPT_S)
         except TimeoutError:
             log.info("going on without the system bus for now")
 
@@ -128,8 +130,7 @@ class BusService:
         """Send `Manager.Event`; forgotten where there is no bus, as every signal is."""
         if self._connection is None:
             return
-        if len(self._events) == _MAX_EVENTS_WAITING:
-            log.warning("the bus does not read: event %s dropped", self._events[0].kind)
+        self._dropped += len(self._events) == _MAX_EVENTS_WAITING
         self._events.append(event)
         self._send_events()
 
@@ -181,6 +182,10 @@ class BusService:
             )
 
     def _drained(self) -> None:
+        """The bus reads again."""
+        if self._dropped:
+            log.warning("the bus did not read: %d events dropped", self._dropped)
+            self._dropped = 0
         self._flush()
         self._send_events()
 
@@ -196,6 +201,7 @@ class BusService:
                 if str(error) != last_reason:
                     log.warning("not on the system bus, trying again: %s", error)
                 last_reason = str(error)
+                self._tried.set()
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
                 continue
@@ -223,6 +229,7 @@ class BusService:
             self._exports.replace(*self._picture, self._state)
             self._is_stale = False
             self._events.clear()
+            self._dropped = 0
             answer = await connection.call(
                 BUS_NAME,
                 BUS_PATH,
@@ -239,6 +246,7 @@ class BusService:
             if self._connection is not connection:
                 await connection.close()
         connection.on_drained = self._drained
+        self._tried.set()
         self._connected.set()
         self._disconnected.clear()
         self._flush()

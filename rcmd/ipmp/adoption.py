@@ -23,7 +23,7 @@ from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.scene import Scene
-from rcmd.model import RCMD_PROTOCOL, AddressKind, Family, KernelAddress, Link, Route
+from rcmd.model import RCMD_PROTOCOL, AddressKind, Family, IPAddress, KernelAddress, Link, Route
 
 IFA_F_TEMPORARY = 0x01
 IFA_F_PERMANENT = 0x80
@@ -117,14 +117,23 @@ def _adopt_address(scene: Scene, member: Member, address: KernelAddress) -> bool
     key = address.address.ip
     if address.protocol == RCMD_PROTOCOL or not _is_static(address):
         return False
-    if member.intent is Intent.DETACHED or key in scene.ledger.configured:
+    if member.intent is Intent.DETACHED:
         return False
     if any(wanted.address.ip == key for wanted in member.config.addresses):
+        return _want_again(scene, key)
+    if key in scene.ledger.configured and key not in scene.ledger.withdrawn:
         return False
     is_new = key not in scene.ledger.adopted
     if is_new or scene.ledger.adopted_home[key] == member.name:
         scene.ledger.adopt(member.name, address)
     return is_new
+
+
+def _want_again(scene: Scene, key: IPAddress) -> bool:
+    """What was taken away by hand came back by hand, where the files put it."""
+    was_withdrawn = key in scene.ledger.withdrawn
+    scene.ledger.withdrawn.discard(key)
+    return was_withdrawn
 
 
 def _is_static(address: KernelAddress) -> bool:

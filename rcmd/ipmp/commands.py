@@ -36,7 +36,7 @@ class Move:
     """One batch for the kernel: make, then break.
 
     Order of execution: `add` in order, `add_routes` in order, `remove_routes`, `remove` in the
-    order given (newest first).  Where an addition is refused, the removal of the same address (or
+    order given (newest first), `settle`.  Where an addition is refused, the removal of the same address (or
     of the same route) elsewhere is left out.  `announce` is told to the neighbours afterwards.
     """
 
@@ -47,6 +47,8 @@ class Move:
     add_routes: tuple[Route, ...] = ()
     remove_routes: tuple[Route, ...] = ()
     remove: tuple[KernelAddress, ...] = ()
+    settle: tuple[KernelAddress, ...] = ()
+    """What was added without duplicate detection and came home, as it is to stay."""
     announce: tuple[KernelAddress, ...] = ()
 
 

@@ -30,6 +30,7 @@ class _Batch:
     add_routes: list[Route] = field(default_factory=list)
     remove_routes: list[Route] = field(default_factory=list)
     remove: list[KernelAddress] = field(default_factory=list)
+    settle: list[KernelAddress] = field(default_factory=list)
     announce: list[KernelAddress] = field(default_factory=list)
 
 
@@ -64,6 +65,7 @@ class Difference:
             add_routes=tuple(batch.add_routes),
             remove_routes=tuple(batch.remove_routes),
             remove=tuple(self._newest_first(batch.remove)),
+            settle=tuple(batch.settle),
             announce=tuple(batch.announce),
         )
 
@@ -111,6 +113,9 @@ class Difference:
             batch.remove += [copy for copy in stale if item_key(copy) not in self._refused]
             if wanted:
                 batch.add.append(wanted)
+                at_home = self._wanted(data, data.home, is_move=False)
+                if target == data.home and wanted != at_home:
+                    batch.settle.append(at_home)
                 if wanted.family is Family.IPV4 or wanted.flags & IFA_F_NODAD:
                     batch.announce.append(wanted)
 

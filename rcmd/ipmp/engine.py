@@ -4,9 +4,9 @@ Every event does the same three things.  It is taken in (`_absorb`): facts chang
 judged (`judgement`): who is healthy.  What should be is compared with what is (`arrangement`,
 `difference`): the moves.  An event only wakes us; a lost one is made good by the next.
 
-The caller carries the commands out at once, in order, and gives the answer to each `Move` back as
-`Moved` before anything else.  So the view is never behind our own requests, and nothing is ever
-"in flight".
+The caller carries the commands out at once, in order, and gives the answer to a `Move` back as
+`Moved` before anything else.  There is at most one `Move` at a time; the next is decided when the
+first is answered.  So the view is never behind our own requests, and nothing is ever "in flight".
 """
 
 from __future__ import annotations
@@ -227,9 +227,9 @@ class Engine:
         link = self.scene.view.links.get(member.plumbed)
         if member.intent is Intent.DETACHED or link is None or link.name != member.name:
             return
-        is_spare = member.is_spare
+        watch = member.watch
         member.bind(link, now)
-        member.is_spare = is_spare
+        member.watch = watch
 
     def _on_boot_settled(self) -> list[Command]:
         if self.scene.has_settled:
@@ -255,6 +255,7 @@ class Engine:
         if was_detached:
             member.intent = Intent.IN
         member.lost.clear()
+        member.is_spare = False
         member.bind(link, now)
         adopt_all(self.scene)
 
@@ -363,7 +364,7 @@ class Engine:
             if not data.is_up and (host := targets.get(data.key)) is not None
         }
         self._forget_recalls()
-        return list(moves)
+        return list(moves[:1])
 
     def _forget_recalls(self) -> None:
         """A recall is over once everything is back, or when the interface is in no state for it."""

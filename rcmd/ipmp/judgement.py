@@ -88,7 +88,7 @@ class Judgement:
         """With failback off, who comes back empty-handed serves as a spare (behaviour 70)."""
         if self.scene.settings.group(member.group).failback or member.recalls:
             return False
-        if old is Health.FAILED:
+        if old is Health.FAILED or member.is_spare:
             return True
         copies = self.scene.copies()
         return any(

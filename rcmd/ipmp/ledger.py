@@ -122,7 +122,7 @@ class Ledger:
             for address in interface.addresses
             if address.kind is AddressKind.DATA
         }
-        for key in self.configured:
+        for key in self.configured.keys() - self.withdrawn:
             self._forget_adopted(key)
 
     def replay(self, name: str, config: InterfaceConfig | None) -> None:
@@ -161,7 +161,6 @@ class Ledger:
         key = address.address.ip
         self.adopted[key] = address
         self.adopted_home[key] = home
-        self.withdrawn.discard(key)
 
     def withdraw(self, key: IPAddress) -> None:
         """It was taken away on purpose: do not put it back."""

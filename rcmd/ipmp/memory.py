@@ -52,6 +52,8 @@ class Memory:
     """Name -> ifindex of the device that was given up; another device of that name is new."""
     failed: frozenset[str] = frozenset()
     spare: frozenset[str] = frozenset()
+    flapping: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Name -> its last link-ups, on the clock of the engine, which runs until the next boot."""
     plumbed: Mapping[str, int] = field(default_factory=dict)
     withdrawn: frozenset[IPAddress] = frozenset()
     adopted: tuple[AdoptedAddress, ...] = ()
@@ -68,6 +70,7 @@ class Memory:
                 "detached": dict(self.detached),
                 "failed": sorted(self.failed),
                 "spare": sorted(self.spare),
+                "flapping": dict(self.flapping),
                 "plumbed": dict(self.plumbed),
                 "withdrawn": sorted(str(address) for address in self.withdrawn),
                 "adopted": [[entry.home, asdict(entry.address)] for entry in self.adopted],
@@ -95,6 +98,7 @@ class Memory:
             detached=data["detached"],
             failed=frozenset(data["failed"]),
             spare=frozenset(data["spare"]),
+            flapping={name: tuple(ups) for name, ups in data["flapping"].items()},
             plumbed=data["plumbed"],
             withdrawn=frozenset(ip_address(address) for address in data["withdrawn"]),
             adopted=tuple(AdoptedAddress(home, _address(it)) for home, it in data["adopted"]),

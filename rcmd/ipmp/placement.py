@@ -76,15 +76,16 @@ def placement(movables: Sequence[Movable], members: Sequence[Candidate]) -> Plac
     """
     group = _Group(members, movables)
     placed: dict[Hashable, str | None] = {}
-    leaving: dict[str, list[Movable]] = {}
+    leaving: dict[tuple[str, bool], list[Movable]] = {}
     for movable in movables:
         target = group.settled(movable)
         if target is None:
-            leaving.setdefault(movable.host or movable.home, []).append(movable)
+            source = movable.host or movable.home
+            leaving.setdefault((source, group.is_of_standby(movable)), []).append(movable)
         else:
             placed[movable.key] = target
             group.count(movable, target)
-    for source, crowd in leaving.items():
+    for (source, _), crowd in leaving.items():
         target = group.destination(source, crowd)
         for movable in crowd:
             chosen = target or group.last_resort(movable)
@@ -121,13 +122,16 @@ class _Group:
             return home.name
         return None
 
-    def _must_empty(self, member: Candidate, movable: Movable) -> bool:
-        """A standby does not keep its own data addresses while others could (behaviours 21, 22)."""
+    def is_of_standby(self, movable: Movable) -> bool:
+        """Whether it is at home on a standby: then it may have to avoid all of them."""
         home = self._members.get(movable.home)
-        return bool(
+        return home is not None and home.is_standby
+
+    def _must_empty(self, member: Candidate, movable: Movable) -> bool:
+        """No standby keeps a standby's data addresses while others could (behaviours 21, 22)."""
+        return (
             member.is_standby
-            and home
-            and home.is_standby
+            and self.is_of_standby(movable)
             and any(
                 not other.is_standby
                 and other.fitness is Fitness.USABLE
@@ -145,10 +149,8 @@ class _Group:
             if member.fitness is Fitness.USABLE
             and member.name != source
             and needed <= member.families
+            and not any(self._must_empty(member, movable) for movable in crowd)
         ]
-        origin = self._members.get(source)
-        if origin and origin.is_standby and origin.fitness >= Fitness.UNPROVEN:
-            usable = [member for member in usable if not member.is_standby]
         inactive = [member for member in usable if self._is_inactive(member)]
         if inactive:
             return inactive[0].name

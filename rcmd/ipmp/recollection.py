@@ -18,6 +18,7 @@ def memorise(scene: Scene) -> Memory:
         detached={it.name: it.ifindex for it in members if it.intent is Intent.DETACHED},
         failed=frozenset(it.name for it in members if it.health is Health.FAILED),
         spare=frozenset(it.name for it in members if it.is_spare),
+        flapping={it.name: tuple(it.watch.ups) for it in members if it.watch.is_flapping},
         plumbed={it.name: it.plumbed for it in members if it.plumbed},
         withdrawn=frozenset(ledger.withdrawn),
         adopted=tuple(
@@ -57,6 +58,9 @@ def recollect_member(member: Member, memory: Memory) -> None:
     member.plumbed = memory.plumbed.get(name, 0)
     member.is_spare = name in memory.spare
     member.was_failed = name in memory.failed
+    if name in memory.flapping:
+        member.watch.ups.extend(memory.flapping[name])
+        member.watch.is_flapping = True
     if name in memory.offline:
         member.intent = Intent.OFFLINE
     if name in memory.detached:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import signal
@@ -17,8 +18,10 @@ from rcmd.lab.places import in_thread
 from rcmd.lab.plan import LabPlan, Nic, NicKind, mac_of
 from rcmd.lab.syscalls import Kind, unshare
 
+logger = logging.getLogger(__name__)
+
 ROUTER_ADDRESSES = ("192.168.85.1/24", "2001:db8:85::1/64")
-END_WITHIN = 10.0
+END_WITHIN = 3.0
 """Seconds."""
 
 
@@ -85,7 +88,8 @@ def _end_by_request(directory: Path) -> None:
     has_ended = bool(select.select((keeper,), (), (), END_WITHIN)[0])
     os.close(keeper)
     if not has_ended:
-        raise LabError(f"the lab {directory.name} has not ended: someone holds a process of it")
+        # All are killed, but the parent of one, outside the lab, does not wait for it.
+        logger.warning("a process of the lab %s is dead but not waited for", directory.name)
 
 
 def _spawn(plan: LabPlan, lock: int) -> subprocess.Popen[bytes]:

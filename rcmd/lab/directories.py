@@ -75,7 +75,7 @@ def _sweep() -> None:
 def _is_locked(directory: Path) -> bool:
     try:
         with (directory / LOCK).open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except FileNotFoundError:

@@ -50,7 +50,7 @@ class Keeper:
         self._is_ending = False
 
     def bring_up(self) -> None:
-        router = self._fork(
+        router = fork_node(
             NodePlan(
                 "router",
                 (
@@ -61,7 +61,7 @@ class Keeper:
                 forwards=True,
             )
         )
-        outside = self._fork(
+        outside = fork_node(
             NodePlan(
                 "outside",
                 (
@@ -84,6 +84,7 @@ class Keeper:
         )
         for node in (router, outside):
             node.say(WIRED)
+            self._nodes[node.name] = node
         for node in (router, outside, self._host):
             node.expect(UP)
         for nic in self._plan.nics:
@@ -143,16 +144,12 @@ class Keeper:
         if name in self._nodes or name in ("host", "switch"):
             raise LabError(f"there is already a {name}")
         setup = ("link set lo up", *address_lines("lan0", addresses))
-        node = self._fork(NodePlan(name, setup, forwards=False))
+        node = fork_node(NodePlan(name, setup, forwards=False))
         node.expect(NAMESPACE_READY)
         self._switch.wire(node.pid, "lan0", self._next_mac())
         node.say(WIRED)
         node.expect(UP)
-
-    def _fork(self, plan: NodePlan) -> Child:
-        node = fork_node(plan)
-        self._nodes[plan.name] = node
-        return node
+        self._nodes[name] = node
 
     def _open_place(self, place: str) -> tuple[int, ...]:
         """Only the host is whole; the others have a network, and the rest is the keeper's."""

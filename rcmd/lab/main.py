@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -29,6 +30,8 @@ HOSTNAME_FILES = {
 """Data and test address: the example of the overview chapter."""
 SHELL_FILE = "/run/rcmd-lab-shell"
 SHELL_PROMPT = r"PS1='[\h \w]\$ '" + "\n"
+GREETING_FILE = "/run/rcmd-lab-greeting"
+"""In the host, if that is the lab which the greeting describes."""
 GREETING = """\
 This is the virtual host of the lab {name}: group test on hme0 and hme1, rcmd is running.
 Its router is 192.168.85.1.  Try:
@@ -81,8 +84,7 @@ def _shell(name: str, command: Sequence[str]) -> int:
     if command:
         process = lab.popen(command, stdin=None)
     else:
-        sys.stderr.write(GREETING.format(name=name))
-        lab.write(SHELL_FILE, SHELL_PROMPT)
+        lab.write(SHELL_FILE, f"{SHELL_PROMPT}test -f {GREETING_FILE} && cat {GREETING_FILE}\n")
         process = lab.popen(["bash", "--noprofile", "--rcfile", SHELL_FILE], stdin=None)
     return _awaited(process)
 
@@ -105,6 +107,7 @@ def _default_lab(name: str) -> Lab:
             f"{data} netmask + broadcast + group test up\n"
             f"addif {test} netmask + broadcast + deprecated -failover up\n",
         )
+    lab.write(GREETING_FILE, GREETING.format(name=name))
     try:
         lab.start_daemon()
     except LabError:
@@ -123,7 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rcmd-lab", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--name", type=_name, default=DEFAULT_NAME, help="of the lab")
+    # In a shell in a lab, that lab is meant.
+    default = os.environ.get("RCMD_LAB", DEFAULT_NAME)
+    common.add_argument("--name", type=_name, default=default, help="of the lab")
     up = verbs.add_parser("up", parents=[common], help="bring a lab up; it stays until down")
     up.add_argument("--nic", action="append", default=[], metavar="NIC", help="a veth NIC")
     up.add_argument("--tap", action="append", default=[], metavar="NIC", help="a TAP NIC")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -100,6 +101,12 @@ class Stream:
         if self._peer is None:
             raise LabError("the stream was not started")
         return Result(**json.loads(self._peer.end()))
+
+    def run_for(self, seconds: float) -> Result:
+        """Start, stop after so long, and count."""
+        self.start()
+        time.sleep(seconds)
+        return self.stop()
 
     def kill(self) -> None:
         if self._peer is not None:

@@ -21,6 +21,7 @@ from rcmd.system.netlink_message import (
     NLM_F_CREATE,
     NLM_F_DUMP,
     NLM_F_EXCL,
+    NLM_F_REPLACE,
     NLM_F_REQUEST,
     RTN_UNICAST,
     RTNH_F_ONLINK,
@@ -43,11 +44,13 @@ _EXT_MASK_SKIP_STATS = 8
 class Operation(IntEnum):
     ADD = 0
     REMOVE = 1
+    CHANGE = 2
+    """An address that is there already: flags, mark and lifetimes as they are given now."""
 
 
 @lru_cache(maxsize=16384)
 def encode(operation: Operation, item: KernelAddress | Route) -> bytes:
-    """The request that adds or removes the item; its sequence number is left 0.
+    """The request that adds, removes or changes the item; its sequence number is left 0.
 
     An addition is exclusive: an address that is there already is answered with EEXIST, and is not
     changed.  (Replacing would reset its lifetimes and its mark.)
@@ -76,6 +79,10 @@ def _encode_address(operation: Operation, item: KernelAddress) -> bytes:
             kind, flags = MessageType.DELADDR, 0
         case Operation.ADD:
             kind, flags = MessageType.NEWADDR, NLM_F_CREATE | NLM_F_EXCL
+            message["scope"] = item.scope
+            attributes += _addition_attributes(item)
+        case Operation.CHANGE:
+            kind, flags = MessageType.NEWADDR, NLM_F_REPLACE
             message["scope"] = item.scope
             attributes += _addition_attributes(item)
         case _:
@@ -129,6 +136,8 @@ def _encode_route(operation: Operation, item: Route) -> bytes:
             if item.metrics:
                 return _append(request, _RTA_METRICS, _encode_metrics(item.metrics))
             return request
+        case Operation.CHANGE:
+            raise ValueError("only an address can be changed")
         case _:
             assert_never(operation)
 

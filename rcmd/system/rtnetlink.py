@@ -209,6 +209,8 @@ class Rtnetlink:
         outcome.removals(remove_routes, self._request(Operation.REMOVE, remove_routes))
         remove = outcome.without_kept(move.remove)
         outcome.removals(remove, self._request(Operation.REMOVE, remove))
+        settle = [item for item in move.settle if outcome.has_added(item)]
+        outcome.additions(settle, self._request(Operation.CHANGE, settle))
         return Moved(move, tuple(outcome.added), tuple(outcome.removed), tuple(outcome.refusals))
 
     def _request(self, operation: Operation, items: Sequence[Item]) -> list[Ack]:
@@ -253,6 +255,9 @@ class _Outcome:
             else:
                 self.refusals.append(Refusal(item, ack.reason))
                 self._not_added[_essence(item)] = ack.reason
+
+    def has_added(self, item: Item) -> bool:
+        return _essence(item) not in self._not_added
 
     def without_kept(self, items: Sequence[Item]) -> Sequence[Item]:
         """The items that may be removed; the others are refused: they are nowhere else."""

@@ -14,23 +14,37 @@ _CONFIGURATION = """<busconfig>
   <limit name="max_replies_per_connection">50000</limit>
   <policy context="default">
     <allow user="*"/>
-    <allow own="*"/>
-    <allow send_type="method_call"/>
     <allow send_destination="*" eavesdrop="false"/>
     <allow receive_sender="*"/>
+    {policy}
   </policy>
+  {include}
 </busconfig>
+"""
+_OPEN = '<allow own="*"/>'
+_AS_ON_A_SYSTEM_BUS = """
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_destination="org.freedesktop.DBus"/>
 """
 
 
 class PrivateBus:
-    def __init__(self) -> None:
+    def __init__(self, policy: Path | None = None) -> None:
+        """Open to all; with a policy file as closed as a system bus, but for that file."""
         # Not pytest's tmp_path: other users must get at the socket.
         self.directory = Path(tempfile.mkdtemp(prefix="rcmd-bus-"))
         self.directory.chmod(0o755)
         self._socket = self.directory / "socket"
         self.configuration = self.directory / "bus.conf"
-        self.configuration.write_text(_CONFIGURATION.format(kind="session", socket=self._socket))
+        self.configuration.write_text(
+            _CONFIGURATION.format(
+                kind="session" if policy is None else "system",
+                socket=self._socket,
+                policy=_OPEN if policy is None else _AS_ON_A_SYSTEM_BUS,
+                include="" if policy is None else f"<include>{policy}</include>",
+            )
+        )
         self.address = f"unix:path={self._socket}"
         self._process: subprocess.Popen[bytes] | None = None
 

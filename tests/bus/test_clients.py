@@ -61,7 +61,9 @@ def test_a_client_that_agrees_is_asked_and_told(address: str) -> None:
     [
         (("bs", [False, "a backup is running"]), "a backup is running"),
         (("bs", [False, " "]), "refused without a reason"),
-        (("s", ["perhaps"]), "answered something that is not a yes or no"),
+        (("bs", [False, "two\nlines"]), "two lines"),
+        (("bs", [False, "x" * 1001]), "x" * 1000 + "..."),
+        (("as", [["perhaps"]]), "failed: answered with (as), not (bs)"),
         (Busy("ask later"), "failed: ask later"),
         (None, "did not answer within 0.2 s"),
     ],

@@ -198,7 +198,7 @@ def test_no_descriptor_is_left_behind(address: str) -> None:
 
 
 def test_the_loop_gets_its_turn_in_a_flood(address: str) -> None:
-    """However much has arrived, a turn of the loop handles a millisecond's worth of it."""
+    """However much has arrived, a turn of the loop handles half a millisecond's worth of it."""
     count, cost_s = 200, TURN_S / 2
 
     async def scenario() -> None:

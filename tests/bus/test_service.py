@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import signal
 import subprocess
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as xml
 
@@ -434,6 +437,31 @@ def test_events(address: str) -> None:
     asyncio.run(scenario())
 
 
+def test_a_bus_that_sleeps_costs_neither_memory_nor_the_latest_picture(
+    private_bus: PrivateBus, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with stage(private_bus.address) as on:
+            heard = await listener(on)
+            connection = on.service._connection
+            assert connection is not None
+            long = replace(EVENTS[0], message="x" * 10_000)
+            os.kill(private_bus.pid, signal.SIGSTOP)
+            while not connection.is_congested:
+                on.service.emit(long)
+            for number in range(2000):
+                on.service.emit(replace(EVENTS[0], subject=str(number)))
+                on.service.publish(status(interface(f"eth{number}")), {})
+            os.kill(private_bus.pid, signal.SIGCONT)
+            added = await heard.next("InterfacesAdded")
+            assert added.arguments()[0] == f"{ROOT}/interface/eth1999"
+            event = await heard.next("Event")
+            assert event.arguments()[2] == "1000"
+
+    asyncio.run(scenario())
+    assert "1000 events dropped" in caplog.text
+
+
 # --- the bus comes and goes -----------------------------------------------------------------------
 
 
@@ -456,8 +484,7 @@ def test_the_bus_dies_and_comes_back(private_bus: PrivateBus) -> None:
     asyncio.run(scenario())
 
 
-def test_no_bus_at_start(private_bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rcmd.bus.service._FIRST_ATTEMPT_S", 0.01)
+def test_no_bus_at_start(private_bus: PrivateBus) -> None:
     private_bus.kill()
 
     async def scenario() -> None:
@@ -472,10 +499,8 @@ def test_no_bus_at_start(private_bus: PrivateBus, monkeypatch: pytest.MonkeyPatc
 
 def test_the_name_is_taken(
     private_bus: PrivateBus,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("rcmd.bus.service._FIRST_ATTEMPT_S", 0.01)
 
     async def scenario() -> None:
         other = await Connection.open(private_bus.address, on_message=lambda _: None)

@@ -33,11 +33,14 @@ from rcmd.ipmp.redundancy import objection
 from rcmd.model import (
     AddressKind,
     Configuration,
+    Family,
     InterfaceConfig,
     InterfaceState,
+    InterfaceStatus,
     IPAddress,
     KernelAddress,
     Route,
+    family_of,
 )
 
 from .kernel import Kernel
@@ -155,6 +158,7 @@ class World:
         self.settle()
 
     def attach(self, name: str) -> None:
+        self._leaving.discard(name)
         self.tell(Attach(name, self.config(name)))
 
     def offline(self, name: str) -> None:
@@ -259,15 +263,15 @@ class World:
             self._tell(KernelChanged(changes))
 
     def _tell(self, event: Event) -> None:
-        queue = self._engine.handle(event, self.now)
-        for _ in range(STEPS_TO_SETTLE):
-            if not queue:
-                return
-            following: list[Command] = []
-            for command in queue:
-                following += self._carry_out(command)
-            queue = following
-        raise AssertionError(f"the engine does not come to rest after {event}")
+        self._obey(self._engine.handle(event, self.now), depth=0)
+
+    def _obey(self, commands: list[Command], depth: int) -> None:
+        """What the answer to a move brings is carried out before what followed the move."""
+        assert depth < STEPS_TO_SETTLE, "the engine does not come to rest"
+        moves = [command for command in commands if isinstance(command, Move)]
+        assert len(moves) <= 1, "one move at a time"
+        for command in commands:
+            self._obey(self._carry_out(command), depth + 1)
 
     def _carry_out(self, command: Command) -> list[Command]:
         self.commands.append(command)
@@ -339,27 +343,35 @@ class World:
         members = [it for it in status.interfaces if group and it.group == group]
         if not members:
             return
-        usable = {it.name for it in members if self._is_usable(it.name, it.state)}
+        works = {it.name for it in members if self._works(it)}
+        usable = {name for name in works if self._could_take(name)}
         if hosts:
-            assert not usable or hosts[0] in usable, f"{key} is on {hosts[0]}, {usable} could"
+            assert not usable or hosts[0] in works, f"{key} is on {hosts[0]}, {usable} could"
         else:
             assert not usable, f"{key} is nowhere, {usable} could have it"
-            assert not self._plumbed(it.name for it in members), f"{key} is lost"
+            plumbed = self._plumbed(it.name for it in members)
+            assert not {
+                name for name in plumbed if family_of(key) in self._families(name)
+            }, f"{key} is lost"
 
-    def _is_usable(self, name: str, state: InterfaceState) -> bool:
-        device = self.kernel.named(name)
-        families = {
-            family
-            for member in self._engine.scene.members.values()
-            for family in member.config.families
-        }
+    def _works(self, status: InterfaceStatus) -> bool:
+        device = self.kernel.named(status.name)
         return (
-            state is InterfaceState.RUNNING
+            status.state is InterfaceState.RUNNING
             and device is not None
-            and device.link.is_running
-            and name not in self._leaving
-            and self._engine.scene.members[name].config.families == families
+            and (device.link.is_running or status.problem == "waiting for the link")
+            and status.name not in self._leaving
         )
+
+    def _could_take(self, name: str) -> bool:
+        """It could take any crowd: it runs, and has every family (behaviour 65)."""
+        if not self.kernel.device(name).link.is_running:
+            return False
+        every = {family for it in self._engine.scene.members for family in self._families(it)}
+        return self._families(name) == every
+
+    def _families(self, name: str) -> frozenset[Family]:
+        return self._engine.scene.members[name].config.families
 
     def _plumbed(self, names: Iterable[str]) -> set[str]:
         members = self._engine.scene.members

@@ -1,0 +1,66 @@
+"""A virtual host with one group of NICs under rcmd."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Address
+
+from rcmd.lab.lab import Lab
+from rcmd.lab.traffic import Result
+
+LabFactory = Callable[..., Lab]
+
+NETWORK = "10.85.0.0 255.255.0.0"
+"""Wide enough for a thousand addresses."""
+ROUTER = "10.85.0.1/16"
+FIRST = IPv4Address("10.85.1.1")
+PREPARED_AFTER_S = 1.0
+"""By then the daemon has had its idle time; nothing outside tells when."""
+AFTERMATH_S = 0.4
+"""How long a stream goes on after a blow."""
+
+
+def data_address(nic_number: int, number: int) -> str:
+    """NIC 0, 1, ... has its addresses in a block of its own."""
+    return str(FIRST + 8192 * nic_number + number)
+
+
+def configure(lab: Lab, nics: tuple[str, ...], addresses: int) -> None:
+    """One group of these NICs, with so many data addresses and a test address each."""
+    lab.run(["ip", "addr", "add", ROUTER, "dev", "lan0"], where="router", check=True)
+    lab.write("/etc/netmasks", f"{NETWORK}\n")
+    for nic_number, nic in enumerate(nics):
+        own = [data_address(nic_number, number) for number in range(addresses)]
+        lines = [f"{own[0]} netmask + broadcast + group test up"]
+        lines += [f"addif {address} netmask + broadcast + up" for address in own[1:]]
+        test = data_address(nic_number, addresses)
+        lines.append(f"addif {test} netmask + broadcast + deprecated -failover up")
+        lab.write(f"/etc/hostname.{nic}", " \\\n".join(lines) + "\n")
+
+
+def start(lab: Lab, nics: tuple[str, ...], addresses: int = 2) -> None:
+    """Configured, running, and prepared for the next failure."""
+    configure(lab, nics, addresses)
+    lab.start_daemon()
+    time.sleep(PREPARED_AFTER_S)
+
+
+def holds(lab: Lab, nic: str, address: str) -> bool:
+    return any(info["local"] == address for info in lab.addresses(nic))
+
+
+def wait_until_at(lab: Lab, nic: str, address: str) -> None:
+    lab.wait_for(lambda: holds(lab, nic, address), what=f"{address} on {nic}")
+
+
+@contextlib.contextmanager
+def watched(lab: Lab, address: str) -> Iterator[list[Result]]:
+    """A stream of 1000 datagrams a second around what is done; its result is put in the list."""
+    stream = lab.stream(address).start()
+    results: list[Result] = []
+    time.sleep(AFTERMATH_S)
+    yield results
+    time.sleep(AFTERMATH_S)
+    results.append(stream.stop())

@@ -1,0 +1,143 @@
+"""Watches a namespace from outside any product code: what the kernel announced, and when.
+
+It runs in a real-time thread, so that its clock is right even on a machine that is busy.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import IPv4Address
+from types import TracebackType
+
+from rcmd.lab.lab import Lab
+
+SO_RCVBUFFORCE = 33
+BUFFER = 64 << 20
+ETH_P_ARP = 0x0806
+RTMGRP_LINK = 0x1
+RTMGRP_IPV4_IFADDR = 0x10
+IFA_LOCAL = 2
+IFF_LOWER_UP = 1 << 16
+ARP_SENDER_AT = 14 + 14
+ARP_TARGET_AT = 14 + 24
+PRIORITY = 50
+
+
+class What(IntEnum):
+    """Types of rtnetlink messages."""
+
+    LINK = 16
+    ADDED = 20
+    REMOVED = 21
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`at_s` on the monotonic clock."""
+
+    at_s: float
+    what: What
+    ifindex: int
+    address: IPv4Address | None
+    has_carrier: bool
+
+
+class Observer:
+    """rtnetlink in the host, and the ARP announcements that reach the router."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._kernel = lab.place("host").call(_kernel_news)
+        self._wire = lab.place("router").call(_arp_on_the_wire)
+        self._end, self._ended = os.pipe()
+        self._datagrams: list[tuple[float, bytes]] = []
+        self._frames: list[tuple[float, bytes]] = []
+        self._thread = threading.Thread(target=self._listen)
+
+    def __enter__(self) -> Observer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._ended)
+        self._thread.join()
+        self._kernel.close()
+        self._wire.close()
+        os.close(self._end)
+
+    def seen(self) -> list[Seen]:
+        return [
+            seen for at_s, datagram in list(self._datagrams) for seen in _decoded(at_s, datagram)
+        ]
+
+    def announced(self) -> dict[IPv4Address, float]:
+        """When each address was announced first."""
+        first: dict[IPv4Address, float] = {}
+        for at_s, frame in list(self._frames):
+            sender = frame[ARP_SENDER_AT : ARP_SENDER_AT + 4]
+            if sender == frame[ARP_TARGET_AT : ARP_TARGET_AT + 4]:
+                first.setdefault(IPv4Address(sender), at_s)
+        return first
+
+    def _listen(self) -> None:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
+        while True:
+            readable, _, _ = select.select((self._kernel, self._wire, self._end), (), ())
+            now = time.monotonic()
+            if self._kernel in readable:
+                self._datagrams.append((now, self._kernel.recv(65536)))
+            if self._wire in readable:
+                self._frames.append((now, self._wire.recv(128)))
+            if self._end in readable:
+                return
+
+
+def _kernel_news() -> socket.socket:
+    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
+    sock.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR))
+    return sock
+
+
+def _arp_on_the_wire() -> socket.socket:
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ARP))
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
+    sock.bind(("lan0", ETH_P_ARP))
+    return sock
+
+
+def _decoded(at_s: float, datagram: bytes) -> Iterator[Seen]:
+    offset = 0
+    while offset + 16 <= len(datagram):
+        length, kind = struct.unpack_from("=IH", datagram, offset)
+        body = datagram[offset + 16 : offset + length]
+        match kind:
+            case What.LINK:
+                ifindex, flags = struct.unpack_from("=iI", body, 4)
+                yield Seen(at_s, What.LINK, ifindex, None, bool(flags & IFF_LOWER_UP))
+            case What.ADDED | What.REMOVED:
+                (ifindex,) = struct.unpack_from("=I", body, 4)
+                yield Seen(at_s, What(kind), ifindex, _local(body), has_carrier=True)
+        offset += (length + 3) & ~3
+
+
+def _local(body: bytes) -> IPv4Address | None:
+    offset = 8
+    while offset + 4 <= len(body):
+        length, kind = struct.unpack_from("=HH", body, offset)
+        if kind == IFA_LOCAL:
+            return IPv4Address(body[offset + 4 : offset + 8])
+        offset += (length + 3) & ~3
+    return None

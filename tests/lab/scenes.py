@@ -1,0 +1,242 @@
+"""The hosts that the lab's stories begin with, and how to read what became of them."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from rcmd.ipmp.events import KernelSnapshot
+from rcmd.lab.errors import LabError
+from rcmd.lab.lab import Lab
+from rcmd.model import KernelAddress, Route
+from rcmd.system.rtnetlink import Rtnetlink
+
+NETMASKS = "192.168.85.0 255.255.255.0\n"
+ROUTER = "192.168.85.1"
+ROUTER6 = "2001:db8:85::1"
+OUTSIDE = "198.51.100.2"
+OUTSIDE6 = "2001:db8:51::2"
+HME0 = (
+    "192.168.85.19 netmask + broadcast + group test up \\\n"
+    "addif 192.168.85.21 deprecated -failover netmask + broadcast + up\n"
+)
+HME1 = (
+    "192.168.85.20 netmask + broadcast + group test up \\\n"
+    "addif 192.168.85.22 deprecated -failover netmask + broadcast + up\n"
+)
+HME2 = (
+    "192.168.85.24 netmask + broadcast + group test up \\\n"
+    "addif 192.168.85.25 deprecated -failover netmask + broadcast + up\n"
+)
+STANDBY = "192.168.85.23 netmask + broadcast + deprecated group test -failover standby up\n"
+
+PAIR = {"hostname.hme0": HME0, "hostname.hme1": HME1}
+"""The example of the overview chapter: two active interfaces with test addresses."""
+WITH_STANDBY = {**PAIR, "hostname.hme2": STANDBY}
+THREE = {**PAIR, "hostname.hme2": HME2}
+DUAL_STACK = {
+    **PAIR,
+    "hostname6.hme0": "addif 2001:db8:85::19/64 up\n",
+    "hostname6.hme1": "addif 2001:db8:85::20/64 up\n",
+}
+
+
+def write_files(lab: Lab, files: dict[str, str]) -> None:
+    """Files of /etc, and a netmasks file."""
+    for name, text in {"netmasks": NETMASKS, **files}.items():
+        lab.write(f"/etc/{name}", text)
+
+
+def start(lab: Lab, files: dict[str, str]) -> Lab:
+    """Configure the host and run rcmd on it."""
+    write_files(lab, files)
+    lab.start_daemon()
+    return lab
+
+
+# What the kernel says
+
+
+def snapshot(lab: Lab) -> KernelSnapshot:
+    """With the marks, which iproute2 does not print."""
+
+    def read() -> KernelSnapshot:
+        with closing(Rtnetlink.open()) as kernel:
+            return kernel.snapshot()
+
+    return lab.place("host").call(read)
+
+
+def names(lab: Lab) -> dict[int, str]:
+    return {link.ifindex: link.name for link in snapshot(lab).links}
+
+
+def held(lab: Lab, nic: str) -> dict[str, KernelAddress]:
+    """What the kernel holds on a NIC, by address without its prefix length."""
+    seen = snapshot(lab)
+    indexes = [link.ifindex for link in seen.links if link.name == nic]
+    return {str(it.address.ip): it for it in seen.addresses if it.ifindex in indexes}
+
+
+def hosts_of(lab: Lab, address: str) -> list[str]:
+    """Every NIC that has it."""
+    seen = snapshot(lab)
+    known = {link.ifindex: link.name for link in seen.links}
+    return [known[it.ifindex] for it in seen.addresses if str(it.address.ip) == address]
+
+
+def hosted_on(lab: Lab, address: str) -> str | None:
+    """The one NIC that has it; None if none, or, between make and break, two."""
+    found = hosts_of(lab, address)
+    return found[0] if len(found) == 1 else None
+
+
+def await_hosted(lab: Lab, nic: str | None, *addresses: str) -> None:
+    """Wait until they all live on that NIC alone (or nowhere)."""
+    wanted = [] if nic is None else [nic]
+    lab.wait_for(
+        lambda: all(hosts_of(lab, address) == wanted for address in addresses),
+        what=f"{', '.join(addresses)} on {nic}",
+    )
+
+
+def ipv4(lab: Lab, nic: str) -> list[dict[str, Any]]:
+    return [info for info in lab.addresses(nic) if info["family"] == "inet"]
+
+
+def labels(lab: Lab, nic: str) -> dict[str, str]:
+    """IPv4 address -> label."""
+    return {info["local"]: info["label"] for info in ipv4(lab, nic)}
+
+
+def addr_dump(lab: Lab) -> list[dict[str, Any]]:
+    """`ip -j addr` of the whole host, without what only counts seconds."""
+    dump: list[dict[str, Any]] = json.loads(lab.run(["ip", "-j", "addr"], check=True).stdout)
+    for link in dump:
+        for info in link["addr_info"]:
+            # Not yet expired is all that a finite lifetime says.
+            for life in ("valid_life_time", "preferred_life_time"):
+                info[life] = bool(info.get(life))
+    return dump
+
+
+def marks(lab: Lab) -> dict[tuple[str, str], int]:
+    """(NIC, address) -> address protocol."""
+    seen = snapshot(lab)
+    known = {link.ifindex: link.name for link in seen.links}
+    return {(known[it.ifindex], str(it.address)): it.protocol for it in seen.addresses}
+
+
+def route_named(lab: Lab, destination: str, version: int = 4) -> list[Route]:
+    """The main table's routes to a destination (`default`, `10.0.0.0/8`), as rtnetlink has them."""
+    anywhere = "0.0.0.0/0" if version == 4 else "::/0"
+    wanted = anywhere if destination == "default" else destination
+    return [
+        route
+        for route in snapshot(lab).routes
+        if str(route.destination) == wanted and route.table == 254
+    ]
+
+
+def route_devices(lab: Lab, destination: str, version: int = 4) -> list[str]:
+    known = names(lab)
+    return [known[route.ifindex] for route in route_named(lab, destination, version)]
+
+
+def reaches(
+    lab: Lab, address: str, *, source: str | None = None, where: str = "host", within_s: float = 1.0
+) -> bool:
+    """Whether a datagram to an echo server is answered."""
+    version = 6 if ":" in address else 4
+    family = socket.AF_INET6 if version == 6 else socket.AF_INET
+
+    def ask() -> bool:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(within_s)
+            if source is not None:
+                sock.bind((source, 0))
+            try:
+                sock.connect((address, 7))
+                sock.send(b"hello")
+                return sock.recv(16) == b"hello"
+            except OSError:
+                return False
+
+    return lab.place(where).call(ask)
+
+
+def neighbour_mac(lab: Lab, address: str, *, where: str = "router") -> str | None:
+    """The hardware address under which somebody knows an address of the host."""
+    shown = lab.run(["ip", "-j", "neigh", "show", address], where=where, check=True).stdout
+    found = [entry.get("lladdr") for entry in json.loads(shown or "[]")]
+    return found[0] if found else None
+
+
+# What rcmd says
+
+
+def status(lab: Lab) -> dict[str, Any]:
+    done = lab.rcmctl("status", "--json")
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def interface(lab: Lab, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(it for it in status(lab)["interfaces"] if it["name"] == name)
+    return found
+
+
+def state_of(lab: Lab, name: str) -> str:
+    return str(interface(lab, name)["state"])
+
+
+def await_state(lab: Lab, name: str, state: str) -> None:
+    lab.wait_for(lambda: state_of(lab, name) == state, what=f"{name} {state}")
+
+
+def group_state(lab: Lab, group: str = "test") -> str:
+    return next(str(it["state"]) for it in status(lab)["groups"] if it["name"] == group)
+
+
+def history(lab: Lab) -> list[dict[str, Any]]:
+    """Oldest first: `time_us`, `kind`, `subject`, `message`, `detail`."""
+    done = lab.rcmctl("history", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    events: list[dict[str, Any]] = document["events"] if isinstance(document, dict) else document
+    return events
+
+
+def kinds(lab: Lab) -> list[tuple[str, str]]:
+    """(kind, subject) of everything that happened."""
+    return [(event["kind"], event["subject"]) for event in history(lab)]
+
+
+def await_event(lab: Lab, kind: str, subject: str, count: int = 1) -> None:
+    lab.wait_for(
+        lambda: kinds(lab).count((kind, subject)) >= count,
+        what=f"{count} x {kind} of {subject}",
+    )
+
+
+def await_settled(lab: Lab) -> None:
+    """Wait until every IPv6 address is past duplicate detection, and udevd is idle."""
+    lab.settle()
+    lab.wait_for(
+        lambda: (
+            not any(info.get("tentative") for link in addr_dump(lab) for info in link["addr_info"])
+        ),
+        what="duplicate address detection",
+    )
+
+
+def await_same(lab: Lab, read: Callable[[Lab], object], wanted: object) -> None:
+    """Wait until a reading is as wanted; if it never is, show both."""
+    try:
+        lab.wait_for(lambda: read(lab) == wanted, timeout=5.0)
+    except LabError:
+        assert read(lab) == wanted

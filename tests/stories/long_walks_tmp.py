@@ -1,0 +1,40 @@
+"""Whatever happens in whatever order: no address lost or twice, settled means silent, restarts
+change nothing.  `World` looks after every step; the walk keeps its own list of what must be there.
+"""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .walk import Step, Walk, steps
+
+FAILBACK = st.sampled_from(["", "failback: no\n"])
+CARRIER_S = st.sampled_from([0.0, 1.5])
+
+
+def walk(settings_text: str, carrier_s: float, path: list[Step]) -> Walk:
+    walked = Walk()
+    try:
+        walked.begin(settings_text, carrier_s)
+        walked.go(path)
+        walked.rest()
+    except AssertionError as error:
+        told = "\n".join(walked.world.transcript)
+        raise AssertionError(f"{error}\n\n{told}") from error
+    return walked
+
+
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(FAILBACK, CARRIER_S, steps())
+def test_no_walk_loses_an_address(text: str, carrier_s: float, path: list[Step]) -> None:
+    walk(text, carrier_s, path)
+
+
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(FAILBACK, CARRIER_S, steps())
+def test_a_walk_can_be_told_again(text: str, carrier_s: float, path: list[Step]) -> None:
+    first = walk(text, carrier_s, path).world
+    second = walk(text, carrier_s, path).world
+    assert first.transcript == second.transcript
+    assert first.kernel.snapshot() == second.kernel.snapshot()

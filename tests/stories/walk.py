@@ -1,0 +1,225 @@
+"""Random walks: anything that may happen to a host, in any order, and what must hold after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_interface, ip_network
+
+from hypothesis import strategies as st
+
+from rcmd.ipmp.member import Intent
+from rcmd.model import AddressKind, IPAddress, KernelAddress, Route
+
+from .world import World
+
+NAMES = ("hme0", "hme1", "hme2", "qfe0")
+FILES = {
+    "/etc/hostname.hme0": "10.0.0.1/24 group test up\naddif 10.0.0.11/24 -failover deprecated up\n",
+    "/etc/hostname6.hme0": "addif 2001:db8::1/64 up\n",
+    "/etc/hostname.hme1": "10.0.0.2/24 group test up\naddif 10.0.0.3/24 up\naddif 10.0.0.4/24\n",
+    "/etc/hostname6.hme1": "",
+    "/etc/hostname.hme2": "10.0.0.12/24 group test -failover deprecated standby up\n",
+    "/etc/hostname6.hme2": "",
+    "/etc/hostname.qfe0": "10.0.1.1/24 up\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    verb: str
+    name: str = "hme0"
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.name} {self.number}"
+
+
+VERBS = (
+    *("cable out", "cable in") * 4,
+    *("tear out", "put in", "put in") * 2,
+    *("offline", "online", "leave", "unplumb", "stay", "attach") * 2,
+    *("add by hand", "delete by hand", "add route", "delete route") * 2,
+    *("set down", "set up", "two cables out", "restart", "kill", "start", "start"),
+    *("refuse", "accept", "accept", "go deaf", "overrun", "overrun", "wait", "wait", "reload"),
+)
+
+
+def steps() -> st.SearchStrategy[list[Step]]:
+    step = st.builds(Step, st.sampled_from(VERBS), st.sampled_from(NAMES), st.integers(0, 3))
+    return st.lists(step, max_size=40)
+
+
+@dataclass(slots=True)
+class Walk:
+    """Skips what makes no sense where the walk has got to."""
+
+    world: World = field(default_factory=World)
+    expected: set[IPAddress] = field(default_factory=set)
+    """The data addresses that are up and that nobody has taken away."""
+
+    def begin(self, settings: str, carrier_after_s: float) -> None:
+        self.world.files = dict(FILES)
+        self.world.settings = settings
+        self.world.carrier_after_s = carrier_after_s
+        for name in NAMES:
+            self.world.kernel.put_in(name)
+            self._expect_files_of(name)
+        self.world.start()
+        self.look()
+
+    def go(self, walk: Sequence[Step]) -> None:
+        for step in walk:
+            self.world.transcript.append(f"--- {step}")
+            self._take(step)
+            self.world.advance(self.world.now + 0.5)
+            self.look()
+
+    def rest(self) -> None:
+        """Everything is plugged in again, and time passes."""
+        world = self.world
+        world.kernel.refusals.clear()
+        if world.engine is None:
+            world.start()
+        world.reconcile()
+        world.settle()
+        self.look()
+        world.advance(world.now + 200)
+        self.look()
+
+    def look(self) -> None:
+        world = self.world
+        if world.engine is None or world.is_deaf or world.kernel.refusals:
+            return
+        listed = {
+            it.address.ip
+            for it in world.engine.status().addresses
+            if it.kind is AddressKind.DATA and it.is_up
+        }
+        assert listed == self.expected, (
+            f"forgotten: {self.expected - listed}, invented: {listed - self.expected}"
+        )
+
+    def _expect_files_of(self, name: str) -> None:
+        config = self.world.config(name)
+        assert config
+        self.expected |= {
+            it.address.ip
+            for it in config.addresses
+            if it.kind is AddressKind.DATA and it.is_up
+        }
+
+    # --- steps ---
+
+    def _take(self, step: Step) -> None:
+        self._take_outside(step)
+        if self.world.engine and not self.world.is_deaf:
+            self._take_inside(step)
+
+    def _take_outside(self, step: Step) -> None:
+        """What happens to the host whether or not the daemon is there."""
+        world, name = self.world, step.name
+        is_present = world.kernel.named(name) is not None
+        match step.verb:
+            case "cable out" if is_present:
+                world.set_cables({name: False})
+            case "cable in" if is_present:
+                world.set_cables({name: True})
+            case "two cables out":
+                both = {it: False for it in NAMES[:2] if world.kernel.named(it)}
+                if both:
+                    world.set_cables(both)
+            case "tear out" if is_present:
+                world.tear_out(name)
+            case "put in" if not is_present:
+                self._expect_files_of(name)
+                world.put_in(name, has_cable=step.number > 0)
+            case "set down" if is_present:
+                world.kernel.set_down(name)
+                world.settle()
+            case "set up" if is_present:
+                world.kernel.set_up(name)
+                world.settle()
+            case "kill" if world.engine and not world.is_deaf:
+                world.kill()
+            case "start" if world.engine is None:
+                world.start()
+            case "overrun" if world.engine:
+                world.reconcile()
+                world.settle()
+            case "wait":
+                world.advance(world.now + 5 + 20 * step.number)
+            case _:
+                pass
+
+    def _take_inside(self, step: Step) -> None:
+        world, name = self.world, step.name
+        assert world.engine
+        member = world.engine.scene.members[name]
+        match step.verb, member.intent:
+            case "offline", Intent.IN if member.group and member.ifindex:
+                world.offline(name)
+            case "online", Intent.OFFLINE:
+                world.online(name)
+            case "leave", Intent.IN if member.ifindex:
+                world.leave(name)
+            case "unplumb", Intent.LEAVING if world.engine.is_empty(name) and member.ifindex:
+                world.unplumb(name)
+            case "stay", Intent.LEAVING | Intent.DETACHED if member.ifindex:
+                world.stay(name)
+            case "attach", Intent.DETACHED if world.kernel.named(name):
+                self._expect_files_of(name)
+                world.attach(name)
+            case "restart", _:
+                self._restart()
+            case "reload", _:
+                world.reload()
+            case "go deaf", _:
+                world.is_deaf = True
+            case "refuse", _:
+                world.kernel.refusals.add((f"10.0.0.{1 + step.number}", name))
+            case "accept", _ if world.kernel.refusals:
+                world.kernel.refusals.clear()
+                world.reconcile()
+                world.settle()
+            case _:
+                if not world.kernel.refusals and member.intent is not Intent.DETACHED:
+                    self._take_by_hand(step)
+
+    def _restart(self) -> None:
+        before = self.world.kernel.snapshot()
+        self.world.kill()
+        self.world.start()
+        if not self.world.kernel.refusals:
+            assert self.world.kernel.snapshot() == before, "the restart changed the kernel"
+
+    def _take_by_hand(self, step: Step) -> None:
+        world, name = self.world, step.name
+        device = world.kernel.named(name)
+        if device is None or not device.link.is_up:
+            return
+        ifindex = device.link.ifindex
+        match step.verb:
+            case "add by hand":
+                new = ip_interface(f"10.0.0.{100 + step.number}/24")
+                if not world.kernel.hosts(new.ip):
+                    self.expected.add(new.ip)
+                    world.kernel.add_by_hand(KernelAddress(ifindex, new, name))
+            case "delete by hand":
+                here = [it for it in device.addresses.values() if it.address.ip in self.expected]
+                if here:
+                    victim = here[step.number % len(here)]
+                    self.expected.discard(victim.address.ip)
+                    world.kernel.remove_by_hand(victim)
+            case "add route" if any(it.version == 4 for it in device.addresses):
+                gateway = ip_address("10.0.0.254")
+                network = ip_network(f"172.16.{step.number}.0/24")
+                route = Route(ifindex, network, gateway, is_onlink=True)
+                world.kernel.add_by_hand(route)
+            case "delete route":
+                routes = list(device.routes.values())
+                if routes:
+                    world.kernel.remove_by_hand(routes[step.number % len(routes)])
+            case _:
+                pass
+        world.settle()
