@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -56,10 +57,13 @@ def _log_to_stderr(*, is_verbose: bool) -> None:
 
 
 def _run() -> int:
+    # Looking for garbage while modules are loaded finds none, and takes a fifth of that time.
+    gc.disable()
     from rcmd.assembly import run
     from rcmd.errors import RcmError
     from rcmd.system.instance import InstanceLock
 
+    gc.enable()
     try:
         with InstanceLock():
             asyncio.run(run())

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ from rcmd.system.sysfs import shows
 
 log = logging.getLogger(__name__)
 
+RUNNING_KEY = "running"
+"""Remembered from the start to the end of a process; what is found at a start is a crash."""
 STORE_PATH = Path("/var/lib/rcmd/rcmd.db")
 PRIORITY = -15
 """Nice value: below the kernel's own workers, before everything else."""
@@ -106,14 +108,15 @@ def starting_configuration(store: Store) -> Loaded:
     files = read_tree()
     loaded = load(files)
     for fault in loaded.faults:
-        log.log(logging.WARNING if fault.is_warning else logging.ERROR, "%s", fault)
+        if fault.is_warning:
+            log.warning("%s", fault)
     if not loaded.settings_faults:
         keep_settings(store, files.settings)
         return loaded
     last_good = store.last_good_settings()
     which = "defaults" if last_good is None else "the last good one"
     log.error("/etc/rcmd/rcmd.yaml has faults: going on with %s", which)
-    return load(files, settings_text=last_good or "")
+    return replace(load(files, settings_text=last_good or ""), faults=loaded.faults)
 
 
 def keep_settings(store: Store, text: str) -> None:
@@ -135,6 +138,13 @@ def remembered(store: Store) -> Memory:
         return Memory()
 
 
+def remember_running(store: Store, *, is_running: bool) -> None:
+    try:
+        store.remember(RUNNING_KEY, "yes" if is_running else "")
+    except StoreError as error:
+        log.error("%s", error)
+
+
 class Assembly:
     """Every edge, wired to the daemon."""
 
@@ -149,7 +159,7 @@ class Assembly:
         self.manager = ServiceManager.from_environment(os.environ)
         self.history = HistoryWriter(store, self.loop, [])
         self.daemon = Daemon(
-            Engine(remembered(store)),
+            Engine(remembered(store), was_interrupted=bool(store.recall(RUNNING_KEY))),
             self.kernel,
             KernelDevices(self.kernel),
             self.announcer,
@@ -183,6 +193,7 @@ class Assembly:
     async def start(self) -> None:
         self.daemon.on_report += [self.history, self.bus.emit]
         self.daemon.on_change += [self.publish, self.watch_carrier]
+        remember_running(self.store, is_running=True)
         self.daemon.on_link.append(self.link_changed)
         self.daemon.feed(self.kernel.snapshot())
         self.daemon.feed(Configured(self.loaded.configuration))
@@ -221,6 +232,7 @@ class Assembly:
         return is_unnamed or not shows(link.name, link.ifindex)
 
     def report_faults(self) -> None:
+        """To the log, the history and the bus."""
         for fault in self.loaded.faults:
             if not fault.is_warning:
                 report = Report(Severity.ERROR, "configuration", fault.file, str(fault))
@@ -349,6 +361,7 @@ class Assembly:
         self.announcer.close()
         self.carrier.close()
         self.kernel.close()
+        remember_running(self.store, is_running=False)
         self.store.close()
 
 

@@ -21,6 +21,7 @@ from rcmd.ipmp.events import (
 )
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.scene import Scene
 from rcmd.model import RCMD_PROTOCOL, AddressKind, Family, IPAddress, KernelAddress, Link, Route
@@ -46,6 +47,9 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
         reports += _address_gone(scene, member, change.address)
     if isinstance(change, RouteGone) and change.is_by_request and member:
         _route_removed(scene, member, change.route)
+    if isinstance(change, RouteSeen) and change.is_replacement:
+        for replaced in _rivals(scene, change.route):
+            absorb_change(scene, RouteGone(replaced, is_by_request=True), now)
     scene.view.apply(change)
     if isinstance(change, LinkGone) and member:
         reports.append(messages.gone(member.name, member.group))
@@ -158,7 +162,34 @@ def _adopt_route(scene: Scene, member: Member, route: Route) -> None:
         return
     if route.protocol == RCMD_PROTOCOL and scene.ledger.knows_route(RouteKey.of(route)):
         return
+    if scene.was_interrupted and _is_half_moved(scene, member, RouteKey.of(route)):
+        return
     scene.ledger.record_route(member.name, route)
+
+
+def _is_half_moved(scene: Scene, member: Member, key: RouteKey) -> bool:
+    """Known on its home, where it still is, and never known here.
+
+    The kernel shows IPv6 routes that differ only in gateway and device with the protocol of the
+    first: a copy of ours cannot be told by its mark before the original is gone.
+    """
+    is_doubtful = key.route.family is Family.IPV6
+    if not is_doubtful or RouteAtHome(member.name, key) in scene.ledger.routes:
+        return False
+    return any(
+        known.key == key and known.home in scene.route_hosts(known) for known in scene.ledger.routes
+    )
+
+
+def _rivals(scene: Scene, route: Route) -> list[Route]:
+    """The routes whose place it can take: `ip route replace` goes by these four."""
+    return [
+        other
+        for held in scene.view.routes.values()
+        for other in held.values()
+        if (other.destination, other.table, other.tos, other.priority)
+        == (route.destination, route.table, route.tos, route.priority)
+    ]
 
 
 def _route_removed(scene: Scene, member: Member, route: Route) -> None:

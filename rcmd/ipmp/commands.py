@@ -36,8 +36,9 @@ class Move:
     """One batch for the kernel: make, then break.
 
     Order of execution: `add` in order, `add_routes` in order, `remove_routes`, `remove` in the
-    order given (newest first), `settle`.  Where an addition is refused, the removal of the same address (or
-    of the same route) elsewhere is left out.  `announce` is told to the neighbours afterwards.
+    order given (newest first), `settle`.  Where an addition is refused, the removal of the same
+    address (or of the same route) elsewhere is left out.  `announce` is told to the neighbours
+    afterwards.
     """
 
     cause: Cause

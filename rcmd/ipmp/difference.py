@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import itertools
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp.arrangement import Targets
@@ -12,7 +13,7 @@ from rcmd.ipmp.ledger import IFA_F_NODAD, DataAddress, RouteAtHome, kernel_addre
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.scene import Scene, kernel_label
-from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, Route
+from rcmd.model import RCMD_PROTOCOL, AddressKind, Family, IPAddress, KernelAddress, Route
 
 ItemKey = tuple[int, object]
 """(ifindex, address or RouteKey): one thing on one device."""
@@ -26,6 +27,7 @@ def item_key(item: KernelAddress | Route) -> ItemKey:
 
 @dataclass(slots=True)
 class _Batch:
+    cause: Cause
     add: list[KernelAddress] = field(default_factory=list)
     add_routes: list[Route] = field(default_factory=list)
     remove_routes: list[Route] = field(default_factory=list)
@@ -33,12 +35,16 @@ class _Batch:
     settle: list[KernelAddress] = field(default_factory=list)
     announce: list[KernelAddress] = field(default_factory=list)
 
+    def has_work(self) -> bool:
+        """Not so if all it consists of was refused before."""
+        return bool(self.add or self.add_routes or self.remove_routes or self.remove)
 
-_Edge = tuple[Cause, str | None, str | None]
+
+_Edge = tuple[str | None, str | None]
 
 
 class Difference:
-    """Builds the moves, one batch for each (cause, source, destination)."""
+    """Builds the moves, one batch for each (source, destination): addresses and routes together."""
 
     def __init__(self, scene: Scene, targets: Targets, refused: Collection[ItemKey]) -> None:
         self._scene = scene
@@ -47,18 +53,21 @@ class Difference:
         self._batches: dict[_Edge, _Batch] = {}
         self.numbers = dict(scene.numbers)
         """The logical numbers once the moves are made."""
+        self._free: dict[tuple[str, Family], Iterator[int]] = {}
 
     def moves(self) -> list[Move]:
         self._data_addresses()
         self._routes()
         self._test_addresses()
         self._leftovers()
-        return [self._move(edge, batch) for edge, batch in self._batches.items()]
+        return [
+            self._move(edge, batch) for edge, batch in self._batches.items() if batch.has_work()
+        ]
 
     def _move(self, edge: _Edge, batch: _Batch) -> Move:
-        cause, source, destination = edge
+        source, destination = edge
         return Move(
-            cause,
+            batch.cause,
             source,
             destination,
             add=tuple(batch.add),
@@ -72,15 +81,21 @@ class Difference:
     def _newest_first(self, addresses: Iterable[KernelAddress]) -> list[KernelAddress]:
         """Removing the primary address of a subnet first makes the kernel promote each secondary
         in turn, which is quadratic (linux.md 4.2)."""
-        age = {
-            (ifindex, address): rank
-            for ifindex, held in self._scene.view.addresses.items()
-            for rank, address in enumerate(held)
-        }
-        return sorted(addresses, key=lambda it: age[(it.ifindex, it.address)], reverse=True)
+        # What is to be removed is what the view holds, the very object.
+        wanted = {id(address) for address in addresses}
+        return [
+            address
+            for held in self._scene.view.addresses.values()
+            for address in reversed(held.values())
+            if id(address) in wanted
+        ]
 
     def _batch(self, cause: Cause, source: str | None, destination: str | None) -> _Batch:
-        return self._batches.setdefault((cause, source, destination), _Batch())
+        """One operation for all that goes one way (behaviour 59), named after what forced it."""
+        batch = self._batches.setdefault((source, destination), _Batch(cause))
+        if batch.cause in (Cause.CONFIGURE, Cause.FAILBACK):
+            batch.cause = cause
+        return batch
 
     # --- data addresses ---
 
@@ -111,11 +126,9 @@ class Difference:
             cause = self._cause(data.home, source, target)
             batch = self._batch(cause, self._origin(data.home, source, target), target)
             batch.remove += [copy for copy in stale if item_key(copy) not in self._refused]
-            if wanted:
+            if wanted and target:
                 batch.add.append(wanted)
-                at_home = self._wanted(data, data.home, is_move=False)
-                if target == data.home and wanted != at_home:
-                    batch.settle.append(at_home)
+                batch.settle += self._settled(data, target, wanted)
                 if wanted.family is Family.IPV4 or wanted.flags & IFA_F_NODAD:
                     batch.announce.append(wanted)
 
@@ -126,20 +139,26 @@ class Difference:
         ifindex = self._scene.members[target].ifindex
         return data.on(ifindex, label, at_home=at_home, is_move=is_move)
 
+    def _settled(self, data: DataAddress, target: str, added: KernelAddress) -> list[KernelAddress]:
+        """What came home is again as it was, without a trace of the move (behaviour 68)."""
+        final = self._wanted(data, target, is_move=False)
+        return [final] if target == data.home and final != added else []
+
     def _number(self, data: DataAddress, host: str) -> int:
         """The lowest free logical number there (behaviour 60), kept while it stays there."""
         where, number = self.numbers.get(data.key, ("", 0))
         if where == host:
             return number
-        used = self._scene.reserved_numbers(host, data.family)
-        used |= {
-            number
-            for key, (where, number) in self.numbers.items()
-            if where == host and key.version == data.address.version
-        }
-        number = next(n for n in range(1, len(used) + 2) if n not in used)
+        number = next(self._free_numbers(host, data.family))
         self.numbers[data.key] = (host, number)
         return number
+
+    def _free_numbers(self, host: str, family: Family) -> Iterator[int]:
+        """Lowest first.  One look at what is taken serves all that move there: it may be many."""
+        if (host, family) not in self._free:
+            taken = self._scene.reserved_numbers(host, family)
+            self._free[host, family] = (n for n in itertools.count(1) if n not in taken)
+        return self._free[host, family]
 
     def _origin(self, home: str, source: str | None, target: str | None) -> str | None:
         """Where it comes from: its home, if that is gone and took it along."""
@@ -157,7 +176,7 @@ class Difference:
             return Cause.OFFLINE
         if not origin.ifindex and not origin.plumbed:
             return Cause.MISSING
-        if origin.fitness in (Fitness.ABSENT, Fitness.BROKEN):
+        if origin.fitness in (Fitness.ABSENT, Fitness.DOWN, Fitness.BROKEN):
             return Cause.FAILOVER
         return Cause.STANDBY if origin.config.is_standby else Cause.CLEANUP
 
@@ -205,6 +224,8 @@ class Difference:
 
     def _test_addresses(self) -> None:
         for member in self._scene.members.values():
+            if member.is_set_down:
+                continue
             held = self._scene.view.addresses.get(member.ifindex, {})
             for address in self._scene.test_addresses(member):
                 wanted = kernel_address(
@@ -215,29 +236,37 @@ class Difference:
 
     def _leftovers(self) -> None:
         members = self._scene.by_ifindex()
-        copies = self._scene.copies()
+        at_home = self._scene.copies().keys() | self._configured_tests()
         for ifindex, held in self._scene.view.addresses.items():
             member = members.get(ifindex)
             for address in held.values():
                 if item_key(address) in self._refused:
                     continue
                 if member is None:
-                    is_leftover = self._was_carried_off(ifindex, address, copies.keys())
+                    is_leftover = self._was_carried_off(ifindex, address, at_home)
                 else:
                     is_leftover = self._is_leftover(member, address)
                 if is_leftover:
                     name = member.name if member else None
                     self._batch(Cause.CLEANUP, name, None).remove.append(address)
 
+    def _configured_tests(self) -> set[IPAddress]:
+        return {
+            address.address.ip
+            for member in self._scene.members.values()
+            for address in member.config.addresses
+            if address.kind is AddressKind.TEST
+        }
+
     def _was_carried_off(
-        self, ifindex: int, address: KernelAddress, held_elsewhere: Collection[IPAddress]
+        self, ifindex: int, address: KernelAddress, at_home: Collection[IPAddress]
     ) -> bool:
-        """A renamed device took an address of ours along, and it lives elsewhere now."""
+        """A renamed device took along an address that lives, or belongs, elsewhere."""
         name = self._scene.view.links[ifindex].name if ifindex in self._scene.view.links else ""
         return (
             address.protocol == RCMD_PROTOCOL
             and name not in self._scene.members
-            and address.address.ip in held_elsewhere
+            and address.address.ip in at_home
         )
 
     def _is_leftover(self, member: Member, address: KernelAddress) -> bool:

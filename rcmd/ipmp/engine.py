@@ -11,6 +11,7 @@ first is answered.  So the view is never behind our own requests, and nothing is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from rcmd.ipmp import messages
@@ -36,7 +37,7 @@ from rcmd.ipmp.events import (
     Unplumb,
 )
 from rcmd.ipmp.judgement import Judgement
-from rcmd.ipmp.kernel_view import KernelView
+from rcmd.ipmp.kernel_view import KernelView, RouteKey
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
@@ -45,12 +46,13 @@ from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.recollection import memorise, recollect, recollect_member
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.status import status_of
-from rcmd.model import Configuration, InterfaceConfig, Route, Status
+from rcmd.model import Configuration, IPAddress, InterfaceConfig, KernelAddress, Route, Status
 
 
 class Engine:
-    def __init__(self, memory: Memory | None = None) -> None:
-        self.scene = Scene()
+    def __init__(self, memory: Memory | None = None, *, was_interrupted: bool = False) -> None:
+        """`was_interrupted`: the process that left this memory did not end by itself."""
+        self.scene = Scene(was_interrupted=was_interrupted)
         self._memory = memory or Memory()
         self._judgement = Judgement(self.scene)
         self._refused: dict[ItemKey, str] = {}
@@ -67,10 +69,9 @@ class Engine:
             return commands
         commands += self._plumb()
         commands += self._judgement.pronounce(now)
-        commands += self._converge()
-        if isinstance(event, Unplumb):
-            commands.append(self._release(event.name, take_down=True))
-        return commands
+        moves = self._converge()
+        self.scene.was_interrupted = False
+        return [*commands, *moves] if moves else [*commands, *self._release_detached()]
 
     def deadline(self) -> float | None:
         """When to wake the engine with `Tick`, if nothing happens before."""
@@ -208,7 +209,9 @@ class Engine:
         for name, member in old.items():
             if member.ifindex and member.plumbed == member.ifindex:
                 commands.append(Release(member.ifindex, name, take_down=False))
+        homes = {key: it.home for key, it in scene.ledger.configured.items()} or self._memory.away
         scene.ledger.configure(configuration)
+        self._keep_guests(homes)
         self._refused.clear()
         is_first = not self._is_ready
         self._is_ready = True
@@ -217,6 +220,14 @@ class Engine:
             new = {name for name, member in scene.members.items() if not member.ifindex}
             commands += missing_messages(scene, new - absent_before)
         return commands
+
+    def _keep_guests(self, homes: Mapping[IPAddress, str]) -> None:
+        """What an interface left with others stays there when its file is gone (behaviour 121)."""
+        scene = self.scene
+        for key, held in scene.copies().items():
+            home = homes.get(key)
+            if home and home not in scene.members and not scene.ledger.knows(key):
+                scene.ledger.adopt(*next(iter(held.items())))
 
     def _resume(self, member: Member, now: float) -> None:
         """Hold on to a device that was in our care when the last process ended.
@@ -312,7 +323,7 @@ class Engine:
         for item in moved.removed:
             self.scene.view.remove(item)
         reports: list[Command] = []
-        for refusal in moved.refusals:
+        for refusal in first_refusals(moved):
             key = item_key(refusal.item)
             if key not in self._refused:
                 reports.append(messages.refused(*self._describe(refusal)))
@@ -348,10 +359,15 @@ class Engine:
             )
         return commands
 
-    def _release(self, name: str, *, take_down: bool) -> Release:
-        member = self.scene.members[name]
-        member.plumbed = 0
-        return Release(member.ifindex, name, take_down=take_down)
+    def _release_detached(self) -> list[Command]:
+        """A detached device is given back once there is nothing more to take off it."""
+        commands: list[Command] = []
+        for member in self.scene.members.values():
+            if member.intent is Intent.DETACHED and member.plumbed:
+                if member.plumbed == member.ifindex:
+                    commands.append(Release(member.ifindex, member.name, take_down=True))
+                member.plumbed = 0
+        return commands
 
     def _converge(self) -> list[Command]:
         targets = arrange(self.scene)
@@ -373,13 +389,30 @@ class Engine:
                 known: set[MovableKey] = {data.key for data in self.scene.ledger.addresses()}
                 known |= set(self.scene.ledger.routes)
                 is_back = member.recalls & known <= held_by(self.scene, member.name)
-                if is_back or member.fitness in (Fitness.BROKEN, Fitness.ABSENT):
+                if is_back or member.fitness in (Fitness.BROKEN, Fitness.DOWN, Fitness.ABSENT):
                     member.recalls = set()
 
     def _moves_if(self, assumed: dict[str, Fitness]) -> list[Move]:
         if not self._is_ready:
             return []
         return Difference(self.scene, arrange(self.scene, assumed), ()).moves()
+
+
+def first_refusals(moved: Moved) -> list[Refusal]:
+    """Without those that only follow: what could not be added elsewhere was kept.  It may be
+    removed as soon as there is another place for it."""
+    additions = {*moved.move.add, *moved.move.add_routes}
+    not_added = {essence(it.item) for it in moved.refusals if it.item in additions}
+    return [
+        refusal
+        for refusal in moved.refusals
+        if refusal.item in additions or essence(refusal.item) not in not_added
+    ]
+
+
+def essence(item: KernelAddress | Route) -> object:
+    """What makes it the same address, or the same route, on whichever device."""
+    return RouteKey.of(item) if isinstance(item, Route) else item.address.ip
 
 
 def needs_plumbing(old: InterfaceConfig, new: InterfaceConfig) -> bool:

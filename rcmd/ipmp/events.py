@@ -33,6 +33,8 @@ class AddressGone:
 @dataclass(frozen=True, slots=True)
 class RouteSeen:
     route: Route
+    is_replacement: bool = False
+    """It took the place of another, of whose end the kernel says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)

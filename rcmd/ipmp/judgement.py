@@ -73,6 +73,7 @@ class Judgement:
             self._set_problem(member, "")
             return []
         condition = member.condition(link, now)
+        member.is_set_down = not link.is_up and condition is Condition.LINK_DOWN
         old, member.health = member.health, judge(member.health, condition)
         self._set_problem(member, member.barred or member.rejected or _problem(condition, member))
         if member.health is Health.RUNNING and old is not Health.RUNNING:

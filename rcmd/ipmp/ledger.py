@@ -44,6 +44,8 @@ MovableKey = IPAddress | RouteAtHome
 class DataAddress:
     """A data address, wherever it came from."""
 
+    key: IPAddress
+    """The address without its prefix; kept, because making it anew costs as much as all else."""
     address: IPInterface
     home: str
     logical: int
@@ -54,12 +56,8 @@ class DataAddress:
     """As it was found, if it was added by hand."""
 
     @property
-    def key(self) -> IPAddress:
-        return self.address.ip
-
-    @property
     def family(self) -> Family:
-        return family_of(self.address)
+        return family_of(self.key)
 
     def on(self, ifindex: int, label: str, *, at_home: bool, is_move: bool) -> KernelAddress:
         """The kernel address to add on a device."""
@@ -142,10 +140,17 @@ class Ledger:
         for key, address in self.configured.items():
             if key not in self.withdrawn:
                 yield DataAddress(
-                    address.address, address.home, address.logical, address.is_up, address, None
+                    key,
+                    address.address,
+                    address.home,
+                    address.logical,
+                    address.is_up,
+                    address,
+                    None,
                 )
         for key, found in self.adopted.items():
             yield DataAddress(
+                key,
                 found.address,
                 self.adopted_home[key],
                 0,

@@ -37,6 +37,8 @@ class Member:
     lost: dict[IPAddress, KernelAddress | None] = field(default_factory=dict)
     """Data addresses that an unplumbed device took along, in case that is undone; with what an
     address was like if it had been added by hand."""
+    is_set_down: bool = False
+    """The device is administratively down, and not because it is only just coming up."""
     plumbed: int = 0
     """The ifindex that was plumbed; a device is plumbed once in its life."""
     barred: str = ""
@@ -60,6 +62,7 @@ class Member:
             self.watch.awaited_until = now + LINK_SETTLE_S
         self.health = Health.FAILED if self.was_failed else Health.UNPROVEN
         self.was_failed = False
+        self.is_set_down = False
 
     def unbind(self) -> None:
         """The device is gone; what comes back under its name has to prove itself anew."""
@@ -79,10 +82,10 @@ class Member:
             return Fitness.CLOSED
         if not self.group:
             # Nobody judges an interface that has nowhere to go.
-            return Fitness.USABLE
+            return Fitness.DOWN if self.is_set_down else Fitness.USABLE
         match self.health:
             case Health.FAILED:
-                return Fitness.BROKEN
+                return Fitness.DOWN if self.is_set_down else Fitness.BROKEN
             case Health.UNPROVEN:
                 return Fitness.UNPROVEN
             case Health.RUNNING:

@@ -59,7 +59,11 @@ class Memory:
     adopted: tuple[AdoptedAddress, ...] = ()
     lost: tuple[LostAddress, ...] = ()
     recalls: tuple[Recall, ...] = ()
+    away: Mapping[IPAddress, str] = field(default_factory=dict)
+    """Configured address that lives elsewhere -> its home, whose file may be gone next time."""
     routes: tuple[HomedRoute, ...] = ()
+    numbers: Mapping[IPAddress, tuple[str, int]] = field(default_factory=dict)
+    """Logical number of an address away from home: an IPv6 address has no label that tells it."""
     has_settled: bool = False
     """The boot is over: what is missing is missing."""
 
@@ -82,7 +86,9 @@ class Memory:
                     [entry.interface, sorted(str(key) for key in entry.keys)]
                     for entry in self.recalls
                 ],
+                "away": {str(key): home for key, home in self.away.items()},
                 "routes": [[entry.home, asdict(entry.route)] for entry in self.routes],
+                "numbers": {str(key): [*place] for key, place in self.numbers.items()},
                 "has_settled": self.has_settled,
             },
             default=str,
@@ -110,7 +116,12 @@ class Memory:
                 Recall(interface, frozenset(ip_address(key) for key in keys))
                 for interface, keys in data["recalls"]
             ),
+            away={ip_address(key): home for key, home in data["away"].items()},
             routes=tuple(HomedRoute(home, _route(it)) for home, it in data["routes"]),
+            numbers={
+                ip_address(key): (host, number)
+                for key, (host, number) in data.get("numbers", {}).items()
+            },
             has_settled=data["has_settled"],
         )
 

@@ -32,11 +32,13 @@ class Fitness(IntEnum):
     """No device, or given up: cannot hold anything."""
     CLOSED = 1
     """Offline or leaving: to be emptied, takes nothing."""
-    BROKEN = 2
+    DOWN = 2
+    """Set down, or being removed, which looks the same: keeps what it has, is given nothing."""
+    BROKEN = 3
     """Plumbed, but traffic does not pass."""
-    UNPROVEN = 3
+    UNPROVEN = 4
     """New, not yet judged: may hold what is its own, attracts nothing."""
-    USABLE = 4
+    USABLE = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,13 @@ def memorise(scene: Scene) -> Memory:
             for it in members
             if it.recalls
         ),
+        away={
+            key: ledger.configured[key].home
+            for key, held in scene.copies().items()
+            if key in ledger.configured and ledger.configured[key].home not in held
+        },
         routes=tuple(HomedRoute(known.home, route) for known, route in ledger.routes.items()),
+        numbers=dict(scene.numbers),
         has_settled=scene.has_settled,
     )
 
@@ -50,6 +56,7 @@ def recollect(scene: Scene, memory: Memory) -> None:
         ledger.adopt(adopted.home, adopted.address)
     for homed in memory.routes:
         ledger.routes[RouteAtHome(homed.home, RouteKey.of(homed.route))] = homed.route
+    scene.numbers = dict(memory.numbers)
     scene.has_settled = memory.has_settled
 
 

@@ -26,6 +26,8 @@ def objection(scene: Scene, name: str, leaving: Collection[str]) -> str | None:
         for peer in scene.peers(member)
         if peer.name not in leaving and peer.fitness is Fitness.USABLE
     ]
+    if not others and member.fitness is not Fitness.USABLE:
+        return f"no other interface of group {member.group} is functioning"
     if not others:
         return f"it is the only functioning interface of group {member.group}"
     targets = arrange(scene, dict.fromkeys(leaving, Fitness.CLOSED))

@@ -23,6 +23,8 @@ class Scene:
     ledger: Ledger = field(default_factory=Ledger)
     view: KernelView = field(default_factory=KernelView)
     has_settled: bool = False
+    was_interrupted: bool = False
+    """The last process may have died in the middle of a move, and nobody has looked since."""
     numbers: dict[IPAddress, tuple[str, int]] = field(default_factory=dict)
     """Logical number of an address away from home: address -> (host, number)."""
     hosts_of_down: dict[MovableKey, str] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """The process behind a stream: numbered datagrams at a steady rate, and their echoes.
 
 Arguments: address, port, rate (a second).  Says `started` once an echo was answered; ends when
-its standard input is closed, a grace period later, with the result as JSON.
+its standard input is closed, a grace period later, with the result as JSON.  A line of input asks
+for the result so far; the next result is then of what was sent after it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ class Sender:
         self._refused = 0
         self._last_answer_ns = 0
         self._longest_gap_ns = 0
+        self._part_from = 0
+        """The first number of the part that the next result is about."""
+        self._asked: tuple[int, int] | None = None
+        """The number up to which a result was asked for, and when."""
 
     def warm_up(self) -> bool:
         """Until neighbours know each other; False when nobody answers in time."""
@@ -53,27 +58,51 @@ class Sender:
 
     def run(self) -> None:
         due = self._last_answer_ns = monotonic_ns()
-        while not self._is_told_to_end():
+        while self._is_to_go_on():
             due += self._interval_ns
             self._listen_until(due)
             self._send()
+            self._answer()
         end = monotonic_ns() + GRACE_NS
         while self._unanswered and monotonic_ns() < end:
             self._listen_until(min(end, monotonic_ns() + self._interval_ns))
         if self._unanswered:
             self._note_gap(end - GRACE_NS)
 
-    def result(self) -> dict[str, float]:
-        return {
-            "sent": self._sent,
-            "answered": self._sent - len(self._unanswered),
-            "lost": len(self._unanswered),
+    def tell(self, until: int | None = None) -> None:
+        """Say what became of the datagrams up to this number, and count anew from there."""
+        end = self._sent if until is None else until
+        lost = {number for number in self._unanswered if number < end}
+        sent = end - self._part_from
+        result = {
+            "sent": sent,
+            "answered": sent - len(lost),
+            "lost": len(lost),
             "late": self._late,
             "longest_gap_ms": self._longest_gap_ns / 1e6,
         }
+        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.flush()
+        self._unanswered -= lost
+        self._part_from = end
+        self._late = self._longest_gap_ns = 0
 
-    def _is_told_to_end(self) -> bool:
-        return bool(select.select((sys.stdin,), (), (), 0)[0])
+    def _is_to_go_on(self) -> bool:
+        if select.select((sys.stdin,), (), (), 0)[0]:
+            if not sys.stdin.readline():
+                return False
+            self._asked = (self._sent, monotonic_ns())
+        return True
+
+    def _answer(self) -> None:
+        """Once it is known what became of everything that was asked about."""
+        if self._asked is None:
+            return
+        until, asked_at = self._asked
+        is_known = all(number >= until for number in self._unanswered)
+        if is_known or monotonic_ns() - asked_at > GRACE_NS:
+            self._asked = None
+            self.tell(until)
 
     def _send(self) -> None:
         self._unanswered.add(self._sent)
@@ -118,7 +147,7 @@ def main() -> int:
         sys.stdout.write("started\n")
         sys.stdout.flush()
         sender.run()
-    sys.stdout.write(json.dumps(sender.result()) + "\n")
+        sender.tell()
     return 0
 
 

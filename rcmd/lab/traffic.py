@@ -96,8 +96,17 @@ class Stream:
         self._peer.await_start()
         return self
 
+    def interim(self) -> Result:
+        """What became of what was sent until now, and since the last interim result.
+
+        Waits up to a second for echoes under way; the stream goes on.
+        """
+        if self._peer is None:
+            raise LabError("the stream was not started")
+        return Result(**json.loads(self._peer.ask()))
+
     def stop(self) -> Result:
-        """Stops sending, waits up to a second for echoes under way, and counts."""
+        """Stops sending, waits up to a second for echoes under way, and counts as `interim`."""
         if self._peer is None:
             raise LabError("the stream was not started")
         return Result(**json.loads(self._peer.end()))

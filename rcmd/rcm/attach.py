@@ -73,6 +73,7 @@ class Attacher:
             return
         is_return = member is not None and member.plumbed not in (0, link.ifindex)
         is_first = member is not None and member.plumbed == 0 and not scene.has_settled
+        was_here = member is not None and member.plumbed == link.ifindex
         was_detached = member is not None and member.intent is Intent.DETACHED
         self.machine.feed(Attach(link.name, config))
         identity = self.machine.identify(link.name)
@@ -80,7 +81,7 @@ class Attacher:
         self.journal.know(identity)
         if is_return or was_detached:
             self._report("reattach", link.name, f"{link.name} is back")
-        elif not is_first and not (member and member.plumbed == link.ifindex):
+        elif not is_first and not was_here:
             self._report("attach", link.name, f"{link.name} was attached")
 
     def _plumb_only(self, link: Link) -> None:

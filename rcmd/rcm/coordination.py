@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,9 @@ from rcmd.rcm.machine import SETTLE_S, Machine
 from rcmd.rcm.plan import DetachPlan
 from rcmd.rcm.planning import planned_moves, warnings
 from rcmd.rcm.resources import resolve
+
+DETACH = "a detach"
+OFFLINE = "an offline"
 
 
 @dataclass(slots=True)
@@ -95,14 +99,14 @@ class Coordination:
         if prerequisites:
             return DetachPlan(name, prerequisites)
         asked = await self.clients.query_remove(name, force=force)
-        vetoes = (*checks.objections(engine, name), *asked)
+        vetoes = (*checks.objections(engine, name, self._going_before(name)), *asked)
         return DetachPlan(name, vetoes, planned_moves(engine, name), warnings(engine, name))
 
     # --- changing ---
 
     async def detach(self, resource: str, caller: Caller, *, force: bool) -> DetachPlan:
         name = resolve(self.machine.engine, resource)
-        with self._holding(name, "a detach"):
+        with self._holding(name, DETACH):
             plan = self._overridden(await self._plan(name, force=force), force=force)
             if plan.vetoes:
                 raise Vetoed(plan.vetoes)
@@ -144,9 +148,10 @@ class Coordination:
     async def offline(self, interface: str, caller: Caller) -> None:
         """if_mpadm -d: emptied on request.  Refused for the last functioning member."""
         member = self._member(interface)
-        with self._holding(interface, "an offline"):
+        with self._holding(interface, OFFLINE):
+            going = {interface, *self._going_before(interface)}
             reason = _offline_obstacle(member) or objection(
-                self.machine.engine.scene, interface, {interface}
+                self.machine.engine.scene, interface, going
             )
             if reason:
                 raise Vetoed((Veto(interface, "redundancy", f"cannot offline: {reason}"),))
@@ -201,6 +206,11 @@ class Coordination:
             yield
         finally:
             del self._holders[name]
+
+    def _going_before(self, name: str) -> list[str]:
+        """The interfaces whose detach or offline began before; whoever comes first, goes first."""
+        before = itertools.takewhile(lambda other: other != name, self._holders)
+        return [other for other in before if self._holders[other] in (DETACH, OFFLINE)]
 
     def _tell(self, kind: str, subject: str, text: str, caller: Caller) -> None:
         detail = {"caller": str(caller)}

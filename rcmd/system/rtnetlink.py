@@ -29,6 +29,7 @@ from rcmd.system import netlink_decoding as decoding
 from rcmd.system import netlink_encoding as encoding
 from rcmd.system.netlink_encoding import Operation
 from rcmd.system.netlink_message import (
+    NLM_F_REPLACE,
     Header,
     MalformedMessage,
     MessageType,
@@ -210,7 +211,7 @@ class Rtnetlink:
         remove = outcome.without_kept(move.remove)
         outcome.removals(remove, self._request(Operation.REMOVE, remove))
         settle = [item for item in move.settle if outcome.has_added(item)]
-        outcome.additions(settle, self._request(Operation.CHANGE, settle))
+        outcome.changes(settle, self._request(Operation.CHANGE, settle))
         return Moved(move, tuple(outcome.added), tuple(outcome.removed), tuple(outcome.refusals))
 
     def _request(self, operation: Operation, items: Sequence[Item]) -> list[Ack]:
@@ -255,6 +256,12 @@ class _Outcome:
             else:
                 self.refusals.append(Refusal(item, ack.reason))
                 self._not_added[_essence(item)] = ack.reason
+
+    def changes(self, items: Sequence[Item], acks: Sequence[Ack]) -> None:
+        """What is refused stays as it was added, which serves as well."""
+        for item, ack in zip(items, acks, strict=True):
+            if not ack.error:
+                self.added.append(item)
 
     def has_added(self, item: Item) -> bool:
         return _essence(item) not in self._not_added
@@ -324,7 +331,8 @@ def _changes(header: Header, payload: bytes) -> Sequence[KernelChange]:
         case MessageType.DELADDR:
             return [AddressGone(address) for address in _addresses(payload)]
         case MessageType.NEWROUTE:
-            return [RouteSeen(route) for route in decoding.decode_route(payload)]
+            is_replacement = bool(header.flags & NLM_F_REPLACE)
+            return [RouteSeen(route, is_replacement) for route in decoding.decode_route(payload)]
         case MessageType.DELROUTE:
             # What the kernel drops by itself (link down, last source address) has no sender.
             is_by_request = header.port != 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from scenes import ROUTER, ROUTER6, start
+from scenes import ROUTER, ROUTER6, write_files
 
+from rcmd.lab.errors import LabError
 from rcmd.lab.lab import Lab
 
 HERE = Path(__file__).parent
@@ -30,23 +32,55 @@ def dump(lab: Lab) -> dict[str, str]:
     return {**shown, "sysctls": lab.run(["sh", "-c", _SYSCTLS], check=True).stdout}
 
 
-def essence(lab: Lab) -> dict[str, list[str]]:
-    """As `dump`, but in whatever order."""
-    return {
-        what: sorted(text.splitlines() if what == "sysctls" else map(_line, json.loads(text)))
-        for what, text in dump(lab).items()
-    }
+def essence(lab: Lab) -> list[str]:
+    """As `dump`, in whatever order: one line for each link, address, route and sysctl."""
+    shown = dump(lab)
+    found = shown.pop("sysctls").splitlines()
+    for text in shown.values():
+        for entry in json.loads(text):
+            addresses = entry.pop("addr_info", [])
+            found += [f"{entry['ifname']} {json.dumps(address)}" for address in addresses]
+            found.append(json.dumps(entry, sort_keys=True))
+    return sorted(found)
 
 
-def _line(entry: dict[str, Any]) -> str:
-    if "addr_info" in entry:
-        entry["addr_info"].sort(key=json.dumps)
-    return json.dumps(entry, sort_keys=True)
+def difference(before: list[str], after: list[str]) -> list[str]:
+    """What is not the same, for people to read."""
+    gone = [f"- {line}" for line in before if line not in after]
+    return gone + [f"+ {line}" for line in after if line not in before]
 
 
-def start_with_routes(lab: Lab, files: dict[str, str]) -> Lab:
+def await_as(lab: Lab, before: list[str]) -> None:
+    """Wait until everything is as it was, and show what is not."""
+    with contextlib.suppress(LabError):
+        lab.wait_for(lambda: essence(lab) == before, timeout=5.0)
+    after = essence(lab)
+    assert difference(before, after) == []
+    assert after == before
+
+
+def begin(lab: Lab, files: dict[str, str], *argv: str) -> Lab:
+    """Configure the host, and run rcmd on it until nothing changes any more.
+
+    Nobody else has its IPv6 addresses: duplicate detection would only cost seconds.
+    """
+    no_detection = "for f in /proc/sys/net/ipv6/conf/*/accept_dad; do echo 0 > $f; done"
+    lab.run(["sh", "-c", no_detection], check=True)
+    write_files(lab, files)
+    lab.start_daemon(argv=argv or None)
+    nics = {name.partition(".")[2] for name in files if name.startswith("hostname")}
+    lab.wait_for(lambda: all(_has_link_local(lab, nic) for nic in nics), what="IPv6")
+    return lab
+
+
+def _has_link_local(lab: Lab, nic: str) -> bool:
+    held = lab.addresses(nic)
+    return not held or any(info["local"].startswith("fe80") for info in held)
+
+
+def begin_with_routes(lab: Lab, files: dict[str, str], *argv: str) -> Lab:
     """With default routes and one more through hme0, as an administrator would have set them."""
-    start(lab, files)
+    begin(lab, files, *argv)
     lab.run(["ip", "route", "add", "default", "via", ROUTER, "dev", "hme0"], check=True)
     lab.run(["ip", "route", "add", "10.9.0.0/16", "via", ROUTER, "dev", "hme0"], check=True)
     if any(name.startswith("hostname6") for name in files):
@@ -132,4 +166,3 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Exit status, output, errors."""
     output, errors = process.communicate(timeout=60)
     return process.returncode, output, errors
-

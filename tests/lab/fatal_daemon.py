@@ -3,8 +3,8 @@
     fatal_daemon.py MOMENT [MARK]
 
 A moment is just before or just after a write to the store or a request to the kernel, counted from
-1 on once a detach has begun (with MARK: once that file exists).  Moment 0 never comes.  The last
-moment that was reached is written to /run/rcmd-moment.
+1 on once a detach has begun (with MARK: once that file exists); some have names, such as `after
+advance done`.  Moment 0 never comes.  The last that was reached is written to /run/rcmd-moment.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rcmd.__main__ import main
+from rcmd.rcm.journal import Step
 from rcmd.system import sysctls
 from rcmd.system.netlink_socket import CommandSocket
 from rcmd.system.store import Store
@@ -26,7 +27,7 @@ REACHED = Path("/run/rcmd-moment")
 
 
 class Fate:
-    def __init__(self, moment: int, mark: Path | None) -> None:
+    def __init__(self, moment: str, mark: Path | None) -> None:
         self._moment = moment
         self._mark = mark
         self._has_begun = False
@@ -40,7 +41,7 @@ class Fate:
             return
         self._count += 1
         REACHED.write_text(f"{self._count} {what}")
-        if self._count == self._moment:
+        if self._moment in (str(self._count), what):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -52,9 +53,10 @@ def watch(fate: Fate, owner: Any, name: str) -> None:
     def call(*args: Any, **kwargs: Any) -> Any:
         if name == "begin":
             fate.begin()
-        fate.reach(f"before {name}")
+        what = " ".join([name, *(argument for argument in args if isinstance(argument, Step))])
+        fate.reach(f"before {what}")
         answer = original(*args, **kwargs)
-        fate.reach(f"after {name}")
+        fate.reach(f"after {what}")
         return answer
 
     setattr(owner, name, call)
@@ -70,6 +72,6 @@ def arm(fate: Fate) -> None:
 
 if __name__ == "__main__":
     mark = Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    arm(Fate(int(sys.argv[1]), mark))
+    arm(Fate(sys.argv[1], mark))
     sys.argv = ["rcmd"]
     sys.exit(main())

@@ -6,6 +6,9 @@ import json
 import socket
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
+from difflib import unified_diff
+from pprint import pformat
 from typing import Any
 
 from rcmd.ipmp.events import KernelSnapshot
@@ -13,6 +16,9 @@ from rcmd.lab.errors import LabError
 from rcmd.lab.lab import Lab
 from rcmd.model import KernelAddress, Route
 from rcmd.system.rtnetlink import Rtnetlink
+
+LabFactory = Callable[..., Lab]
+"""The fixture `lab_with`: brings a lab up, with the arguments of `Lab.up`."""
 
 NETMASKS = "192.168.85.0 255.255.255.0\n"
 ROUTER = "192.168.85.1"
@@ -123,6 +129,19 @@ def addr_dump(lab: Lab) -> list[dict[str, Any]]:
     return dump
 
 
+def shape(lab: Lab) -> dict[str, object]:
+    """Everything about addresses and routes that does not depend on when a device appeared."""
+    seen = snapshot(lab)
+    known = {link.ifindex: link.name for link in seen.links}
+    return {
+        "links": sorted((it.name, it.is_up, it.has_carrier, it.mtu) for it in seen.links),
+        "addresses": sorted(
+            (known[it.ifindex], repr(replace(it, ifindex=0))) for it in seen.addresses
+        ),
+        "routes": sorted((known[it.ifindex], repr(replace(it, ifindex=0))) for it in seen.routes),
+    }
+
+
 def marks(lab: Lab) -> dict[tuple[str, str], int]:
     """(NIC, address) -> address protocol."""
     seen = snapshot(lab)
@@ -226,17 +245,19 @@ def await_event(lab: Lab, kind: str, subject: str, count: int = 1) -> None:
 def await_settled(lab: Lab) -> None:
     """Wait until every IPv6 address is past duplicate detection, and udevd is idle."""
     lab.settle()
-    lab.wait_for(
-        lambda: (
-            not any(info.get("tentative") for link in addr_dump(lab) for info in link["addr_info"])
-        ),
-        what="duplicate address detection",
-    )
+    lab.wait_for(lambda: not is_detecting(lab), what="duplicate address detection")
+
+
+def is_detecting(lab: Lab) -> bool:
+    found = [info for link in addr_dump(lab) for info in link["addr_info"]]
+    return any(info.get("tentative") and not info.get("dadfailed") for info in found)
 
 
 def await_same(lab: Lab, read: Callable[[Lab], object], wanted: object) -> None:
-    """Wait until a reading is as wanted; if it never is, show both."""
+    """Wait until a reading is as wanted.  Errors: AssertionError that shows the difference."""
     try:
         lab.wait_for(lambda: read(lab) == wanted, timeout=5.0)
-    except LabError:
-        assert read(lab) == wanted
+    except LabError as error:
+        lines = (pformat(it, width=300).splitlines() for it in (wanted, read(lab)))
+        difference = "\n".join(unified_diff(*lines, "wanted", "found", n=0, lineterm=""))
+        raise AssertionError(f"{difference}\n{error}") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from conftest import LabFactory
 from scenes import (
     DUAL_STACK,
     HME0,
@@ -12,6 +11,7 @@ from scenes import (
     ROUTER,
     THREE,
     WITH_STANDBY,
+    LabFactory,
     addr_dump,
     await_event,
     await_hosted,
@@ -278,3 +278,38 @@ def test_daemon_that_slept_catches_up(lab: Lab) -> None:
     lab.plug("hme0")
     await_hosted(lab, "hme0", "192.168.85.19", "2001:db8:85::19")
     await_same(lab, addr_dump, before)
+
+
+def test_many_addresses(lab: Lab) -> None:
+    """Of three subnets: all move, each with a label of its own, and return in their old order."""
+    more = "".join(
+        f" \\\naddif 192.168.{85 + n % 3}.{100 + n}/24 broadcast + up" for n in range(60)
+    )
+    more6 = "".join(f"addif 2001:db8:85::1{n:02}/64 up\n" for n in range(20))
+    start(lab, {**PAIR, "hostname.hme0": f"{HME0.rstrip()}{more}\n", "hostname6.hme0": more6})
+    lab.wait_for(lambda: len(labels(lab, "hme0")) == 62)
+    await_settled(lab)
+    before = addr_dump(lab)
+    lab.pull("hme0")
+    await_hosted(lab, "hme1", "192.168.85.19", "192.168.87.158", "2001:db8:85::119")
+    assert sorted(labels(lab, "hme0").values()) == ["hme0:1"]
+    taken = set(labels(lab, "hme1").values())
+    assert taken == {"hme1", *(f"hme1:{number}" for number in range(1, 63))}
+    lab.plug("hme0")
+    await_same(lab, addr_dump, before)
+
+
+def test_groups_are_apart(lab_with: LabFactory) -> None:
+    other = {
+        f"hostname.hme{n}": text.replace("group test", "group other").replace(".85.", ".86.")
+        for n, text in ((2, HME0), (3, HME1))
+    }
+    lab = start(lab_with(nics=("hme0", "hme1", "hme2", "hme3")), {**PAIR, **other})
+    lab.pull("hme0")
+    lab.pull("hme3")
+    await_hosted(lab, "hme1", "192.168.85.19")
+    await_hosted(lab, "hme2", "192.168.86.20")
+    lab.pull("hme2")
+    await_event(lab, "group-failed", "other")
+    assert hosted_on(lab, "192.168.86.20") == "hme2"
+    assert [group_state(lab, "test"), group_state(lab, "other")] == ["degraded", "failed"]

@@ -60,7 +60,7 @@ class Kernel:
         """Notifications that nobody has read yet."""
         self.refusals: set[tuple[str, str]] = set()
         """(address or destination, device name): what it will not add."""
-        self.witness: Callable[[str], None] = lambda step: None
+        self.witness: Callable[[str], None] = lambda _: None
         """Called after every single step of a move."""
         self._last_ifindex = 3
 
@@ -105,7 +105,7 @@ class Kernel:
     def _address_line(self, device: Device, held: KernelAddress) -> str:
         deprecated = " deprecated" if held.preferred_s == 0 else ""
         label = f" {held.label}" if held.label else ""
-        scope = f" scope {held.scope}"
+        scope = f" scope {held.scope} flags {held.flags:#x}"
         return f"{device.link.name} {held.address}{label}{scope} proto {held.protocol}{deprecated}"
 
     def _route_line(self, device: Device, route: Route) -> str:
@@ -254,7 +254,16 @@ class Kernel:
                 self._remove(self.devices[item.ifindex], item, is_echo=True)
             removed.append(item)
             self.witness(f"remove {_name(item)}")
+        for item in move.settle:
+            if any(_essence(it) == _essence(item) for it in added):
+                self._change(self.devices[item.ifindex], item)
+                added.append(item)
         return Moved(move, tuple(added), tuple(removed), tuple(refusals))
+
+    def _change(self, device: Device, item: KernelAddress) -> None:
+        device.addresses[item.address] = replace(item, flags=item.flags | IFA_F_PERMANENT)
+        if item.family is Family.IPV6:
+            self.unread.append(AddressSeen(device.addresses[item.address]))
 
     def _add_or_refuse(self, item: Item) -> str:
         device = self.devices.get(item.ifindex)

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_interface, ip_network
 
 from rcmd.ipmp.commands import Move, Plumb, Release, Report
-from rcmd.model import KernelAddress, Route
+from rcmd.model import AddressStatus, IPNetwork, KernelAddress, Route, Status
 
 from .kernel import Device
 from .world import World
@@ -352,9 +352,7 @@ class Teller:
         assert not [it for it in self.world.commands if isinstance(it, Plumb | Release)]
 
     def expect_release(self, name: str, way: str = "") -> None:
-        found = [
-            it for it in self.world.commands if isinstance(it, Release) and it.name == name
-        ]
+        found = [it for it in self.world.commands if isinstance(it, Release) and it.name == name]
         assert [it.take_down for it in found] == [bool(way)], found
 
     def expect_as_noted(self, name: str) -> None:
@@ -367,11 +365,11 @@ class Teller:
         refusals = self.world.engine.refusals(name)
         assert any(text in refusal for refusal in refusals), refusals
 
-    def _status(self):  # type: ignore[no-untyped-def]
+    def _status(self) -> Status:
         assert self.world.engine
         return self.world.engine.status()
 
-    def _listed(self):  # type: ignore[no-untyped-def]
+    def _listed(self) -> tuple[AddressStatus, ...]:
         return self._status().addresses
 
 
@@ -387,7 +385,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"start", Teller.start),
     (r"kill", Teller.kill),
     (r"restart", Teller.restart),
-    (r"wait", lambda teller: None),
+    (r"wait", lambda _: None),
     (r"reload", lambda teller: teller.world.reload()),
     (r"carrier (.*)", Teller.carrier),
     (r"set (\S+) (up|down)", Teller.admin),
@@ -464,7 +462,7 @@ def _joined(story: str) -> list[str]:
     return sentences
 
 
-def _network(destination: str, version: int):  # type: ignore[no-untyped-def]
+def _network(destination: str, version: int) -> IPNetwork:
     if destination == "default":
         return ip_network("0.0.0.0/0" if version == 4 else "::/0")
     return ip_network(destination)

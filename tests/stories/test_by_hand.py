@@ -261,3 +261,27 @@ def test_what_changed_while_the_daemon_was_down_is_noticed() -> None:
                 expect 192.168.85.60 at home on hme1
         """,
     )
+
+
+def test_nothing_is_put_on_a_device_that_was_set_down() -> None:
+    tell(
+        """
+        file6 hme0: group test addif 2001:db8::19/64 up
+        file6 hme1: group test addif 2001:db8::20/64 up
+        start
+        at 60s  carrier hme1 down
+                expect 2001:db8::20 on hme0
+        at 61s  set hme0 down
+                expect report "All Interfaces in group test have failed"
+                expect 2001:db8::19 on hme1
+                expect 2001:db8::20 on hme1
+        at 62s  set hme1 down
+                expect no move
+                expect 2001:db8::19 nowhere
+        at 70s  restart
+                expect no move
+        at 200s set hme0 up
+                expect 2001:db8::19 on hme0
+                expect 2001:db8::20 on hme0
+        """
+    )

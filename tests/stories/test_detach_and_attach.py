@@ -41,9 +41,7 @@ def test_the_only_functioning_member_is_not_let_go() -> None:
         at 80s  carrier hme1 up
                 expect 192.168.85.19 nowhere
                 expect 192.168.85.20 on hme1
-        """.replace(
-            "        at 70s  leave hme0\n", "        at 70s  carrier hme1 down, hme0 down\n"
-        ).replace("carrier hme1 down, hme0 down", "leave hme0"),
+        """,
     )
 
 
@@ -264,6 +262,7 @@ def test_a_nic_that_was_torn_out_comes_back_with_another_number() -> None:
                 expect report "The link has gone down on hme0"
                 expect report "NIC failure detected on hme0 of group test"
                 expect report "hme0 of group test has been removed from the kernel"
+                expect no report "refused"
                 expect 192.168.85.19 on hme1
                 expect 2001:db8::19 on hme1
                 expect route default on hme1
@@ -299,10 +298,11 @@ def test_torn_out_while_the_daemon_was_down() -> None:
         """
         at 60s  kill
         at 61s  tear out hme0
+        absent hme0
         at 62s  start
                 expect 192.168.85.19 on hme1
                 expect hme0 missing
-        """.replace("        at 62s  start", "        absent hme0\n        at 62s  start"),
+        """,
     )
 
 

@@ -25,13 +25,13 @@ def walk(settings_text: str, carrier_s: float, path: list[Step]) -> Walk:
     return walked
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FAILBACK, CARRIER_S, steps())
 def test_no_walk_loses_an_address(text: str, carrier_s: float, path: list[Step]) -> None:
     walk(text, carrier_s, path)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FAILBACK, CARRIER_S, steps())
 def test_a_walk_can_be_told_again(text: str, carrier_s: float, path: list[Step]) -> None:
     first = walk(text, carrier_s, path).world

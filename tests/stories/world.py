@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from ipaddress import ip_address
 
 from rcmd.configuration import ConfigurationFiles, load
@@ -24,9 +25,11 @@ from rcmd.ipmp.events import (
     Offline,
     Stay,
     Tick,
+    Together,
     UndoOffline,
     Unplumb,
 )
+from rcmd.ipmp.member import Intent
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.redundancy import objection
@@ -40,6 +43,7 @@ from rcmd.model import (
     IPAddress,
     KernelAddress,
     Route,
+    Status,
     family_of,
 )
 
@@ -120,10 +124,7 @@ class World:
         return self.engine
 
     def configuration(self) -> Configuration:
-        loaded = load(ConfigurationFiles(hostname=self.files, settings=self.settings))
-        faults = [fault for fault in loaded.faults if not fault.is_warning]
-        assert not faults, faults
-        return loaded.configuration
+        return _configuration(tuple(self.files.items()), self.settings)
 
     def config(self, name: str) -> InterfaceConfig | None:
         return self.configuration().interfaces.get(name)
@@ -158,8 +159,8 @@ class World:
         self.settle()
 
     def attach(self, name: str) -> None:
-        self._leaving.discard(name)
-        self.tell(Attach(name, self.config(name)))
+        self._take_into_use(name, self.config(name))
+        self.settle()
 
     def offline(self, name: str) -> None:
         self.tell(Offline(name))
@@ -179,11 +180,8 @@ class World:
         self._leaving.discard(name)
         self.tell(Stay(name))
 
-    def put_in(
-        self, name: str, *, mac: str = "", medium: int = 1, has_cable: bool = True
-    ) -> None:
+    def put_in(self, name: str, *, mac: str = "", medium: int = 1, has_cable: bool = True) -> None:
         self.kernel.put_in(name, mac=mac, medium=medium, has_cable=has_cable)
-        self._leaving.discard(name)
         self.settle()
         if self.engine and not self.is_deaf:
             self._attach_if_new(name)
@@ -238,7 +236,14 @@ class World:
         member = self._engine.scene.members.get(name)
         ifindex = self.kernel.device(name).link.ifindex
         if config and (member is None or member.ifindex != ifindex):
-            self._tell(Attach(name, config))
+            self._take_into_use(name, config)
+
+    def _take_into_use(self, name: str, config: InterfaceConfig | None) -> None:
+        """A detach under way is not ended by it."""
+        self._tell(Attach(name, config))
+        member = self._engine.scene.members.get(name)
+        if member and member.intent is Intent.IN:
+            self._leaving.discard(name)
 
     # --- carrying commands out ---
 
@@ -263,26 +268,24 @@ class World:
             self._tell(KernelChanged(changes))
 
     def _tell(self, event: Event) -> None:
-        self._obey(self._engine.handle(event, self.now), depth=0)
+        for _ in range(STEPS_TO_SETTLE):
+            answers: list[Event] = []
+            for command in self._engine.handle(event, self.now):
+                self._carry_out(command, answers)
+            if not answers:
+                return
+            event = Together(tuple(answers))
+        raise AssertionError("the engine does not come to rest")
 
-    def _obey(self, commands: list[Command], depth: int) -> None:
-        """What the answer to a move brings is carried out before what followed the move."""
-        assert depth < STEPS_TO_SETTLE, "the engine does not come to rest"
-        moves = [command for command in commands if isinstance(command, Move)]
-        assert len(moves) <= 1, "one move at a time"
-        for command in commands:
-            self._obey(self._carry_out(command), depth + 1)
-
-    def _carry_out(self, command: Command) -> list[Command]:
+    def _carry_out(self, command: Command, answers: list[Event]) -> None:
         self.commands.append(command)
         self.transcript += [f"{self.now:g}s {line}" for line in lines_of(command, self.name_of)]
         match command:
             case Move():
                 self._check_move(command)
                 self._placed = self._present(self._wanted())
-                moved = self.kernel.execute(command)
+                answers.append(self.kernel.execute(command))
                 self._placed = set()
-                return self._engine.handle(moved, self.now)
             case Plumb():
                 self.kernel.plumb(command, self.carrier_after_s)
                 if self.carrier_after_s:
@@ -290,12 +293,10 @@ class World:
                     self.later(
                         self.carrier_after_s, lambda: self.kernel.finish_negotiation(ifindex)
                     )
-                return []
             case Release():
                 self.kernel.release(command)
-                return []
             case Report():
-                return []
+                pass
 
     # --- what must always hold ---
 
@@ -325,11 +326,11 @@ class World:
     def _check_settled(self) -> None:
         if self.kernel.refusals:
             return
-        wanted = self._wanted()
-        for key in wanted:
+        status = self._engine.status()
+        for key in self._wanted():
             hosts = self.kernel.hosts(key)
             assert len(hosts) <= 1, f"{key} is on {hosts}"
-            self._check_host(key, hosts)
+            self._check_host(key, hosts, status)
         self._check_silence(Tick())
         self._check_silence(self.kernel.snapshot())
 
@@ -337,8 +338,7 @@ class World:
         commands = self._engine.handle(event, self.now)
         assert commands == [], f"settled, but {event} makes it say {commands}"
 
-    def _check_host(self, key: IPAddress, hosts: list[str]) -> None:
-        status = self._engine.status()
+    def _check_host(self, key: IPAddress, hosts: list[str], status: Status) -> None:
         group = next(it.group for it in status.addresses if it.address.ip == key)
         members = [it for it in status.interfaces if group and it.group == group]
         if not members:
@@ -349,10 +349,10 @@ class World:
             assert not usable or hosts[0] in works, f"{key} is on {hosts[0]}, {usable} could"
         else:
             assert not usable, f"{key} is nowhere, {usable} could have it"
-            plumbed = self._plumbed(it.name for it in members)
-            assert not {
-                name for name in plumbed if family_of(key) in self._families(name)
-            }, f"{key} is lost"
+            plumbed = self._plumbed(members)
+            assert not {name for name in plumbed if family_of(key) in self._families(name)}, (
+                f"{key} is lost"
+            )
 
     def _works(self, status: InterfaceStatus) -> bool:
         device = self.kernel.named(status.name)
@@ -373,14 +373,16 @@ class World:
     def _families(self, name: str) -> frozenset[Family]:
         return self._engine.scene.members[name].config.families
 
-    def _plumbed(self, names: Iterable[str]) -> set[str]:
-        members = self._engine.scene.members
-        detached = {
+    def _plumbed(self, members: Iterable[InterfaceStatus]) -> set[str]:
+        """Those that may be given something: there, set up, and not asked to be empty."""
+        closed = (InterfaceState.DETACHED, InterfaceState.MISSING, InterfaceState.OFFLINE)
+        return {
             it.name
-            for it in self._engine.status().interfaces
-            if it.state in (InterfaceState.DETACHED, InterfaceState.MISSING)
+            for it in members
+            if it.state not in closed
+            and it.name not in self._leaving
+            and self.kernel.device(it.name).link.is_up
         }
-        return {name for name in names if name not in detached and members[name].ifindex}
 
     # --- looking ---
 
@@ -398,6 +400,14 @@ class World:
                 if held.address.ip == key:
                     return held
         return None
+
+
+@cache
+def _configuration(files: tuple[tuple[str, str], ...], settings: str) -> Configuration:
+    loaded = load(ConfigurationFiles(hostname=dict(files), settings=settings))
+    faults = [fault for fault in loaded.faults if not fault.is_warning]
+    assert not faults, faults
+    return loaded.configuration
 
 
 def without_cause(move: Move) -> Move:

@@ -125,6 +125,18 @@ def test_an_address_refused_there_is_kept_here(host: Lab) -> None:
     assert [found.address for found in host.addresses(host.left)] == [here.address]
 
 
+def test_an_address_that_came_home_shows_no_trace_of_the_move(host: Lab) -> None:
+    there = address(host.left, "fd00::1/64", flags=NODAD)
+    here = dataclasses.replace(there, ifindex=host.right)
+    final = dataclasses.replace(here, flags=0)
+    host.add(there)
+    moved = host.execute(add=(here,), remove=(there,), settle=(final,))
+    assert moved.added == (here, final)
+    assert not moved.refusals
+    # Not tentative: what was added without duplicate detection is not detected afterwards.
+    assert host.addresses(host.right) == [dataclasses.replace(final, flags=PERMANENT)]
+
+
 def test_a_route_refused_there_is_kept_here(host: Lab) -> None:
     host.add(address(host.left, "10.0.0.1/24"))
     here = route(host.left, "0.0.0.0/0", gateway=IPv4Address("10.0.0.254"))

@@ -1,0 +1,87 @@
+"""What is remembered is what was written, and a stranger's text is not."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_address, ip_interface, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rcmd.ipmp.memory import AdoptedAddress, HomedRoute, LostAddress, Memory, Recall
+from rcmd.model import KernelAddress, Route
+
+ADDRESS = KernelAddress(
+    4,
+    ip_interface("192.168.85.19/24"),
+    label="hme0:1",
+    broadcast=ip_address("192.168.85.255"),  # type: ignore[arg-type]
+    flags=0x80,
+    preferred_s=0,
+    metric=7,
+)
+SIX = KernelAddress(4, ip_interface("2001:db8::1/64"), peer=ip_address("2001:db8::2"), valid_s=9)
+ROUTE = Route(
+    4,
+    ip_network("10.0.0.0/8"),
+    ip_address("192.168.85.1"),
+    table=100,
+    source=ip_address("192.168.85.19"),
+    is_onlink=True,
+    metrics=((2, 1400), (8, 20)),
+)
+FULL = Memory(
+    offline=frozenset({"hme0"}),
+    detached={"hme1": 5},
+    failed=frozenset({"hme2"}),
+    spare=frozenset({"hme3"}),
+    flapping={"hme2": (1.5, 2.5, 3.25)},
+    plumbed={"hme0": 4, "hme2": 6},
+    withdrawn=frozenset({ip_address("192.168.85.30"), ip_address("2001:db8::30")}),
+    adopted=(AdoptedAddress("hme0", ADDRESS), AdoptedAddress("hme2", SIX)),
+    lost=(
+        LostAddress("hme1", ip_address("192.168.85.20"), None),
+        LostAddress("hme1", ip_address("2001:db8::1"), SIX),
+    ),
+    recalls=(Recall("hme0", frozenset({ip_address("192.168.85.19")})),),
+    routes=(HomedRoute("hme0", ROUTE), HomedRoute("hme2", Route(6, ip_network("::/0")))),
+    has_settled=True,
+)
+
+
+@pytest.mark.parametrize("memory", [Memory(), FULL])
+def test_what_is_written_is_read(memory: Memory) -> None:
+    assert Memory.from_text(memory.to_text()) == memory
+
+
+def test_equal_memories_have_equal_texts() -> None:
+    assert Memory.from_text(FULL.to_text()).to_text() == FULL.to_text()
+
+
+def test_keys_of_a_newer_version_are_ignored() -> None:
+    text = json.dumps({**json.loads(FULL.to_text()), "weather": "fine"})
+    assert Memory.from_text(text) == FULL
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", "[]", "null", '{"offline": 3}'])
+def test_what_is_no_memory_is_said_to_be_none(text: str) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        Memory.from_text(text)
+
+
+names = st.frozensets(st.text(min_size=1, max_size=15))
+numbers = st.dictionaries(st.text(min_size=1, max_size=15), st.integers(1, 2**31))
+
+
+@given(names, numbers, names, numbers, st.frozensets(st.ip_addresses()), st.booleans())
+def test_whatever_is_written_is_read(offline, detached, spare, plumbed, withdrawn, has_settled):  # type: ignore[no-untyped-def]
+    memory = Memory(
+        offline=offline,
+        detached=detached,
+        spare=spare,
+        plumbed=plumbed,
+        withdrawn=withdrawn,
+        has_settled=has_settled,
+    )
+    assert Memory.from_text(memory.to_text()) == memory
