@@ -16,7 +16,7 @@ from rcmd.bus.clients import ClientRegistry
 from rcmd.bus.objects import ServiceState
 from rcmd.bus.service import BusService
 from rcmd.configuration import Loaded, load
-from rcmd.daemon import CARRIER_POLL_S, MEMORY_KEY, RECONCILE_S, Daemon
+from rcmd.daemon import MEMORY_KEY, RECONCILE_S, Daemon
 from rcmd.errors import RcmError
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
@@ -30,7 +30,7 @@ from rcmd.rcm.detach import recover
 from rcmd.rcm.journal import HistoryEvent
 from rcmd.system import udev
 from rcmd.system.announcements import Announcer
-from rcmd.system.carrier import CarrierWatch
+from rcmd.system.carrier import CarrierWatch, PollPace
 from rcmd.system.devices import KernelDevices
 from rcmd.system.files import read_tree
 from rcmd.system.instance import boot_id
@@ -47,6 +47,8 @@ STORE_PATH = Path("/var/lib/rcmd/rcmd.db")
 PRIORITY = -15
 """Nice value: below the kernel's own workers, before everything else."""
 RETRY_S = 1.0
+GARBAGE_THRESHOLD = 25_000
+"""New objects before garbage is looked for: a failover of a thousand addresses is not held up."""
 HISTORY_DELAY_S = 0.05
 """The history may lag: it must never hold up a failover."""
 
@@ -154,6 +156,7 @@ class Assembly:
         self.loaded = starting_configuration(store)
         self.kernel = Rtnetlink.open()
         self.carrier = CarrierWatch()
+        self.pace = PollPace()
         self.udev = udev.DeviceMonitor.open()
         self.announcer = Announcer(self.loop.call_later)
         self.manager = ServiceManager.from_environment(os.environ)
@@ -203,7 +206,7 @@ class Assembly:
         self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
         if self.udev is not None:
             self.loop.add_reader(self.udev.fileno(), self.udev_readable)
-        self.repeat(CARRIER_POLL_S, self.poll_carrier)
+        self.poll_carrier()
         self.repeat(RECONCILE_S, self.reconcile)
         interval = self.manager.watchdog_interval_s
         if interval is not None:
@@ -249,13 +252,17 @@ class Assembly:
 
     def kernel_readable(self) -> None:
         try:
-            self.daemon.kernel_changed(self.kernel.read())
+            changes = self.kernel.read()
         except Overrun:
             log.warning("the kernel had more to say than fits its buffer: looking at everything")
             self.loop.remove_reader(self.kernel.fileno())
             self.kernel.reopen()
             self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
             self.reconcile()
+            return
+        if any(isinstance(change, LinkSeen | LinkGone) for change in changes):
+            self.pace.link_event(self.loop.time())
+        self.daemon.kernel_changed(changes)
 
     def reconcile(self) -> None:
         """Level, not edge: compare everything with the kernel, whatever we may have missed."""
@@ -266,6 +273,7 @@ class Assembly:
             self.loop.call_later(RETRY_S, self.reconcile)
 
     def poll_carrier(self) -> None:
+        self.loop.call_later(self.pace.interval_s(self.loop.time()), self.poll_carrier)
         for ifindex in self.carrier.poll():
             self.daemon.look_at(ifindex)
 
@@ -340,6 +348,7 @@ class Assembly:
         log.info("ready: %d interfaces", len(self.loaded.configuration.interfaces))
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GARBAGE_THRESHOLD)
         await self.stop.wait()
         boot.cancel()
         await self.close()

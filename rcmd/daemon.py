@@ -39,8 +39,6 @@ log = logging.getLogger(__name__)
 
 RECONCILE_S = 20.0
 """Everything is compared with the kernel at least this often (IF_SCAN_INTERVAL of in.mpathd)."""
-CARRIER_POLL_S = 0.05
-"""The kernel may report a lost carrier up to 1 s late; the state itself is always current."""
 PREPARE_AFTER_S = 0.2
 """Quiet time before the next failovers are prepared."""
 MEMORY_KEY = "engine"
@@ -74,8 +72,6 @@ class Devices(Protocol):
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]: ...
 
     def release(self, release: Release, saved: Mapping[str, str]) -> None: ...
-
-    def set_up(self, ifindex: int) -> None: ...
 
     def identify(self, name: str) -> Identity: ...
 
@@ -181,9 +177,9 @@ class Daemon:
     def _announce(self, moved: Moved) -> None:
         """Tell the neighbours where addresses are now; what was only removed is told no more."""
         wanted: dict[int, list[IPAddress]] = {}
-        announced = set(moved.move.announce)
-        for item in moved.added:
-            if item in announced:
+        refused = {refusal.item for refusal in moved.refusals}
+        for item in moved.move.announce:
+            if not refused or item not in refused:
                 wanted.setdefault(item.ifindex, []).append(item.address.ip)
         told = {address for addresses in wanted.values() for address in addresses}
         for gone in moved.move.remove:
@@ -212,8 +208,10 @@ class Daemon:
     def _release(self, release: Release) -> None:
         self._announcer.forget(release.ifindex)
         try:
-            saved = self._journal.take_sysctls(release.name, release.ifindex)
+            saved = self._journal.saved_sysctls(release.name, release.ifindex)
             self._devices.release(release, saved.values if saved else {})
+            # Only now: who dies in between must find what to put back.
+            self._journal.take_sysctls(release.name, release.ifindex)
         except RcmError as error:
             text = f"{release.name} could not be given back: {error}"
             self.report(Report(Severity.ERROR, "refused", release.name, text))
@@ -323,10 +321,9 @@ class Daemon:
         return self._identities[name]
 
     def set_up(self, ifindex: int) -> None:
-        try:
-            self._devices.set_up(ifindex)
-        except RcmError as error:
-            log.error("%s", error)
+        link = self._engine.scene.view.links.get(ifindex)
+        if link is not None:
+            self._plumb(Plumb(ifindex, link.name))
 
     def carrier_devices(self) -> dict[int, str]:
         """The devices whose carrier is worth polling."""

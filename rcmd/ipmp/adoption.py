@@ -53,7 +53,7 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
     scene.view.apply(change)
     if isinstance(change, LinkGone) and member:
         reports.append(messages.gone(member.name, member.group))
-        member.unbind()
+        member.lose()
     if isinstance(change, AddressSeen) and member and _adopt_address(scene, member, change.address):
         reports.append(messages.by_hand(member.name, "added", str(change.address.address)))
     if isinstance(change, RouteSeen) and member:

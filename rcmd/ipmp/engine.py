@@ -46,7 +46,7 @@ from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.recollection import memorise, recollect, recollect_member
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.status import status_of
-from rcmd.model import Configuration, IPAddress, InterfaceConfig, KernelAddress, Route, Status
+from rcmd.model import Configuration, InterfaceConfig, IPAddress, KernelAddress, Route, Status
 
 
 class Engine:
@@ -178,7 +178,7 @@ class Engine:
         for member in self.scene.members.values():
             link = self.scene.view.links.get(member.ifindex)
             if member.ifindex and (link is None or link.name != member.name):
-                member.unbind()
+                member.lose() if link is None else member.unbind()
                 reports.append(messages.gone(member.name, member.group))
             elif link is not None:
                 old = before.links.get(link.ifindex)

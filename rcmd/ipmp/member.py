@@ -10,6 +10,9 @@ from rcmd.ipmp.ledger import MovableKey
 from rcmd.ipmp.placement import Candidate, Fitness
 from rcmd.model import InterfaceConfig, IPAddress, KernelAddress, Link
 
+GONE = -1
+"""No device has this ifindex."""
+
 
 class Intent(Enum):
     """What was asked for, as opposed to what is."""
@@ -40,7 +43,7 @@ class Member:
     is_set_down: bool = False
     """The device is administratively down, and not because it is only just coming up."""
     plumbed: int = 0
-    """The ifindex that was plumbed; a device is plumbed once in its life."""
+    """The ifindex that was plumbed, or GONE; a device is plumbed once in its life."""
     barred: str = ""
     """Why it may not serve: its hardware address is not unique."""
     rejected: str = ""
@@ -70,6 +73,13 @@ class Member:
         self.health = Health.UNPROVEN
         self.recalls.clear()
         self.is_spare = False
+
+    def lose(self) -> None:
+        """The device left the kernel.  It may return under its old index, bare and down: from
+        another network namespace."""
+        self.unbind()
+        if self.plumbed:
+            self.plumbed = GONE
 
     def condition(self, link: Link, now: float) -> Condition:
         return self.watch.condition(now, is_running=link.is_running)

@@ -87,6 +87,8 @@ class Journal(Protocol):
     def save_sysctls(self, saved: SavedSysctls) -> None:
         """Keep the first values saved for this device in this boot; later calls change nothing."""
 
+    def saved_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None: ...
+
     def take_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None:
         """Return what was saved, and forget it."""
 

@@ -17,6 +17,11 @@ from typing import Protocol
 
 _log = logging.getLogger(__name__)
 
+POLL_S = 0.05
+HASTY_POLL_S = 0.01
+HASTE_S = 1.1
+"""How long after a link event the kernel may hold the next one back, and a little more."""
+
 
 class Carrier(Enum):
     PRESENT = "present"
@@ -87,6 +92,24 @@ class _Watched:
         self.name = name
         self.source = source
         self.last = source.read()
+
+
+class PollPace:
+    """How soon to poll again, in seconds of the clock of `now`.
+
+    The kernel holds a link event back only when it has reported another within the last second:
+    then it pays to look often.  For events of other namespaces, which it counts too but does not
+    tell us, it must do to look now and then.
+    """
+
+    def __init__(self) -> None:
+        self._hasty_until = 0.0
+
+    def link_event(self, now: float) -> None:
+        self._hasty_until = now + HASTE_S
+
+    def interval_s(self, now: float) -> float:
+        return HASTY_POLL_S if now < self._hasty_until else POLL_S
 
 
 class CarrierWatch:

@@ -53,9 +53,6 @@ class KernelDevices:
             self._set(release.ifindex, "down", is_up=False)
         sysctls.restore(saved)
 
-    def set_up(self, ifindex: int) -> None:
-        self._set(ifindex, "up", is_up=True)
-
     def identify(self, name: str) -> Identity:
         return identity_of(name)
 

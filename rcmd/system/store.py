@@ -124,14 +124,17 @@ class Store:
                 (_storable(saved.name), saved.ifindex, _to_json(saved.values)),
             )
 
-    def take_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None:
-        device = (_storable(name), ifindex)
+    def saved_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None:
         with self._transaction() as database:
-            row = database.execute(
-                'SELECT "values" FROM sysctls WHERE name = ? AND ifindex = ?', device
-            ).fetchone()
-            database.execute("DELETE FROM sysctls WHERE name = ? AND ifindex = ?", device)
-        return None if row is None else SavedSysctls(name, ifindex, _from_json(row[0]))
+            return _saved_sysctls(database, name, ifindex)
+
+    def take_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None:
+        with self._transaction() as database:
+            saved = _saved_sysctls(database, name, ifindex)
+            database.execute(
+                "DELETE FROM sysctls WHERE name = ? AND ifindex = ?", (_storable(name), ifindex)
+            )
+        return saved
 
     def know(self, identity: Identity) -> None:
         """Record (or update) a NIC, across boots: one record for each name."""
@@ -295,6 +298,13 @@ def _unfinished(database: sqlite3.Connection) -> tuple[Operation, ...]:
         Operation(number, OperationKind(kind), resource, caller, Step(step), started, bool(forced))
         for number, kind, resource, caller, step, started, forced in rows
     )
+
+
+def _saved_sysctls(database: sqlite3.Connection, name: str, ifindex: int) -> SavedSysctls | None:
+    row = database.execute(
+        'SELECT "values" FROM sysctls WHERE name = ? AND ifindex = ?', (_storable(name), ifindex)
+    ).fetchone()
+    return None if row is None else SavedSysctls(name, ifindex, _from_json(row[0]))
 
 
 def _storable(text: str) -> str:

@@ -62,7 +62,8 @@ def apply(
 ) -> tuple[str, ...]:
     """Set the sysctls that a device needs for addresses of these families.
 
-    Only a member of a group (`is_grouped`) gets the IPv4 ones.  Returns what is set for `all`
+    Only a member of a group (`is_grouped`) gets the IPv4 ones; a device that is for no family at
+    all, and so only set up, is kept from answering ARP for its neighbours' addresses.  Returns what is set for `all`
     devices and defeats this, a sentence each.  Raises SysctlError.
     """
     wanted = _wanted(name, families, is_grouped=is_grouped, root=root)
@@ -118,6 +119,8 @@ def _wanted(
         own = _read_number(f"{conf}/rp_filter", root)
         if max(own, _read_number(f"{_IPV4_CONF}/all/rp_filter", root)) == _RP_FILTER_STRICT:
             wanted[f"{conf}/rp_filter"] = _RP_FILTER_LOOSE
+    if not families:
+        wanted = {f"{_IPV4_CONF}/{name}/arp_ignore": _MEMBER_IPV4["arp_ignore"]}
     if Family.IPV6 in families:
         wanted[f"{_IPV6_CONF}/{name}/disable_ipv6"] = "0"
     return wanted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Address
 
 from rcmd.lab.lab import Lab
@@ -27,22 +27,22 @@ def data_address(nic_number: int, number: int) -> str:
     return str(FIRST + 8192 * nic_number + number)
 
 
-def configure(lab: Lab, nics: tuple[str, ...], addresses: int) -> None:
-    """One group of these NICs, with so many data addresses and a test address each."""
+def configure(lab: Lab, addresses: Mapping[str, int]) -> None:
+    """One group of these NICs, with so many data addresses each and a test address."""
     lab.run(["ip", "addr", "add", ROUTER, "dev", "lan0"], where="router", check=True)
     lab.write("/etc/netmasks", f"{NETWORK}\n")
-    for nic_number, nic in enumerate(nics):
-        own = [data_address(nic_number, number) for number in range(addresses)]
+    for nic_number, (nic, count) in enumerate(addresses.items()):
+        own = [data_address(nic_number, number) for number in range(count)]
         lines = [f"{own[0]} netmask + broadcast + group test up"]
         lines += [f"addif {address} netmask + broadcast + up" for address in own[1:]]
-        test = data_address(nic_number, addresses)
+        test = data_address(nic_number, count)
         lines.append(f"addif {test} netmask + broadcast + deprecated -failover up")
         lab.write(f"/etc/hostname.{nic}", " \\\n".join(lines) + "\n")
 
 
-def start(lab: Lab, nics: tuple[str, ...], addresses: int = 2) -> None:
+def start(lab: Lab, addresses: Mapping[str, int]) -> None:
     """Configured, running, and prepared for the next failure."""
-    configure(lab, nics, addresses)
+    configure(lab, addresses)
     lab.start_daemon()
     time.sleep(PREPARED_AFTER_S)
 

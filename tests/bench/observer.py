@@ -20,6 +20,7 @@ from types import TracebackType
 from rcmd.lab.lab import Lab
 
 SO_RCVBUFFORCE = 33
+SO_TIMESTAMPNS = 35
 BUFFER = 64 << 20
 ETH_P_ARP = 0x0806
 RTMGRP_LINK = 0x1
@@ -58,7 +59,7 @@ class Observer:
         self._wire = lab.place("router").call(_arp_on_the_wire)
         self._end, self._ended = os.pipe()
         self._datagrams: list[tuple[float, bytes]] = []
-        self._frames: list[tuple[float, bytes]] = []
+        self._announced: dict[IPv4Address, float] = {}
         self._thread = threading.Thread(target=self._listen)
 
     def __enter__(self) -> Observer:
@@ -83,23 +84,24 @@ class Observer:
         ]
 
     def announced(self) -> dict[IPv4Address, float]:
-        """When each address was announced first."""
-        first: dict[IPv4Address, float] = {}
-        for at_s, frame in list(self._frames):
+        """When each address was announced first, as the router's kernel saw it."""
+        behind_s = time.clock_gettime(time.CLOCK_REALTIME) - time.monotonic()
+        while select.select((self._wire,), (), (), 0)[0]:
+            frame, ancillary, _, _ = self._wire.recvmsg(128, 64)
+            seconds, nanoseconds = struct.unpack("@ll", ancillary[0][2])
             sender = frame[ARP_SENDER_AT : ARP_SENDER_AT + 4]
             if sender == frame[ARP_TARGET_AT : ARP_TARGET_AT + 4]:
-                first.setdefault(IPv4Address(sender), at_s)
-        return first
+                at_s = seconds + nanoseconds / 1e9 - behind_s
+                self._announced.setdefault(IPv4Address(sender), at_s)
+        return self._announced
 
     def _listen(self) -> None:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
         while True:
-            readable, _, _ = select.select((self._kernel, self._wire, self._end), (), ())
+            readable, _, _ = select.select((self._kernel, self._end), (), ())
             now = time.monotonic()
             if self._kernel in readable:
                 self._datagrams.append((now, self._kernel.recv(65536)))
-            if self._wire in readable:
-                self._frames.append((now, self._wire.recv(128)))
             if self._end in readable:
                 return
 
@@ -114,6 +116,7 @@ def _kernel_news() -> socket.socket:
 def _arp_on_the_wire() -> socket.socket:
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ARP))
     sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     sock.bind(("lan0", ETH_P_ARP))
     return sock
 

@@ -20,7 +20,7 @@ IDLE_S = 10.0
 
 def test_with_eight_nics(lab_with: LabFactory, table: Table) -> None:
     lab = lab_with(nics=NICS)
-    configure(lab, NICS, 2)
+    configure(lab, dict.fromkeys(NICS, 2))
 
     def to_ready(number: int) -> float:
         if number:

@@ -31,7 +31,7 @@ def pulled(lab: Lab, number: int) -> int:
 
 def test_a_pulled_cable(lab_with: LabFactory, table: Table) -> None:
     lab = lab_with(nics=NICS)
-    start(lab, NICS, ADDRESSES)
+    start(lab, dict.fromkeys(NICS, ADDRESSES))
     lost = repeat(lambda number: pulled(lab, number))
     table.note(Figure("cable pulled (veth), 2 addresses, 1 kHz stream", lost, "lost", 10))
 
@@ -40,14 +40,14 @@ def test_a_pulled_cable_of_a_nic_whose_driver_is_slow_to_say_so(
     lab_with: LabFactory, table: Table
 ) -> None:
     lab = lab_with(nics=(), tap=NICS)
-    start(lab, NICS, ADDRESSES)
+    start(lab, dict.fromkeys(NICS, ADDRESSES))
     lost = repeat(lambda number: pulled(lab, number))
-    table.note(Figure("cable pulled (TAP), 2 addresses, 1 kHz stream", lost, "lost", 100))
+    table.note(Figure("cable pulled (TAP), 2 addresses, 1 kHz stream", lost, "lost", 10))
 
 
 def test_a_detach_loses_nothing(lab_with: LabFactory, table: Table) -> None:
     lab = lab_with(nics=NICS)
-    start(lab, NICS, ADDRESSES)
+    start(lab, dict.fromkeys(NICS, ADDRESSES))
     address = WATCHED[0]
     stalls: list[float] = []
 
@@ -70,7 +70,7 @@ def test_a_detach_loses_nothing(lab_with: LabFactory, table: Table) -> None:
 
 def test_a_nic_torn_out(lab_with: LabFactory, table: Table) -> None:
     lab = lab_with(nics=NICS)
-    start(lab, NICS, ADDRESSES)
+    start(lab, dict.fromkeys(NICS, ADDRESSES))
 
     def torn_out(number: int) -> int:
         nic, other, address = NICS[number % 2], NICS[1 - number % 2], WATCHED[number % 2]

@@ -286,12 +286,20 @@ def test_many_addresses(lab: Lab) -> None:
         f" \\\naddif 192.168.{85 + n % 3}.{100 + n}/24 broadcast + up" for n in range(60)
     )
     more6 = "".join(f"addif 2001:db8:85::1{n:02}/64 up\n" for n in range(20))
-    start(lab, {**PAIR, "hostname.hme0": f"{HME0.rstrip()}{more}\n", "hostname6.hme0": more6})
+    start(
+        lab,
+        {
+            **PAIR,
+            "hostname.hme0": f"{HME0.rstrip()}{more}\n",
+            "hostname6.hme0": more6,
+            "hostname6.hme1": "",
+        },
+    )
     lab.wait_for(lambda: len(labels(lab, "hme0")) == 62)
     await_settled(lab)
     before = addr_dump(lab)
     lab.pull("hme0")
-    await_hosted(lab, "hme1", "192.168.85.19", "192.168.87.158", "2001:db8:85::119")
+    await_hosted(lab, "hme1", "192.168.85.19", "192.168.87.159", "2001:db8:85::119")
     assert sorted(labels(lab, "hme0").values()) == ["hme0:1"]
     taken = set(labels(lab, "hme1").values())
     assert taken == {"hme1", *(f"hme1:{number}" for number in range(1, 63))}

@@ -44,7 +44,7 @@ def troubles(lab: Lab) -> list[str]:
 
 
 def test_moves_are_not_held_up_by_duplicate_detection(lab: Lab) -> None:
-    start(lab, DUAL_STACK)
+    start(lab, DUAL_STACK, detects_duplicates=True)
     await_settled(lab)
     before = addr_dump(lab)
     session = lab.tcp_session(DATA)
@@ -105,7 +105,7 @@ def test_without_ipv4(lab: Lab) -> None:
 def test_first_time_is_checked_for_duplicates(lab: Lab) -> None:
     """What is configured for the first time does pass duplicate detection."""
     lab.add_neighbour("n1", "2001:db8:85::19/64")
-    start(lab, DUAL_STACK)
+    start(lab, DUAL_STACK, detects_duplicates=True)
     await_settled(lab)
     assert troubles(lab) == [f"{DATA} on hme0"]
 

@@ -285,3 +285,18 @@ def test_nothing_is_put_on_a_device_that_was_set_down() -> None:
                 expect 2001:db8::20 on hme0
         """
     )
+
+
+def test_what_one_member_refuses_another_takes_as_soon_as_it_is_the_better_one() -> None:
+    tell(
+        THREE,
+        """
+        refuse 192.168.85.19 on hme1
+        at 65s  carrier hme0 down
+                expect report "the kernel refused 192.168.85.19/24 on hme1: Operation not permitted"
+                expect no report "kept"
+                expect 192.168.85.19 on hme0
+        at 66s  add 192.168.85.60/24 on hme1
+                expect move 192.168.85.19 hme0 -> hme2
+        """,
+    )

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.system.carrier import Carrier, CarrierFile, CarrierWatch
+from rcmd.system.carrier import (
+    HASTE_S,
+    HASTY_POLL_S,
+    POLL_S,
+    Carrier,
+    CarrierFile,
+    CarrierWatch,
+    PollPace,
+)
 
 TUNSETIFF = 0x400454CA
 TUNSETCARRIER = 0x400454E2
@@ -175,3 +183,12 @@ def test_down_is_no_carrier_and_removal_is_gone(
         source.close()
 
     in_namespaces(scenario)
+
+
+def test_polls_in_haste_while_the_kernel_holds_events_back() -> None:
+    pace = PollPace()
+    assert pace.interval_s(100.0) == POLL_S
+    pace.link_event(100.0)
+    assert pace.interval_s(100.0) == HASTY_POLL_S
+    assert pace.interval_s(101.0) == HASTY_POLL_S
+    assert pace.interval_s(100.0 + HASTE_S) == POLL_S

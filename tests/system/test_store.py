@@ -113,6 +113,7 @@ def test_first_sysctls_of_a_device_win_and_are_taken_once(store: Store) -> None:
     saved = SavedSysctls("eth0", 4, {"net/ipv4/conf/eth0/arp_ignore": "0"})
     store.save_sysctls(saved)
     store.save_sysctls(SavedSysctls("eth0", 4, {"net/ipv4/conf/eth0/arp_ignore": "1"}))
+    assert store.saved_sysctls("eth0", 4) == saved
     assert store.take_sysctls("eth0", 5) is None
     assert store.take_sysctls("eth0", 4) == saved
     assert store.take_sysctls("eth0", 4) is None

@@ -1,0 +1,214 @@
+"""The daemon and the transactions as they really are, on a kernel that is a model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from stories.kernel import Kernel
+
+from rcmd.configuration import ConfigurationFiles, Loaded, load
+from rcmd.daemon import Daemon
+from rcmd.errors import RcmError, Veto
+from rcmd.ipmp.commands import Move, Plumb, Release
+from rcmd.ipmp.engine import Engine
+from rcmd.ipmp.events import BootSettled, Configured, KernelSnapshot, LinkGone, LinkSeen, Moved
+from rcmd.model import Identity, IPAddress
+from rcmd.rcm.attach import Attacher
+from rcmd.rcm.coordination import Coordination
+from rcmd.rcm.coordinator import Caller
+from rcmd.rcm.journal import HistoryEvent
+from rcmd.system.store import Store
+
+ROOT = Caller(":1.1", 0, 1)
+HME0 = "192.168.85.19/24 group test up \\\naddif 192.168.85.21/24 deprecated -failover up\n"
+HME1 = "192.168.85.20/24 group test up \\\naddif 192.168.85.22/24 deprecated -failover up\n"
+PAIR = {"/etc/hostname.hme0": HME0, "/etc/hostname.hme1": HME1}
+
+
+class ModelKernel:
+    """Implements `daemon.Kernel` on the model."""
+
+    def __init__(self, model: Kernel) -> None:
+        self.model = model
+        self.moves: list[Move] = []
+        self.prepared: list[Move] = []
+
+    def snapshot(self) -> KernelSnapshot:
+        return self.model.snapshot()
+
+    def link(self, ifindex: int) -> LinkSeen | LinkGone:
+        device = self.model.devices.get(ifindex)
+        return LinkSeen(device.link) if device else LinkGone(ifindex)
+
+    def execute(self, move: Move) -> Moved:
+        self.moves.append(move)
+        return self.model.execute(move)
+
+    def prepare(self, move: Move) -> Iterator[None]:
+        self.prepared.append(move)
+        yield
+
+
+class ModelDevices:
+    """Implements `daemon.Devices` on the model; can refuse."""
+
+    def __init__(self, model: Kernel) -> None:
+        self.model = model
+        self.refusal = ""
+        self.restored: list[Mapping[str, str]] = []
+
+    def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]:
+        return {f"net/ipv4/conf/{plumb.name}/arp_ignore": "0"}
+
+    def plumb(self, plumb: Plumb) -> tuple[str, ...]:
+        self._refuse()
+        self.model.plumb(plumb, 0.0)
+        return ()
+
+    def release(self, release: Release, saved: Mapping[str, str]) -> None:
+        self._refuse()
+        self.restored.append(saved)
+        self.model.release(release)
+
+    def _refuse(self) -> None:
+        if self.refusal:
+            raise RcmError(self.refusal)
+
+    def set_up(self, ifindex: int) -> None:
+        self._refuse()
+        self.model.set_up(self.model.devices[ifindex].link.name)
+
+    def identify(self, name: str) -> Identity:
+        return Identity(name, self.model.device(name).link.hardware_address, "", "veth")
+
+    def is_router(self, name: str) -> bool:
+        return False
+
+
+@dataclass(slots=True)
+class Announcements:
+    """Implements `daemon.Announcer`; remembers what is being told."""
+
+    told: dict[IPAddress, int] = field(default_factory=dict)
+
+    def announce(
+        self,
+        ifindex: int,
+        hardware_address: str,
+        addresses: Iterable[IPAddress],
+        *,
+        is_router: bool,
+    ) -> None:
+        self.told.update(dict.fromkeys(addresses, ifindex))
+
+    def cancel(self, address: IPAddress) -> None:
+        self.told.pop(address, None)
+
+    def forget(self, ifindex: int) -> None:
+        self.told = {address: on for address, on in self.told.items() if on != ifindex}
+
+
+@dataclass(slots=True)
+class SomeClients:
+    """Implements `coordinator.Clients`: refuses where told to, waits where told to."""
+
+    vetoes: dict[str, Veto] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    may_answer: asyncio.Event = field(default_factory=asyncio.Event)
+    is_asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
+
+    async def query_remove(self, resource: str, *, force: bool) -> tuple[Veto, ...]:
+        return await self._ask("query_remove", resource)
+
+    async def pre_remove(self, resource: str, *, force: bool) -> tuple[Veto, ...]:
+        return await self._ask("pre_remove", resource)
+
+    async def post_remove(self, resource: str) -> None:
+        self.calls.append(("post_remove", resource))
+
+    async def undo_remove(self, resource: str) -> None:
+        self.calls.append(("undo_remove", resource))
+
+    async def _ask(self, question: str, resource: str) -> tuple[Veto, ...]:
+        self.calls.append((question, resource))
+        self.is_asked.set()
+        await self.may_answer.wait()
+        return (self.vetoes[question],) if question in self.vetoes else ()
+
+
+@dataclass(slots=True)
+class Files:
+    """What is in /etc, to be changed."""
+
+    hostname: dict[str, str]
+    settings: str = ""
+
+    def load(self) -> Loaded:
+        return load(ConfigurationFiles(hostname=self.hostname, settings=self.settings))
+
+
+class House:
+    """Up and settled when made; needs a running loop."""
+
+    def __init__(
+        self,
+        files: dict[str, str] | None = None,
+        nics: Iterable[str] = ("hme0", "hme1"),
+        store: Store | None = None,
+        model: Kernel | None = None,
+    ) -> None:
+        self.model = model or Kernel()
+        self.files = Files(dict(PAIR if files is None else files))
+        self.store = store or Store.volatile("boot")
+        self.kernel = ModelKernel(self.model)
+        self.devices = ModelDevices(self.model)
+        self.announcements = Announcements()
+        self.clients = SomeClients()
+        self.events: list[HistoryEvent] = []
+        if model is None:
+            for nic in nics:
+                self.model.put_in(nic)
+        self.daemon = Daemon(
+            Engine(),
+            self.kernel,
+            self.devices,
+            self.announcements,
+            self.store,
+            self.files.load,
+        )
+        self.daemon.on_report.append(self.events.append)
+        self.attacher = Attacher(self.daemon, self.store)
+        loaded = self.files.load()
+        self.coordination = Coordination(
+            self.daemon, self.store, self.store, self.attacher, loaded, self.clients
+        )
+        self.model.unread.clear()
+        self.daemon.feed(self.kernel.snapshot())
+        self.daemon.feed(Configured(loaded.configuration))
+        self.attacher.start(
+            [device.link for device in self.model.devices.values()], loaded.configuration
+        )
+        self.listen()
+        self.daemon.feed(BootSettled())
+        self.listen()
+
+    def listen(self) -> None:
+        """Hear what the kernel has to say, until it has no more to say."""
+        while self.model.unread:
+            changes = tuple(self.model.unread)
+            self.model.unread.clear()
+            self.daemon.kernel_changed(changes)
+
+    async def listening(self) -> None:
+        """As the loop does, for as long as something else goes on."""
+        while True:
+            self.listen()
+            await asyncio.sleep(0)
+
+    def kinds(self) -> list[str]:
+        return [event.kind for event in self.events]

@@ -1,0 +1,169 @@
+"""Devices that appear, and the end of the boot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from rcmd.errors import NoSuchResource
+from rcmd.ipmp.engine import Engine
+from rcmd.rcm.boot import settle
+from rcmd.rcm.undo import UndoStack
+
+from .house import HME0, PAIR, ROOT, House
+
+Play = Callable[..., House]
+
+
+def hosts(house: House, address: str) -> list[str]:
+    return [line.split()[0] for line in house.model.layout() if f" {address}/" in line]
+
+
+def come_back(house: House, name: str) -> None:
+    mac = house.model.device(name).link.hardware_address
+    house.model.tear_out(name)
+    house.model.forget(name)
+    house.listen()
+    house.model.put_in(name, mac=mac)
+    house.listen()
+    house.attacher.take(house.model.device(name).link)
+    house.listen()
+
+
+def test_device_that_returns_is_reattached_once(play: Play) -> None:
+    # behaviours 100, 122
+    async def story(house: House) -> None:
+        before = house.model.layout()
+        come_back(house, "hme0")
+        assert house.model.layout() == before
+        link = house.model.device("hme0").link
+        assert not house.attacher.is_wanted(link)
+        house.attacher.take(link)
+        assert house.kinds().count("reattach") == 1
+
+    play(story)
+
+
+def test_reattach_reads_the_file_anew(play: Play) -> None:
+    async def story(house: House) -> None:
+        house.files.hostname["/etc/hostname.hme0"] = HME0.replace(".21", ".31")
+        come_back(house, "hme0")
+        assert hosts(house, "192.168.85.31") == ["hme0"]
+        assert hosts(house, "192.168.85.21") == []
+
+    play(story)
+
+
+def test_without_its_file_it_is_only_plumbed(play: Play) -> None:
+    # behaviour 121
+    async def story(house: House) -> None:
+        del house.files.hostname["/etc/hostname.hme0"]
+        come_back(house, "hme0")
+        assert hosts(house, "192.168.85.19") == ["hme1"]
+        assert house.model.device("hme0").link.is_up
+
+    play(story)
+
+
+def test_stranger_without_a_file_is_left_alone(play: Play) -> None:
+    async def story(house: House) -> None:
+        stranger = house.model.put_in("eth9")
+        house.listen()
+        house.attacher.take(stranger.link)
+        assert not house.model.device("eth9").link.is_up
+
+    assert "attach" not in play(story).kinds()
+
+
+def test_attach_on_request(play: Play) -> None:
+    # behaviour 124
+    async def story(house: House) -> None:
+        before = house.model.layout()
+        await house.coordination.attach("hme0", ROOT)
+        assert house.kinds() == []
+        await house.coordination.detach("hme0", ROOT, force=False)
+        house.attacher.take(house.model.device("hme0").link)
+        assert house.model.layout() != before
+        await house.coordination.attach("hme0", ROOT)
+        house.listen()
+        assert house.model.layout() == before
+        with pytest.raises(NoSuchResource):
+            await house.coordination.attach("hme7", ROOT)
+
+    play(story)
+
+
+def test_attach_of_what_is_not_there(play: Play) -> None:
+    async def story(house: House) -> None:
+        with pytest.raises(NoSuchResource, match="there is no such device"):
+            await house.coordination.attach("hme1", ROOT)
+
+    house = play(story, nics=("hme0",))
+    # behaviours 92, 96: missing at boot
+    assert hosts(house, "192.168.85.20") == ["hme0"]
+    assert hosts(house, "192.168.85.22") == []
+
+
+class Booting:
+    """A machine on which nothing but the end of the boot matters."""
+
+    def __init__(self) -> None:
+        self.engine = Engine()
+        self.fed: list[object] = []
+
+    def feed(self, event: object) -> None:
+        self.fed.append(event)
+
+
+@pytest.mark.parametrize(
+    ("answers", "polls"),
+    [((True, True, True), 3), ((True, False, True, True, True), 5), ((None,) * 99, None)],
+)
+def test_boot_is_over_when_udev_has_been_idle_for_a_while(
+    answers: tuple[bool | None, ...], polls: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rcmd.rcm.boot.POLL_S", 0.001)
+    asked = 0
+
+    def has_settled() -> bool | None:
+        nonlocal asked
+        asked += 1
+        return answers[asked - 1]
+
+    async def main() -> None:
+        house = House(files=PAIR, nics=("hme0",))
+        house.daemon.engine.scene.has_settled = False
+        await settle(house.daemon, has_settled, 0.02)
+        assert house.daemon.engine.scene.has_settled
+
+    asyncio.run(main())
+    assert polls is None or asked == polls
+
+
+def test_boot_is_over_at_once_when_everything_is_there() -> None:
+    async def main() -> None:
+        house = House(files=PAIR)
+        house.daemon.engine.scene.has_settled = False
+        await settle(house.daemon, lambda: pytest.fail("nobody has to be asked"), 10)
+
+    asyncio.run(main())
+
+
+def test_undo_goes_backwards() -> None:
+    done: list[int] = []
+
+    async def main() -> None:
+        undo = UndoStack()
+        for number in (1, 2, 3):
+
+            async def step(number: int = number) -> None:
+                done.append(number)
+
+            undo.push(step)
+        await undo.unwind()
+        await undo.unwind()
+
+    asyncio.run(main())
+    assert done == [3, 2, 1]

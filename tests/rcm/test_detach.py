@@ -1,0 +1,180 @@
+"""The transaction: what it does, and that whatever fails is undone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from rcmd.errors import RcmError, RolledBack, Veto
+from rcmd.rcm.detach import recover
+from rcmd.rcm.journal import Operation, OperationKind, Step
+from rcmd.system.store import Store, StoreError
+
+from .house import PAIR, ROOT, House
+
+Play = Callable[..., House]
+DUAL = {**PAIR, "/etc/hostname6.hme0": "addif 2001:db8::19/64 up\n", "/etc/hostname6.hme1": ""}
+
+
+class ForgetfulStore(Store):
+    """Cannot write one of the steps."""
+
+    refused: Step | None = None
+
+    def advance(self, operation: Operation, step: Step) -> Operation:
+        if step is self.refused:
+            raise StoreError("the disk is full")
+        return super().advance(operation, step)
+
+
+def test_detach_empties_unplumbs_and_records(play: Play) -> None:
+    # behaviour 119
+    async def story(house: House) -> None:
+        plan = await house.coordination.detach("hme0", ROOT, force=False)
+        assert [move.what for move in plan.moves][0] == "192.168.85.19/24"
+        assert house.coordination.operations() == ()
+
+    house = play(story, files=DUAL)
+    device = house.model.device("hme0")
+    assert (device.link.is_up, dict(device.addresses)) == (False, {})
+    layout = [line for line in house.model.layout() if "2001:db8::19" in line]
+    assert [line.split()[0] for line in layout] == ["hme1"]
+    assert [call for call, _ in house.clients.calls] == [
+        "query_remove",
+        "pre_remove",
+        "post_remove",
+    ]
+    assert house.store.unfinished() == ()
+    assert house.devices.restored == [{"net/ipv4/conf/hme0/arp_ignore": "0"}]
+    assert house.kinds()[-1] == "detach"
+
+
+def fail_at_the_kernel(house: House) -> str:
+    house.model.refusals.add(("2001:db8::19", "hme1"))
+    return "the kernel refused 2001:db8::19/64 on hme1: Operation not permitted"
+
+
+def fail_at_a_client(house: House) -> str:
+    house.clients.vetoes["pre_remove"] = Veto("hme0", "backup", "a tape is in the drive")
+    return "backup: a tape is in the drive"
+
+
+@pytest.mark.parametrize("fail", [fail_at_the_kernel, fail_at_a_client])
+def test_failed_step_is_undone(play: Play, fail: Callable[[House], str]) -> None:
+    # behaviour 120
+    async def story(house: House) -> None:
+        before = house.model.layout()
+        reason = fail(house)
+        with pytest.raises(RolledBack) as caught:
+            await house.coordination.detach("hme0", ROOT, force=False)
+        assert reason in str(caught.value)
+        assert str(caught.value).endswith("\nthe previous configuration is restored")
+        house.listen()
+        assert house.model.layout() == before
+
+    house = play(story, files=DUAL)
+    assert house.clients.calls[-1] == ("undo_remove", "hme0")
+    assert house.store.unfinished() == ()
+    assert "detach-undone" in house.kinds()
+
+
+@pytest.mark.parametrize("step", [Step.LEAVING, Step.UNPLUMBING, Step.DONE])
+def test_step_that_cannot_be_recorded_is_not_taken(play: Play, step: Step) -> None:
+    async def story(house: House) -> None:
+        before = house.model.layout()
+        assert isinstance(house.store, ForgetfulStore)
+        house.store.refused = step
+        with pytest.raises(RolledBack, match="the disk is full"):
+            await house.coordination.detach("hme0", ROOT, force=False)
+        house.listen()
+        assert house.model.layout() == before
+
+    play(story, files=DUAL, store=ForgetfulStore.volatile("boot"))
+
+
+def test_undo_goes_on_when_it_cannot_be_recorded(play: Play) -> None:
+    async def story(house: House) -> None:
+        assert isinstance(house.store, ForgetfulStore)
+        house.store.refused = Step.UNDOING
+        house.clients.vetoes["pre_remove"] = Veto("hme0", "backup", "no")
+        with pytest.raises(RolledBack):
+            await house.coordination.detach("hme0", ROOT, force=False)
+
+    house = play(story, store=ForgetfulStore.volatile("boot"))
+    assert house.clients.calls[-1] == ("undo_remove", "hme0")
+    assert house.store.unfinished() == ()
+
+
+def test_cancelled_detach_is_undone(play: Play) -> None:
+    async def story(house: House) -> None:
+        before = house.model.layout()
+        house.clients.is_asked.clear()
+        house.clients.may_answer.clear()
+        detach = asyncio.create_task(house.coordination.detach("hme0", ROOT, force=True))
+        await house.clients.is_asked.wait()
+        detach.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await detach
+        assert house.model.layout() == before
+        assert house.store.unfinished() == ()
+        house.clients.may_answer.set()
+        await house.coordination.detach("hme0", ROOT, force=False)
+
+    play(story)
+
+
+def test_forced_detach_of_the_last_one_takes_its_addresses_along(play: Play) -> None:
+    # behaviour 126
+    async def story(house: House) -> None:
+        house.model.set_cable("hme1", False)
+        house.listen()
+        await house.coordination.detach("hme0", ROOT, force=True)
+
+    house = play(story)
+    assert [line for line in house.model.layout() if "192.168.85.19" in line] == []
+    assert [line for line in house.model.layout() if "192.168.85.22" in line]
+
+
+@pytest.mark.parametrize("step", [Step.STARTED, Step.LEAVING, Step.UNPLUMBING, Step.UNDOING])
+def test_recover_undoes_whatever_was_under_way(play: Play, step: Step) -> None:
+    # behaviour 105
+    async def story(house: House) -> None:
+        before = house.model.layout()
+        operation = house.store.begin(OperationKind.DETACH, "hme0", "uid 0", is_forced=False)
+        house.store.advance(operation, step)
+        recover(house.daemon, house.store)
+        house.listen()
+        assert house.model.layout() == before
+
+    house = play(story)
+    assert house.store.unfinished() == ()
+    assert house.events[-1].message == (
+        "an interrupted detach of hme0 was undone; the previous configuration is restored"
+    )
+
+
+def test_recover_forgets_an_interface_that_is_no_more(play: Play) -> None:
+    async def story(house: House) -> None:
+        house.store.begin(OperationKind.DETACH, "gone0", "uid 0", is_forced=False)
+        recover(house.daemon, house.store)
+
+    assert play(story).store.unfinished() == ()
+
+
+def test_device_that_will_not_go_down_rolls_back(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rcmd.rcm.detach.SETTLE_S", 0.05)
+
+    async def story(house: House) -> None:
+        before = house.model.layout()
+        house.devices.refusal = "down: Device or resource busy"
+        with pytest.raises(RcmError, match="hme0 could not be unplumbed"):
+            await house.coordination.detach("hme0", ROOT, force=False)
+        house.devices.refusal = ""
+        house.listen()
+        assert house.model.layout() == before
+
+    play(story)
