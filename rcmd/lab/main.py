@@ -129,7 +129,9 @@ def _parser() -> argparse.ArgumentParser:
     # In a shell in a lab, that lab is meant.
     default = os.environ.get("RCMD_LAB", DEFAULT_NAME)
     common.add_argument("--name", type=_name, default=default, help="of the lab")
-    up = verbs.add_parser("up", parents=[common], help="bring a bare lab up, without configuration or daemon")
+    up = verbs.add_parser(
+        "up", parents=[common], help="bring a bare lab up, without configuration or daemon"
+    )
     up.add_argument("--nic", action="append", default=[], metavar="NIC", help="a veth NIC")
     up.add_argument("--tap", action="append", default=[], metavar="NIC", help="a TAP NIC")
     verbs.add_parser("down", parents=[common], help="end it and all that runs in it")
