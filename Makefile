@@ -21,8 +21,8 @@ lint: $(READY) ## check the style and the types
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy --no-error-summary
 
-bench: $(READY) ## measure (as root)
-	@.ci/run-tests -m bench
+bench: $(READY) ## measure (as root); ends with the table of figures
+	@.ci/run-tests -q -m bench tests/bench tests/bus
 
 install: $(READY) ## put it into the system (DESTDIR=, PREFIX=/usr)
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" .ci/install install

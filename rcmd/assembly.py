@@ -34,6 +34,7 @@ from rcmd.system.carrier import CarrierWatch, PollPace
 from rcmd.system.devices import KernelDevices
 from rcmd.system.files import read_tree
 from rcmd.system.instance import boot_id
+from rcmd.system.prober import Prober
 from rcmd.system.rtnetlink import Overrun, Rtnetlink
 from rcmd.system.service_manager import ServiceManager
 from rcmd.system.store import Store, StoreError
@@ -159,6 +160,7 @@ class Assembly:
         self.pace = PollPace()
         self.udev = udev.DeviceMonitor.open()
         self.announcer = Announcer(self.loop.call_later)
+        self.prober = Prober()
         self.manager = ServiceManager.from_environment(os.environ)
         self.history = HistoryWriter(store, self.loop, [])
         self.daemon = Daemon(
@@ -166,6 +168,7 @@ class Assembly:
             self.kernel,
             KernelDevices(self.kernel),
             self.announcer,
+            self.prober,
             store,
             self.read_configuration,
         )
@@ -368,6 +371,7 @@ class Assembly:
         await self.bus.stop()
         self.history.flush()
         self.announcer.close()
+        self.prober.close()
         self.carrier.close()
         self.kernel.close()
         remember_running(self.store, is_running=False)

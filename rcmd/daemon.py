@@ -16,7 +16,17 @@ from typing import Protocol, assert_never
 
 from rcmd.configuration import Loaded
 from rcmd.errors import RcmError
-from rcmd.ipmp.commands import Command, Move, Plumb, Release, Report, Severity
+from rcmd.ipmp.commands import (
+    Command,
+    Move,
+    Plumb,
+    Release,
+    Report,
+    SendProbes,
+    Severity,
+    UnwatchInterface,
+    WatchInterface,
+)
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import (
     Event,
@@ -27,6 +37,7 @@ from rcmd.ipmp.events import (
     LinkGone,
     LinkSeen,
     Moved,
+    ProbeAnswer,
     Stay,
     Tick,
     Together,
@@ -93,6 +104,17 @@ class Announcer(Protocol):
     def forget(self, ifindex: int) -> None: ...
 
 
+class Probes(Protocol):
+    def watch(self, watch: WatchInterface) -> None: ...
+
+    def unwatch(self, unwatch: UnwatchInterface) -> None: ...
+
+    def send(self, command: SendProbes) -> None: ...
+
+    def read(self) -> Sequence[ProbeAnswer]:
+        """What has been answered since the last call; does not wait."""
+
+
 Listener = Callable[[HistoryEvent], None]
 
 
@@ -105,6 +127,7 @@ class Daemon:
         kernel: Kernel,
         devices: Devices,
         announcer: Announcer,
+        probes: Probes,
         journal: Journal,
         read_configuration: Callable[[], Loaded],
     ) -> None:
@@ -112,6 +135,7 @@ class Daemon:
         self._kernel = kernel
         self._devices = devices
         self._announcer = announcer
+        self._probes = probes
         self._journal = journal
         self.read_configuration = read_configuration
         self._loop = asyncio.get_running_loop()
@@ -122,6 +146,7 @@ class Daemon:
         self._preparation: asyncio.TimerHandle | None = None
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._memory = ""
+        self._revision = 0
         self._identities: dict[str, Identity] = {}
         self.on_report: list[Listener] = []
         self.on_change: list[Callable[[], None]] = []
@@ -144,6 +169,9 @@ class Daemon:
         finally:
             self._is_feeding = False
         self._rearm()
+        if self._engine.revision == self._revision:
+            return
+        self._revision = self._engine.revision
         self._wake_waiters()
         if self._chores is None:
             self._chores = self._loop.call_soon(self._do_chores)
@@ -169,6 +197,12 @@ class Daemon:
                 self._plumb(command)
             case Release():
                 self._release(command)
+            case WatchInterface():
+                self._probes.watch(command)
+            case UnwatchInterface():
+                self._probes.unwatch(command)
+            case SendProbes():
+                self._probes.send(command)
             case Report():
                 self.report(command)
             case _:
@@ -262,7 +296,12 @@ class Daemon:
         if self._timer is not None:
             self._timer.cancel()
         deadline = self._engine.deadline()
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self.feed, Tick())
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        """Answers first: nobody is called silent while his answer lies unread."""
+        drained_at = self._loop.time()
+        self.feed(Tick(tuple(self._probes.read()), drained_at))
 
     # --- what can wait ---
 

@@ -112,7 +112,7 @@ class GroupSettings:
 
     failure_detection_ms: int = 10_000
     failback: bool = True
-    probe: ProbeMethod = ProbeMethod.AUTO
+    probe: ProbeMethod = ProbeMethod.NONE
     targets: tuple[IPAddress, ...] = ()
     load_spreading: LoadSpreading = LoadSpreading.OFF
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-from rcmd.model import Family, KernelAddress, Route
+from rcmd.ipmp.probe_events import ProbeRequest
+from rcmd.model import Family, IPAddress, KernelAddress, ProbeMethod, Route
 
 
 class Severity(IntEnum):
@@ -86,4 +87,27 @@ class Report:
     detail: Mapping[str, str] = field(default_factory=dict)
 
 
-Command = Move | Plumb | Release | Report
+@dataclass(frozen=True, slots=True)
+class WatchInterface:
+    """Make ready to probe an interface like this, and no longer as before."""
+
+    ifindex: int
+    name: str
+    family: Family
+    method: ProbeMethod
+    source: IPAddress | None
+    hardware_address: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnwatchInterface:
+    ifindex: int
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class SendProbes:
+    probes: tuple[ProbeRequest, ...]
+
+
+Command = Move | Plumb | Release | Report | WatchInterface | UnwatchInterface | SendProbes

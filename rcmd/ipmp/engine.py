@@ -12,6 +12,7 @@ first is answered.  So the view is never behind our own requests, and nothing is
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 from typing import assert_never
 
 from rcmd.ipmp import messages
@@ -46,16 +47,26 @@ from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.recollection import memorise, recollect, recollect_member
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.status import status_of
+from rcmd.ipmp.surveillance import Surveillance
 from rcmd.model import Configuration, InterfaceConfig, IPAddress, KernelAddress, Route, Status
 
 
 class Engine:
-    def __init__(self, memory: Memory | None = None, *, was_interrupted: bool = False) -> None:
+    def __init__(
+        self,
+        memory: Memory | None = None,
+        *,
+        was_interrupted: bool = False,
+        random: Random | None = None,
+    ) -> None:
         """`was_interrupted`: the process that left this memory did not end by itself."""
         self.scene = Scene(was_interrupted=was_interrupted)
         self._memory = memory or Memory()
-        self._judgement = Judgement(self.scene)
+        self.surveillance = Surveillance(self.scene, random or Random())
+        self._judgement = Judgement(self.scene, self.surveillance)
         self._refused: dict[ItemKey, str] = {}
+        self.revision = 0
+        """Grows whenever everything was looked at; the status changes at no other time."""
         self._is_ready = False
         """Whether both the configuration and the kernel are known."""
         recollect(self.scene, self._memory)
@@ -67,15 +78,28 @@ class Engine:
         self._absorb(event, now, commands)
         if not self._is_ready:
             return commands
+        if isinstance(event, Tick):
+            commands += self.surveillance.due(now, event.drained_at or now)
+            commands += self.surveillance.tell()
+            if not self._is_worth_a_look(now):
+                # Probes are sent many times a second, and seldom change anything.
+                return commands
+        self.revision += 1
         commands += self._plumb()
+        commands += self.surveillance.follow(now)
         commands += self._judgement.pronounce(now)
         moves = self._converge()
         self.scene.was_interrupted = False
         return [*commands, *moves] if moves else [*commands, *self._release_detached()]
 
+    def _is_worth_a_look(self, now: float) -> bool:
+        deadline = self._judgement.deadline()
+        return self.surveillance.has_news(now) or (deadline is not None and deadline <= now)
+
     def deadline(self) -> float | None:
         """When to wake the engine with `Tick`, if nothing happens before."""
-        return self._judgement.deadline()
+        deadlines = (self._judgement.deadline(), self.surveillance.deadline())
+        return min((it for it in deadlines if it is not None), default=None)
 
     def status(self) -> Status:
         return status_of(self.scene, self._judgement.problems)
@@ -91,7 +115,7 @@ class Engine:
             move
             for member in self.scene.members.values()
             if member.group
-            and member.fitness is Fitness.USABLE
+            and member.fitness >= Fitness.UNKNOWN
             and held_by(self.scene, member.name)
             for move in self._moves_if({member.name: Fitness.BROKEN})
             if move.source == member.name
@@ -164,8 +188,9 @@ class Engine:
                 self._on_unplumb(name)
             case Moved():
                 commands += self._on_moved(event)
-            case Tick():
-                pass
+            case Tick(answers):
+                for answer in answers:
+                    self.surveillance.answered(answer)
             case _:
                 assert_never(event)
 
@@ -267,6 +292,7 @@ class Engine:
             member.intent = Intent.IN
         member.lost.clear()
         member.is_spare = False
+        member.needs_proof = self.scene.has_settled and link.ifindex != member.plumbed
         member.bind(link, now)
         adopt_all(self.scene)
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rcmd.ipmp.commands import Move
-from rcmd.model import Configuration, InterfaceConfig, KernelAddress, Link, Route
+from rcmd.ipmp.probe_events import ProbeKind
+from rcmd.model import (
+    Configuration,
+    Family,
+    InterfaceConfig,
+    IPAddress,
+    KernelAddress,
+    Link,
+    Route,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +144,25 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """An answer that came in on the interface it was asked for on."""
+
+    ifindex: int
+    family: Family
+    kind: ProbeKind
+    sequence: int
+    source: IPAddress
+    received_at: float
+    """When the kernel received it, on the clock of `now`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
+
+    answers: tuple[ProbeAnswer, ...] = ()
+    drained_at: float | None = None
+    """When the reading of the answers began; None: there are no sockets to read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Health(Enum):
     UNPROVEN = auto()
     """Just taken into use: holds what is its own, but nothing comes back to it yet."""
     RUNNING = auto()
+    NO_TARGETS = auto()
+    """There is nobody to probe: unknown, and taken for good while the link is."""
     FAILED = auto()
 
 
@@ -38,13 +40,32 @@ class Condition(Enum):
     LINK_AWAITED = auto()
     """No carrier yet, and too early to say."""
     FLAPPING = auto()
+    ANSWERED = auto()
+    """Probes are answered, or it is too early to say that they are not."""
+    PROVEN = auto()
+    """Ten in a row were answered."""
+    PROBES_LOST = auto()
+    """Five in a row were not."""
+    NO_TARGETS = auto()
 
 
 TRANSITIONS: dict[tuple[Health, Condition], Health] = {
     (Health.UNPROVEN, Condition.LINK_UP): Health.RUNNING,
     (Health.UNPROVEN, Condition.LINK_DOWN): Health.FAILED,
     (Health.RUNNING, Condition.LINK_DOWN): Health.FAILED,
+    (Health.UNPROVEN, Condition.PROVEN): Health.RUNNING,
+    (Health.UNPROVEN, Condition.PROBES_LOST): Health.FAILED,
+    (Health.UNPROVEN, Condition.NO_TARGETS): Health.NO_TARGETS,
+    (Health.RUNNING, Condition.PROBES_LOST): Health.FAILED,
+    (Health.RUNNING, Condition.NO_TARGETS): Health.NO_TARGETS,
+    (Health.NO_TARGETS, Condition.LINK_DOWN): Health.FAILED,
+    (Health.NO_TARGETS, Condition.LINK_UP): Health.RUNNING,
+    (Health.NO_TARGETS, Condition.ANSWERED): Health.RUNNING,
+    (Health.NO_TARGETS, Condition.PROVEN): Health.RUNNING,
+    (Health.NO_TARGETS, Condition.PROBES_LOST): Health.FAILED,
     (Health.FAILED, Condition.LINK_UP): Health.RUNNING,
+    (Health.FAILED, Condition.PROVEN): Health.RUNNING,
+    (Health.FAILED, Condition.NO_TARGETS): Health.NO_TARGETS,
 }
 
 

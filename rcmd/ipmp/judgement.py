@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from rcmd.ipmp import messages
 from rcmd.ipmp.commands import Command
@@ -10,8 +11,10 @@ from rcmd.ipmp.guards import Verdict, examine
 from rcmd.ipmp.health import Condition, Health, judge
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.probe_verdict import Outlook, Peer, Scope, classify
 from rcmd.ipmp.scene import Scene
-from rcmd.model import Family
+from rcmd.ipmp.surveillance import Surveillance
+from rcmd.model import Family, Link
 
 FINE = Verdict()
 
@@ -19,6 +22,7 @@ FINE = Verdict()
 @dataclass(slots=True)
 class Judgement:
     scene: Scene
+    surveillance: Surveillance
     failed_groups: set[str] = field(default_factory=set)
     problems: dict[str, str] = field(default_factory=dict)
     """Interface -> what is wrong with it, in a few words."""
@@ -29,9 +33,11 @@ class Judgement:
         reports = self._guard()
         failed: list[Member] = []
         repaired: list[Member] = []
+        before = {member.name: member.health for member in self.scene.members.values()}
         for member in self.scene.members.values():
-            old = member.health
             reports += self._judge(member, now)
+        for member in self.scene.members.values():
+            old = before[member.name]
             if old is not member.health and self._is_tracked(member):
                 if member.health is Health.FAILED:
                     failed.append(member)
@@ -42,7 +48,9 @@ class Judgement:
                 cause = self.problems.get(member.name, "")
                 reports.append(messages.failure(member.name, member.group, cause))
         reports += [messages.repair(member.name, member.group) for member in repaired]
-        return reports + self._groups() + self._families()
+        reports += self._groups() + self._families()
+        self.surveillance.judged(self.failed_groups)
+        return reports
 
     def deadline(self) -> float | None:
         deadlines = [
@@ -59,7 +67,7 @@ class Judgement:
 
     def _is_group_alive(self, group: str) -> bool:
         return any(
-            member.fitness is Fitness.USABLE
+            member.fitness >= Fitness.UNKNOWN
             for member in self.scene.members.values()
             if member.group == group
         )
@@ -72,11 +80,16 @@ class Judgement:
         if member.intent is Intent.DETACHED:
             self._set_problem(member, "")
             return []
-        condition = member.condition(link, now)
+        condition = self._condition(member, link, now)
+        if condition is Condition.PROBES_LOST and self._is_group_failure(member):
+            self._fail_group(member)
         member.is_set_down = not link.is_up and condition is Condition.LINK_DOWN
         old, member.health = member.health, judge(member.health, condition)
         self._set_problem(member, member.barred or member.rejected or _problem(condition, member))
+        if member.health is Health.FAILED and old is not Health.FAILED:
+            member.failed_by_probes = condition is Condition.PROBES_LOST
         if member.health is Health.RUNNING and old is not Health.RUNNING:
+            member.needs_proof = False
             member.is_spare = self._becomes_spare(member, old)
         if condition is not Condition.FLAPPING:
             self._told_flapping.discard(member.name)
@@ -84,6 +97,61 @@ class Judgement:
             self._told_flapping.add(member.name)
             return [messages.flapping(member.name)]
         return []
+
+    def _condition(self, member: Member, link: Link, now: float) -> Condition:
+        """What the link says, and, while it is up, what the probes say."""
+        by_link = member.condition(link, now)
+        if by_link in (Condition.LINK_DOWN, Condition.LINK_AWAITED):
+            return by_link
+        verdict = self.surveillance.verdict(member.name)
+        match verdict.outlook:
+            case Outlook.DISABLED:
+                return by_link
+            case Outlook.DEAD:
+                return Condition.PROBES_LOST
+            case Outlook.ALIVE if verdict.is_repaired:
+                return Condition.PROVEN
+            case Outlook.ALIVE:
+                return self._undecided(member)
+            case Outlook.UNKNOWN if self.surveillance.is_searching(member.name, now):
+                return self._undecided(member)
+            case Outlook.UNKNOWN if member.health is Health.FAILED and member.failed_by_probes:
+                return Condition.ANSWERED
+            case Outlook.UNKNOWN:
+                return Condition.NO_TARGETS
+            case _:
+                assert_never(verdict.outlook)
+
+    def _undecided(self, member: Member) -> Condition:
+        """At boot an interface is taken for good; one plugged in later has to prove itself."""
+        is_trusted = member.health is Health.UNPROVEN and not member.needs_proof
+        return Condition.LINK_UP if is_trusted else Condition.ANSWERED
+
+    def _is_group_failure(self, member: Member) -> bool:
+        """Has nobody else been answered since its losses began (behaviour 75)?"""
+        if member.health is Health.FAILED or not member.group:
+            return False
+        peers = [
+            Peer(
+                is_running=peer.is_running,
+                has_link=self._has_link(peer),
+                verdict=self.surveillance.verdict(peer.name),
+            )
+            for peer in self.scene.peers(member)
+        ]
+        first_loss_at = self.surveillance.verdict(member.name).first_loss_at
+        return classify(first_loss_at, peers) is Scope.GROUP
+
+    def _has_link(self, member: Member) -> bool:
+        link = self.scene.view.links.get(member.ifindex)
+        return link is not None and link.is_running
+
+    def _fail_group(self, first: Member) -> None:
+        """Everybody fails together, and nothing moves (overview, "Group Failures")."""
+        for member in (first, *self.scene.peers(first)):
+            if member.ifindex and member.intent is not Intent.DETACHED:
+                member.failed_by_probes = member.health is not Health.FAILED
+                member.health = Health.FAILED
 
     def _becomes_spare(self, member: Member, old: Health) -> bool:
         """With failback off, who comes back empty-handed serves as a spare (behaviour 70)."""
@@ -137,7 +205,7 @@ class Judgement:
                 if member.group == group and member.intent is not Intent.DETACHED
             ]
             fit = [member for member in members if member.fitness >= Fitness.UNPROVEN]
-            usable = [member for member in fit if member.fitness is Fitness.USABLE]
+            usable = [member for member in fit if member.fitness >= Fitness.UNKNOWN]
             if members and not fit and group not in self.failed_groups and self._is_boot_over():
                 self.failed_groups.add(group)
                 reports.append(messages.group_failed(group))
@@ -177,5 +245,11 @@ def _problem(condition: Condition, member: Member) -> str:
             return "waiting for the link"
         case Condition.FLAPPING:
             return "the link flaps" if member.health is Health.FAILED else ""
-        case Condition.LINK_UP:
+        case Condition.PROBES_LOST:
+            return "probes are not answered"
+        case Condition.NO_TARGETS:
+            return "there is nobody to probe"
+        case Condition.ANSWERED if member.health is Health.FAILED:
+            return "not yet repaired: ten probes in a row have to be answered"
+        case Condition.LINK_UP | Condition.ANSWERED | Condition.PROVEN:
             return ""

@@ -33,6 +33,9 @@ class Member:
     watch: LinkWatch = field(default_factory=LinkWatch)
     was_failed: bool = False
     """FAILED when the last process ended: needs a repair like any other."""
+    needs_proof: bool = False
+    """Plugged in while the machine ran: probes must be answered before anything comes back."""
+    failed_by_probes: bool = False
     is_spare: bool = False
     """Repaired while failback is off."""
     recalls: set[MovableKey] = field(default_factory=set)
@@ -81,6 +84,11 @@ class Member:
         if self.plumbed:
             self.plumbed = GONE
 
+    @property
+    def is_running(self) -> bool:
+        """In service and functioning, as far as its own probes may count."""
+        return self.health is Health.RUNNING and self.intent is Intent.IN and not self.barred
+
     def condition(self, link: Link, now: float) -> Condition:
         return self.watch.condition(now, is_running=link.is_running)
 
@@ -98,6 +106,8 @@ class Member:
                 return Fitness.DOWN if self.is_set_down else Fitness.BROKEN
             case Health.UNPROVEN:
                 return Fitness.UNPROVEN
+            case Health.NO_TARGETS:
+                return Fitness.UNKNOWN
             case Health.RUNNING:
                 return Fitness.USABLE
 

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import assert_never
 
 from rcmd.ipmp.commands import Cause, Move, Report, Severity
 from rcmd.ipmp.health import LINK_UP_PER_MINUTE
+from rcmd.ipmp.probe_events import (
+    ClockAnomaly,
+    DetectionTimeLowered,
+    DetectionTimeRaised,
+    HostFound,
+    ProbeFact,
+    ProbesMissed,
+    TargetDead,
+    TargetSlow,
+)
+from rcmd.ipmp.source_watch import SourceNews
 from rcmd.model import Family
 
 
@@ -136,3 +148,64 @@ def _of(group: str) -> str:
 
 def _in(group: str) -> str:
     return f" in group {group}" if group else ""
+
+
+def test_address(name: str, news: SourceNews) -> Report:
+    match news:
+        case SourceNews.ABSENT:
+            text = f"No test address configured on interface {name}"
+            return _source(Severity.INFO, name, f"{text}; {_DISABLING} on it")
+        case SourceNews.CONFIGURED:
+            text = f"Test address now configured on interface {name}"
+            return _source(Severity.INFO, name, f"{text}; {_ENABLING} on it")
+        case SourceNews.DUPLICATE:
+            text = f"Test address of {name} is not unique in group"
+            return _source(Severity.ERROR, name, f"{text}; {_DISABLING} on {name}")
+        case SourceNews.UNIQUE:
+            text = f"Test address now configured on interface {name}"
+            return _source(Severity.ERROR, name, f"{text}; {_ENABLING} on it")
+        case _:
+            assert_never(news)
+
+
+_DISABLING = "disabling probe-based failure detection"
+_ENABLING = "enabling probe-based failure detection"
+
+
+def _source(severity: Severity, name: str, text: str) -> Report:
+    return Report(severity, "test-address", name, text)
+
+
+def probe_fact(fact: ProbeFact, group: str) -> Report:
+    """The rarer news of the probers (solaris.md 1.15)."""
+    match fact:
+        case ProbesMissed():
+            text = f"missed sending {fact.count} probes on {fact.interface}"
+            return Report(Severity.INFO, "probes-missed", fact.interface, text)
+        case TargetDead():
+            text = f"target {fact.target} is silent on {fact.interface} while others answer"
+            return Report(Severity.INFO, "target-dead", fact.interface, text)
+        case TargetSlow():
+            text = f"target {fact.target} answers too slowly on {fact.interface}"
+            return Report(Severity.INFO, "target-slow", fact.interface, text)
+        case HostFound():
+            text = f"probe response from {fact.target} on {fact.interface}"
+            return Report(Severity.INFO, "target-found", fact.interface, text)
+        case ClockAnomaly():
+            text = f"answer of {fact.target} on {fact.interface} came before its probe was sent"
+            return Report(Severity.ERROR, "clock-anomaly", fact.interface, text)
+        case DetectionTimeRaised():
+            text = (
+                f"Cannot meet requested failure detection time of {fact.requested_ms} ms on "
+                f"({fact.family} {fact.interface}) new failure detection time for group "
+                f'"{group}" is {fact.detection_ms} ms'
+            )
+            return Report(Severity.ERROR, "detection-time", group, text)
+        case DetectionTimeLowered():
+            text = (
+                f"Improved failure detection time {fact.detection_ms} ms on "
+                f'({fact.family} {fact.interface}) for group "{group}"'
+            )
+            return Report(Severity.ERROR, "detection-time", group, text)
+        case _:
+            assert_never(fact)

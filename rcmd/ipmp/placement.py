@@ -38,7 +38,9 @@ class Fitness(IntEnum):
     """Plumbed, but traffic does not pass."""
     UNPROVEN = 4
     """New, not yet judged: may hold what is its own, attracts nothing."""
-    USABLE = 5
+    UNKNOWN = 5
+    """The link is up and nobody answers for it: taken only if nobody better is there."""
+    USABLE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class _Group:
     def settled(self, movable: Movable) -> str | None:
         """Where the movable belongs without further question; None if it has to leave."""
         recall = self._members.get(movable.recall or "")
-        if recall and recall.fitness is Fitness.USABLE and not self._must_empty(recall, movable):
+        if recall and recall.fitness >= Fitness.UNKNOWN and not self._must_empty(recall, movable):
             return recall.name
         host = self._members.get(movable.host or "")
         if host:
@@ -136,27 +138,29 @@ class _Group:
             and self.is_of_standby(movable)
             and any(
                 not other.is_standby
-                and other.fitness is Fitness.USABLE
+                and other.fitness >= Fitness.UNKNOWN
                 and movable.family in other.families
                 for other in self._members.values()
             )
         )
 
     def destination(self, source: str, crowd: Sequence[Movable]) -> str | None:
-        """The usable member that takes the whole crowd."""
+        """Who takes the whole crowd: a usable member, else one of whom nothing is known."""
         needed = {movable.family for movable in crowd}
-        usable = [
+        fit = [
             member
             for member in self._members.values()
-            if member.fitness is Fitness.USABLE
+            if member.fitness >= Fitness.UNKNOWN
             and member.name != source
             and needed <= member.families
             and not any(self._must_empty(member, movable) for movable in crowd)
         ]
-        inactive = [member for member in usable if self._is_inactive(member)]
+        best = max((member.fitness for member in fit), default=Fitness.ABSENT)
+        fit = [member for member in fit if member.fitness is best]
+        inactive = [member for member in fit if self._is_inactive(member)]
         if inactive:
             return inactive[0].name
-        return min(usable, key=lambda member: self._load[member.name]).name if usable else None
+        return min(fit, key=lambda member: self._load[member.name]).name if fit else None
 
     def _is_inactive(self, member: Candidate) -> bool:
         return (member.is_standby or member.is_spare) and member.name not in self._hosting

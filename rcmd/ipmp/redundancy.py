@@ -24,9 +24,9 @@ def objection(scene: Scene, name: str, leaving: Collection[str]) -> str | None:
     others = [
         peer
         for peer in scene.peers(member)
-        if peer.name not in leaving and peer.fitness is Fitness.USABLE
+        if peer.name not in leaving and peer.fitness >= Fitness.UNKNOWN
     ]
-    if not others and member.fitness is not Fitness.USABLE:
+    if not others and member.fitness < Fitness.UNKNOWN:
         return f"no other interface of group {member.group} is functioning"
     if not others:
         return f"it is the only functioning interface of group {member.group}"

@@ -75,9 +75,7 @@ class Scene:
 
     def is_inactive(self, member: Member) -> bool:
         """Solaris INACTIVE: fit, kept free by policy, and free (solaris.md 0.1; behaviour 27)."""
-        if member.fitness is not Fitness.USABLE or not (
-            member.config.is_standby or member.is_spare
-        ):
+        if member.fitness < Fitness.UNKNOWN or not (member.config.is_standby or member.is_spare):
             return False
         held = self.view.addresses.get(member.ifindex, {})
         return not any(self.ledger.knows(address.ip) for address in held)

@@ -32,6 +32,9 @@ def status_of(scene: Scene, problems: Mapping[str, str]) -> Status:
     )
 
 
+FUNCTIONING = (InterfaceState.RUNNING, InterfaceState.NO_TARGETS)
+
+
 def state_of(member: Member) -> InterfaceState:
     if member.intent is Intent.DETACHED:
         return InterfaceState.DETACHED
@@ -39,7 +42,13 @@ def state_of(member: Member) -> InterfaceState:
         return InterfaceState.MISSING
     if member.intent is Intent.OFFLINE or member.barred:
         return InterfaceState.OFFLINE
-    return InterfaceState.FAILED if member.health is Health.FAILED else InterfaceState.RUNNING
+    match member.health:
+        case Health.FAILED:
+            return InterfaceState.FAILED
+        case Health.NO_TARGETS:
+            return InterfaceState.NO_TARGETS
+        case Health.RUNNING | Health.UNPROVEN:
+            return InterfaceState.RUNNING
 
 
 def _groups(scene: Scene) -> Iterator[GroupStatus]:
@@ -60,7 +69,7 @@ def _groups(scene: Scene) -> Iterator[GroupStatus]:
 def group_state(members: list[Member]) -> GroupState:
     """ok: every member functions; failed: none does.  A detached one is no longer counted."""
     states = [state_of(member) for member in members if member.intent is not Intent.DETACHED]
-    running = states.count(InterfaceState.RUNNING)
+    running = sum(state in FUNCTIONING for state in states)
     if not running:
         return GroupState.FAILED
     return GroupState.OK if running == len(states) else GroupState.DEGRADED

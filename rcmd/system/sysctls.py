@@ -63,8 +63,8 @@ def apply(
     """Set the sysctls that a device needs for addresses of these families.
 
     Only a member of a group (`is_grouped`) gets the IPv4 ones; a device that is for no family at
-    all, and so only set up, is kept from answering ARP for its neighbours' addresses.  Returns what is set for `all`
-    devices and defeats this, a sentence each.  Raises SysctlError.
+    all, and so only set up, is kept from answering ARP for its neighbours' addresses.  Returns
+    what is set for `all` devices and defeats this, a sentence each.  Raises SysctlError.
     """
     wanted = _wanted(name, families, is_grouped=is_grouped, root=root)
     for path, value in wanted.items():

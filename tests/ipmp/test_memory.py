@@ -45,6 +45,7 @@ FULL = Memory(
         LostAddress("hme1", ip_address("2001:db8::1"), SIX),
     ),
     recalls=(Recall("hme0", frozenset({ip_address("192.168.85.19")})),),
+    away={ip_address("192.168.85.20"): "hme1"},
     routes=(HomedRoute("hme0", ROUTE), HomedRoute("hme2", Route(6, ip_network("::/0")))),
     has_settled=True,
 )

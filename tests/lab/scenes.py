@@ -274,6 +274,6 @@ def await_same(lab: Lab, read: Callable[[Lab], object], wanted: object) -> None:
     try:
         lab.wait_for(lambda: read(lab) == wanted, timeout=5.0)
     except LabError as error:
-        lines = (pformat(it, width=300).splitlines() for it in (wanted, read(lab)))
-        difference = "\n".join(unified_diff(*lines, "wanted", "found", n=0, lineterm=""))
+        old, new = (pformat(it, width=300).splitlines() for it in (wanted, read(lab)))
+        difference = "\n".join(unified_diff(old, new, "wanted", "found", n=0, lineterm=""))
         raise AssertionError(f"{difference}\n{error}") from None

@@ -23,6 +23,7 @@ from scenes import (
     interface,
     ipv4,
     kinds,
+    neighbour_mac,
     reaches,
     route_devices,
     shape,
@@ -153,6 +154,7 @@ def test_known_nic_without_its_file_is_only_plumbed(lab: Lab, restarts: bool) ->
     await_settled(lab)
     lab.tear_out("hme0")
     await_hosted(lab, "hme1", DATA)
+    await_event(lab, "removed", "hme0")
     lab.remove("/etc/hostname.hme0")
     if restarts:
         lab.kill_daemon()
@@ -164,6 +166,8 @@ def test_known_nic_without_its_file_is_only_plumbed(lab: Lab, restarts: bool) ->
     assert ipv4(lab, "hme0") == []
     assert hosts_of(lab, DATA) == ["hme1"]
     assert reaches(lab, DATA, where="router")
+    # Bare as it is, it does not answer for what the other has.
+    assert neighbour_mac(lab, DATA) == "02:00:00:00:00:02"
     # Also when everything is looked at anew.
     assert lab.rcmctl("reload").returncode == 0
     assert hosts_of(lab, DATA) == ["hme1"]

@@ -61,6 +61,15 @@ def test_a_device_without_group_only_gets_its_families(tmp_path: Path) -> None:
     assert f"{CONF}/arp_ignore" not in read_member(NAME, IPV6, is_grouped=True, root=tmp_path)
 
 
+def test_a_device_for_no_family_does_not_answer_for_others(tmp_path: Path) -> None:
+    build(tmp_path)
+    before = contents(tmp_path)
+    assert read_member(NAME, (), is_grouped=False, root=tmp_path) == {f"{CONF}/arp_ignore": "0"}
+    assert apply(NAME, (), is_grouped=False, root=tmp_path) == ()
+    changes = {p: v for p, v in contents(tmp_path).items() if before[p] != v}
+    assert changes == {f"{CONF}/arp_ignore": "1"}
+
+
 @pytest.mark.parametrize(
     ("own", "everywhere", "after"),
     [

@@ -1,0 +1,160 @@
+"""The probers of one group, and what they share: targets and the detection time.
+
+Routers go to every member, hosts that one member finds go to all (solaris.md 1.5); the detection
+time is raised and lowered for all together (1.6).  An interface without a group has a `ProbeGroup`
+of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from rcmd.ipmp.detection_time import DetectionTime
+from rcmd.ipmp.probe_events import Answer, DetectionTimeLowered, ProbeFact, ProbeKind
+from rcmd.ipmp.probe_history import ANSWERS_TO_REPAIR
+from rcmd.ipmp.probe_verdict import ProbeVerdict, verdict_of
+from rcmd.ipmp.probing import Prober
+from rcmd.model import Family, IPAddress
+
+ProberKey = tuple[str, Family]
+
+
+class ProbeGroup:
+    def __init__(self, requested_ms: int) -> None:
+        self.detection = DetectionTime(requested_ms)
+        self.probers: dict[ProberKey, Prober] = {}
+        self.has_failed = False
+        self._facts: list[ProbeFact] = []
+
+    # --- members ---
+
+    def add(self, prober: Prober, now: float) -> None:
+        """A member joins; without targets it takes over the hosts that others have found.
+
+        Call it after the source of the prober was set: hosts have to be in its prefix.
+        """
+        for known in self._of_family(prober.family):
+            if prober.targets.active:
+                break
+            for host in known.targets.hosts:
+                prober.add_host(host, now)
+        self.probers[prober.interface, prober.family] = prober
+
+    def remove(self, interface: str) -> None:
+        for family in Family:
+            self.probers.pop((interface, family), None)
+        if not self.probers:
+            self.detection.request(self.detection.requested_ms)
+
+    def of_interface(self, interface: str) -> Iterator[Prober]:
+        for family in Family:
+            prober = self.probers.get((interface, family))
+            if prober is not None:
+                yield prober
+
+    def _of_family(self, family: Family) -> Iterator[Prober]:
+        return (prober for prober in self.probers.values() if prober.family is family)
+
+    def request_detection(self, requested_ms: int, now: float) -> None:
+        """The configuration asks for another detection time."""
+        self.detection.request(requested_ms)
+        for prober in self.probers.values():
+            prober.detection_changed(now)
+
+    # --- targets ---
+
+    def set_routers(
+        self, family: Family, pinned: Sequence[IPAddress], routers: Sequence[IPAddress], now: float
+    ) -> None:
+        """Pinned targets come before routers (behaviour 47); both before hosts."""
+        for prober in self._of_family(family):
+            prober.set_routers([*pinned, *routers], now, keeps_vanished=self.has_failed)
+
+    # --- answers ---
+
+    def answered(
+        self,
+        interface: str,
+        family: Family,
+        sequence: int | None,
+        source: IPAddress,
+        received_at: float,
+        kind: ProbeKind = ProbeKind.UNICAST,
+    ) -> Answer:
+        """As `Prober.answered`; a host found by one member is a target for all."""
+        prober = self.probers.get((interface, family))
+        if prober is None:
+            return Answer.LINK_DOWN
+        answer = prober.answered(sequence, source, received_at, kind)
+        if answer is Answer.HOST_FOUND:
+            for other in self._of_family(family):
+                if other is not prober:
+                    other.add_host(source, received_at)
+        elif self.detection.is_raised and self.detection.may_lower(received_at):
+            self._lower(prober, received_at)
+        return answer
+
+    def _lower(self, prober: Prober, now: float) -> None:
+        crtts = (
+            target.round_trip.crtt
+            for each in self.probers.values()
+            if each.is_running and each.is_capable
+            for target in each.targets.active
+        )
+        if self.detection.lower(crtts, now):
+            current_ms = self.detection.current_ms
+            self._facts.append(DetectionTimeLowered(prober.interface, prober.family, current_ms))
+
+    # --- judgement ---
+
+    def verdict(self, interface: str) -> ProbeVerdict:
+        return verdict_of(self.of_interface(interface))
+
+    def judged(self, interface: str, *, is_running: bool) -> None:
+        """The interface was found to function, or not to: round trips then count, or are reset."""
+        for prober in self.of_interface(interface):
+            prober.judged(is_running=is_running)
+
+    def failed(self) -> None:
+        """All failed at once: perhaps it was the hosts; look for others (behaviour 52)."""
+        self.has_failed = True
+        for prober in self.probers.values():
+            prober.judged(is_running=False)
+            prober.flush_hosts()
+
+    def repaired(self) -> None:
+        """One member at least functions again; `judged` says which."""
+        self.has_failed = False
+
+    def strangers(self) -> Mapping[str, tuple[IPAddress, ...]]:
+        """Interface -> targets that answer other members and never answered this one.
+
+        With its link up and ten probes lost: probably on another IP link, a configuration fault.
+        """
+        answering = {
+            target.address
+            for prober in self.probers.values()
+            for target in prober.targets
+            if target.answered
+        }
+        found: dict[str, tuple[IPAddress, ...]] = {}
+        for (interface, _), prober in self.probers.items():
+            if not prober.is_capable:
+                continue
+            silent = tuple(
+                target.address
+                for target in prober.targets
+                if not target.answered
+                and target.lost >= ANSWERS_TO_REPAIR
+                and target.address in answering
+            )
+            if silent:
+                found[interface] = (*found.get(interface, ()), *silent)
+        return found
+
+    def take_facts(self) -> list[ProbeFact]:
+        """What has happened since the last call that is worth telling."""
+        facts, self._facts = self._facts, []
+        for prober in self.probers.values():
+            facts += prober.take_facts()
+        return facts

@@ -1,0 +1,300 @@
+"""One interface and one family: what to send when, and what the answers mean (solaris.md 1.3).
+
+The caller empties its sockets, gives every answer to `answered`, and then calls `due`.  The order
+matters: nobody may be called silent while his answer lies unread.  So `due` is told when the
+sockets were last seen empty, and does nothing until that is after its deadline.  If it is called
+more than an interval late all the same, our own process slept: what was under way then is not
+held against anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from rcmd.ipmp.detection_time import DetectionTime
+from rcmd.ipmp.discovery import ALL_HOSTS
+from rcmd.ipmp.probe_clock import SHORTEST, ProbeClock
+from rcmd.ipmp.probe_events import (
+    Answer,
+    HostFound,
+    ProbeFact,
+    ProbeKind,
+    ProbeRequest,
+    ProbesMissed,
+    Statistics,
+    TargetDead,
+)
+from rcmd.ipmp.probe_history import LOSSES_TO_FAIL
+from rcmd.ipmp.probe_source import ProbeSource
+from rcmd.ipmp.quiet_period import QuietPeriod
+from rcmd.ipmp.reception import Reception
+from rcmd.ipmp.targets import Target, TargetList, TargetState
+from rcmd.model import Family, IPAddress, ProbeMethod
+
+
+class Prober:
+    """`interface` and `family` say who; `targets` whom; `detection` is shared by the group."""
+
+    def __init__(
+        self,
+        interface: str,
+        family: Family,
+        targets: TargetList,
+        detection: DetectionTime,
+        random: Random,
+    ) -> None:
+        self.interface = interface
+        self.family = family
+        self.targets = targets
+        self.source = ProbeSource()
+        self.reception = Reception(interface, family, targets, detection)
+        self.history = self.reception.history
+        self._detection = detection
+        self._clock = ProbeClock(detection.requested_interval, random)
+        self._is_started = False
+        self._is_link_up = True
+        self._quiet = QuietPeriod()
+
+    # --- being set up ---
+
+    def set_source(self, source: ProbeSource, own: frozenset[IPAddress], now: float) -> None:
+        """How to probe; `own` are all addresses of our own, which are never targets.
+
+        Another address or method makes everything known so far worthless (1.4).
+        """
+        is_same = (source.method, source.address) == (self.source.method, self.source.address)
+        self.source = source
+        if not is_same:
+            self.reception.forget_all()
+            self.reset_round_trips()
+            self._restart(now)
+        self._give_up(self.targets.confine(source.prefix, own, now))
+
+    def start(self, now: float) -> None:
+        """Begin to probe; the quiet period begins with the first start only."""
+        self._is_started = True
+        self._quiet.begin(now)
+        self._restart(now)
+
+    def stop(self) -> None:
+        """Offline, or leaving: nothing is sent, nothing is judged."""
+        self._is_started = False
+        self._clock.stop()
+        self.reception.forget_all()
+
+    def link_changed(self, now: float, *, is_up: bool) -> None:
+        """Old answers say nothing about a link that was down (behaviour 38)."""
+        if is_up is self._is_link_up:
+            return
+        self._is_link_up = is_up
+        self.reception.forget_all()
+        self._restart(now)
+
+    def detection_changed(self, now: float) -> None:
+        """The detection time was requested anew."""
+        if self._clock.interval != self._detection.requested_interval:
+            self._clock.interval = self._detection.requested_interval
+            self._restart(now)
+
+    def judged(self, *, is_running: bool) -> None:
+        """The interface functions, or it (or its group) failed.
+
+        Only then round trips are taken, and a silent target is suspected.
+        """
+        if self.is_running and not is_running:
+            self.reset_round_trips()
+        self.reception.is_measuring = is_running
+
+    @property
+    def is_running(self) -> bool:
+        return self.reception.is_measuring
+
+    def _restart(self, now: float) -> None:
+        if self._is_started and self._is_link_up and self.is_enabled:
+            self._clock.start(now, self._detection.interval)
+        else:
+            self._clock.stop()
+
+    # --- targets ---
+
+    def set_routers(
+        self, routers: Sequence[IPAddress], now: float, *, keeps_vanished: bool = False
+    ) -> None:
+        """Pinned targets and routers, in this order (behaviours 44, 47, 53)."""
+        self._give_up(self.targets.set_routers(routers, now, keeps_vanished=keeps_vanished))
+
+    def add_host(self, address: IPAddress, now: float) -> None:
+        """A host that this or another member of the group found."""
+        if self.targets.add_host(address, now):
+            self.reception.facts.append(HostFound(self.interface, self.family, address))
+
+    def flush_hosts(self) -> None:
+        """The group failed (behaviour 52)."""
+        self._give_up(self.targets.flush_hosts())
+
+    def reset_round_trips(self) -> None:
+        """The interface or its group failed, or its test address is another."""
+        for target in self.targets:
+            target.round_trip.reset()
+
+    def _give_up(self, targets: Sequence[Target]) -> None:
+        for target in targets:
+            self.reception.forget(target)
+        if targets and not len(self.targets):
+            # Losses to targets that no longer exist must not meet those to come.
+            self.history.clear()
+
+    # --- what is known ---
+
+    @property
+    def is_enabled(self) -> bool:
+        """There is something to probe from."""
+        return self.source.is_enabled
+
+    @property
+    def is_capable(self) -> bool:
+        """It is being probed, and there is somebody to probe: only then it has a vote."""
+        return self._clock.next_at is not None and bool(self.targets.active)
+
+    @property
+    def first_loss_at(self) -> float | None:
+        """When the run of losses that makes a failure began (TFF); None while there is none."""
+        if self._quiet.is_on:
+            return None
+        count, first_at = self.history.losses()
+        return first_at if count >= LOSSES_TO_FAIL else None
+
+    @property
+    def is_repaired(self) -> bool:
+        return self.history.is_repaired()
+
+    @property
+    def last_success_at(self) -> float | None:
+        """When the last answer to a probe that counts was received."""
+        return self.reception.last_success_at
+
+    def statistics(self) -> Statistics:
+        known, clock = self.history, self._clock
+        return Statistics(
+            sent=known.next,
+            acked=known.acked,
+            lost=known.lost,
+            unacked=known.unacked,
+            unknown=known.unknown,
+            missed=clock.missed,
+            occurrences=clock.occurrences,
+        )
+
+    def take_facts(self) -> list[ProbeFact]:
+        """What has happened since the last call that is worth telling."""
+        facts = self.reception.facts.copy()
+        self.reception.facts.clear()
+        return facts
+
+    # --- the clock ---
+
+    def deadline(self) -> float | None:
+        """When `due` has something to do; None while nothing is probed."""
+        return self._clock.next_at
+
+    def due(self, now: float, drained_at: float) -> tuple[ProbeRequest, ...]:
+        """Judge what was sent, and say what to send now.
+
+        `drained_at`: when the caller began to read all that was in its sockets, until they were
+        empty.  If that was before the deadline nothing happens: read, and call again.
+        """
+        deadline = self._clock.next_at
+        if deadline is None or now < deadline or drained_at < deadline:
+            return ()
+        was_asleep = now - deadline > self._clock.interval
+        missed = self._clock.fire(now)
+        if missed:
+            self.reception.facts.append(ProbesMissed(self.interface, self.family, missed))
+        if self.reception.measuring.has_turn(now):
+            if was_asleep:
+                self.history.excuse()
+            return self._measure(now)
+        return self._probe(now, drained_at, was_asleep=was_asleep)
+
+    def _probe(
+        self, now: float, drained_at: float, *, was_asleep: bool
+    ) -> tuple[ProbeRequest, ...]:
+        if was_asleep:
+            self.history.excuse()
+        else:
+            interval = self._clock.interval
+            self.history.settle(drained_at, self._detection.interval, SHORTEST * interval)
+        needs_hosts = self._look_back(now)
+        target = self.targets.next(now)
+        requests: tuple[ProbeRequest, ...] = ()
+        if target is not None:
+            sequence = self.history.record(target, now)
+            requests = (self._request(ProbeKind.UNICAST, sequence, target.address),)
+        if (needs_hosts or self.targets.wants_hosts) and self.source.method is ProbeMethod.ICMP:
+            sequence = self.reception.discovery.record()
+            group = ALL_HOSTS[self.family]
+            requests += (self._request(ProbeKind.MULTICAST, sequence, group),)
+        return requests
+
+    def _look_back(self, now: float) -> bool:
+        """One silent target among others is dead, and no failure of ours (behaviour 50).
+
+        Returns whether hosts should be looked for at once, because one was given up.
+        """
+        newest = self.history.newest_decided()
+        if newest is None:
+            return False
+        is_answered = self.history.is_answered(newest)
+        self._quiet.look(now, is_answered=is_answered)
+        if is_answered or self._quiet.is_on or not self.is_running:
+            return False
+        target = self.history.target_if_kept(newest)
+        if target is None or not self.history.is_silent_alone(target):
+            return False
+        is_host = self.targets.retire(target, now, TargetState.DEAD)
+        self._give_up([target])
+        self.reception.facts.append(TargetDead(self.interface, self.family, target.address))
+        return is_host
+
+    def _measure(self, now: float) -> tuple[ProbeRequest, ...]:
+        probe = self.reception.measuring.record(self.targets.active, now)
+        if probe is None:
+            return ()
+        sequence, target = probe
+        return (self._request(ProbeKind.ROUND_TRIP, sequence, target.address),)
+
+    def _request(self, kind: ProbeKind, sequence: int, target: IPAddress) -> ProbeRequest:
+        source = self.source
+        return ProbeRequest(
+            self.interface, self.family, source.method, kind, sequence, source.address, target
+        )
+
+    def sent(self, request: ProbeRequest, at: float) -> None:
+        """The request really left at `at`; better than the `now` of `due` if that is known."""
+        match request.kind:
+            case ProbeKind.UNICAST:
+                self.history.correct_sent_at(request.sequence, at)
+            case ProbeKind.ROUND_TRIP:
+                self.reception.measuring.history.correct_sent_at(request.sequence, at)
+            case ProbeKind.MULTICAST:
+                pass
+
+    # --- answers ---
+
+    def answered(
+        self,
+        sequence: int | None,
+        source: IPAddress,
+        received_at: float,
+        kind: ProbeKind = ProbeKind.UNICAST,
+    ) -> Answer:
+        """Take in an answer that came in on this interface.
+
+        `sequence` and `kind` are what the answer brought back; ARP and neighbour advertisements
+        bring nothing back: None.  `received_at` is the kernel's time of reception, on the clock of
+        `now`.
+        """
+        if self._clock.next_at is None:
+            return Answer.LINK_DOWN
+        return self.reception.answered(sequence, source, received_at, kind)

@@ -1,0 +1,233 @@
+"""Probing by ARP requests and neighbour solicitations: it needs no address of our own.
+
+The answers carry nothing that was asked, so each question is remembered: one for each target of an
+interface, for a limited time, and one answer is taken for it.  Traffic of others answers nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+from rcmd.model import IPAddress
+from rcmd.system.probe_datagrams import drain, find, open_socket, stamp_of
+from rcmd.system.probe_filters import let_advertisements_in, let_arp_replies_in
+from rcmd.system.probe_packets import (
+    BROADCAST,
+    ETHERTYPE_ARP,
+    ETHERTYPE_IPV6,
+    Advertisement,
+    ArpReply,
+    arp_request,
+    neighbor_solicitation,
+    parse_advertisement,
+    parse_arp_reply,
+)
+from rcmd.system.probe_times import ReadMoment
+from rcmd.system.probes import ALL_NODES, Answer, Ignored, Probe, ProbedInterface
+
+WINDOW_NS: Final = 3_000_000_000
+"""How long a question may be answered; a repeated question replaces the one before."""
+
+_PKTINFO6: Final = struct.Struct("=16si")
+_SIOCGIFINDEX: Final = 0x8933
+_IFREQ: Final = struct.Struct("=16si20x")
+"""Name and ifindex (struct ifreq)."""
+_NOBODY: Final = IPv4Address(0)
+_NOBODY6: Final = IPv6Address(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    sequence: int
+    sent_ns: int
+
+
+class Questions:
+    """What was asked and is not answered."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, dict[IPAddress, _Question]] = {}
+
+    def ask(self, probe: Probe, sent_ns: int) -> None:
+        """Replaces what the same target was asked before, and drops what is too old."""
+        asked = self._open.setdefault(probe.ifindex, {})
+        for target in [t for t, q in asked.items() if sent_ns - q.sent_ns > WINDOW_NS]:
+            del asked[target]
+        asked[probe.target] = _Question(probe.sequence, sent_ns)
+
+    def answer(
+        self,
+        interface: ProbedInterface,
+        target: IPAddress,
+        stamp_ns: int | None,
+        moment: ReadMoment,
+    ) -> Answer | Ignored:
+        question = self._open.get(interface.ifindex, {}).pop(target, None)
+        if question is None:
+            return Ignored.UNREQUESTED
+        received_ns = moment.received_ns(stamp_ns, question.sent_ns)
+        if received_ns - question.sent_ns > WINDOW_NS:
+            return Ignored.UNREQUESTED
+        return Answer(
+            interface.ifindex,
+            interface.kind.family,
+            target,
+            question.sequence,
+            question.sent_ns / 1e9,
+            received_ns / 1e9,
+            is_discovery=False,
+        )
+
+    def forget(self, ifindex: int) -> None:
+        self._open.pop(ifindex, None)
+
+
+class ArpSocket:
+    """ARP over Ethernet, on one packet socket for all interfaces.
+
+    One for each would be slow to close: each waits for the grace period of synchronize_net()
+    (packet_release, net/packet/af_packet.c).
+    """
+
+    def __init__(self) -> None:
+        self._socket = open_socket(socket.AF_PACKET, socket.htons(ETHERTYPE_ARP))
+        let_arp_replies_in(self._socket)
+        self._questions = Questions()
+        self._hardware_of: dict[int, dict[IPAddress, bytes]] = {}
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, interface: ProbedInterface, probe: Probe) -> None:
+        source, target = interface.source or _NOBODY, probe.target
+        assert isinstance(source, IPv4Address)
+        assert isinstance(target, IPv4Address)
+        # Who answered last time is asked alone; once.  Everyone need not be woken for it, and a
+        # target that has moved to another hardware address is found again by the next probe.
+        to = self._hardware_of.get(probe.ifindex, {}).pop(target, BROADCAST)
+        sent_ns = time.monotonic_ns()
+        # Before it is sent: a probe that finds no buffer counts as lost, not as unsent.
+        self._questions.ask(probe, sent_ns)
+        frame = arp_request(interface.hardware_address, source, target, to)
+        self._socket.sendto(frame, (interface.name, ETHERTYPE_ARP))
+
+    def read(
+        self, interfaces: Mapping[int, ProbedInterface], moment: ReadMoment
+    ) -> Iterator[Answer | Ignored]:
+        for frame, control, sender in drain(self._socket):
+            reply = parse_arp_reply(frame)
+            interface = interfaces.get(_ifindex(self._socket, sender[0]))
+            if isinstance(reply, Ignored):
+                yield reply
+            elif interface is None:
+                yield Ignored.WRONG_INTERFACE
+            elif not _is_for(interface, reply):
+                yield Ignored.FOREIGN
+            else:
+                answer = self._questions.answer(interface, reply.sender, stamp_of(control), moment)
+                if isinstance(answer, Answer):
+                    known = self._hardware_of.setdefault(interface.ifindex, {})
+                    known[reply.sender] = reply.sender_hardware
+                yield answer
+
+    def forget(self, ifindex: int) -> None:
+        self._questions.forget(ifindex)
+        self._hardware_of.pop(ifindex, None)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class NdSocket:
+    """Neighbour discovery over Ethernet.
+
+    Solicitations leave by a packet socket, for only so can they come from ::; advertisements are
+    received by a raw ICMPv6 socket, which is not offered all other IPv6 traffic.
+    """
+
+    def __init__(self) -> None:
+        self._sender = open_socket(socket.AF_PACKET, 0)
+        try:
+            self._receiver = open_socket(socket.AF_INET6, socket.IPPROTO_ICMPV6)
+        except OSError:
+            self._sender.close()
+            raise
+        let_advertisements_in(self._receiver)
+        self._receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        self._questions = Questions()
+
+    def fileno(self) -> int:
+        return self._receiver.fileno()
+
+    def send(self, interface: ProbedInterface, probe: Probe) -> None:
+        source, target = interface.source or _NOBODY6, probe.target
+        assert isinstance(source, IPv6Address)
+        assert isinstance(target, IPv6Address)
+        sent_ns = time.monotonic_ns()
+        self._questions.ask(probe, sent_ns)
+        frame = neighbor_solicitation(interface.hardware_address, source, target)
+        self._sender.sendto(frame, (interface.name, ETHERTYPE_IPV6))
+
+    def read(
+        self, interfaces: Mapping[int, ProbedInterface], moment: ReadMoment
+    ) -> Iterator[Answer | Ignored]:
+        for message, control, _ in drain(self._receiver):
+            advertisement = parse_advertisement(message)
+            information = find(control, socket.IPPROTO_IPV6, socket.IPV6_PKTINFO)
+            if isinstance(advertisement, Ignored):
+                yield advertisement
+                continue
+            destination, ifindex = _PKTINFO6.unpack(information) if information else (b"", 0)
+            interface = interfaces.get(ifindex)
+            if interface is None:
+                yield Ignored.WRONG_INTERFACE
+            elif not _is_due_to(interface, advertisement, destination):
+                yield Ignored.FOREIGN
+            else:
+                yield self._questions.answer(
+                    interface, advertisement.target, stamp_of(control), moment
+                )
+
+    def forget(self, ifindex: int) -> None:
+        self._questions.forget(ifindex)
+
+    def close(self) -> None:
+        self._sender.close()
+        self._receiver.close()
+
+
+def _ifindex(asked: socket.socket, name: str) -> int:
+    """0 where the interface has gone since.
+
+    As socket.if_nametoindex, which would open a socket for each packet.
+    """
+    try:
+        found = fcntl.ioctl(asked, _SIOCGIFINDEX, _IFREQ.pack(os.fsencode(name), 0))
+    except OSError:
+        return 0
+    _, ifindex = _IFREQ.unpack(found)
+    return int(ifindex)
+
+
+def _is_for(interface: ProbedInterface, reply: ArpReply) -> bool:
+    """The kernel's own requests name another sender, so their replies are not mistaken for ours."""
+    return reply.target_hardware == interface.hardware_address and reply.target == (
+        interface.source or _NOBODY
+    )
+
+
+def _is_due_to(
+    interface: ProbedInterface, advertisement: Advertisement, destination: bytes
+) -> bool:
+    """Where the solicitation had a source the answer goes there, solicited (RFC 4861 7.2.4)."""
+    if interface.source is None:
+        return destination == ALL_NODES.packed
+    return advertisement.is_solicited and destination == interface.source.packed

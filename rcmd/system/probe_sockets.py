@@ -1,0 +1,156 @@
+"""Sends probes and receives their answers.  What they mean is decided elsewhere."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import secrets
+import select
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from rcmd.model import Family
+from rcmd.system.probe_datagrams import ProbeSocket
+from rcmd.system.probe_echo import EchoSocket, EchoSocket6
+from rcmd.system.probe_neighbors import ArpSocket, NdSocket
+from rcmd.system.probe_packets import TAG_LENGTH, EchoSeal
+from rcmd.system.probe_times import ReadMoment
+from rcmd.system.probes import Answer, Ignored, Probe, ProbedInterface, ProbeKind, Unsent
+
+_log = logging.getLogger(__name__)
+
+_KEY_LENGTH = 32
+_ETHERNET_ADDRESS_LENGTH = 6
+_LOST = frozenset({errno.EAGAIN, errno.ENOBUFS})
+"""The queue of the NIC was full: that the probe is lost says something about the NIC."""
+
+
+class ProbeSockets:
+    """All probing of this process: one descriptor to watch, one wake-up for all that came."""
+
+    def __init__(self) -> None:
+        self._seal = EchoSeal(
+            tag=secrets.token_bytes(TAG_LENGTH),
+            key=secrets.token_bytes(_KEY_LENGTH),
+            process_id=os.getpid(),
+        )
+        self._epoll = select.epoll()
+        self._sockets: dict[ProbeKind, ProbeSocket] = {}
+        self._interfaces: dict[ProbeKind, dict[int, ProbedInterface]] = {
+            kind: {} for kind in ProbeKind
+        }
+        self._ignored: Counter[Ignored] = Counter()
+
+    @property
+    def ignored(self) -> Mapping[Ignored, int]:
+        """How many packets were received that are no answers, since the start."""
+        return dict(self._ignored)
+
+    def fileno(self) -> int:
+        """Readable when `read` has something to read, whatever is opened and closed meanwhile."""
+        return self._epoll.fileno()
+
+    def open_interface(self, interface: ProbedInterface) -> None:
+        """Probe this interface like this, and no longer as before in that family.
+
+        To be repeated when its name, source or hardware address changes; probes under way by ARP
+        and ND are forgotten then.
+
+        Raises OSError: EPERM without CAP_NET_RAW; EADDRNOTAVAIL where echo has no source;
+        EOPNOTSUPP where ARP or ND has no Ethernet address.
+        """
+        match interface.kind:
+            case ProbeKind.ICMP | ProbeKind.ICMP6:
+                if interface.source is None:
+                    raise _error(errno.EADDRNOTAVAIL, interface)
+            case ProbeKind.ARP | ProbeKind.ND:
+                if len(interface.hardware_address) != _ETHERNET_ADDRESS_LENGTH:
+                    raise _error(errno.EOPNOTSUPP, interface)
+            case _:
+                assert_never(interface.kind)
+        if interface.kind not in self._sockets:
+            opened = self._open(interface.kind)
+            self._sockets[interface.kind] = opened
+            self._epoll.register(opened.fileno(), select.EPOLLIN)
+        # The new one stands before the old one goes, so that the socket they share is kept.
+        known = self._interfaces[interface.kind].get(interface.ifindex)
+        self._interfaces[interface.kind][interface.ifindex] = interface
+        if known not in (None, interface):
+            self._sockets[interface.kind].forget(interface.ifindex)
+        for kind in ProbeKind:
+            if kind.family is interface.kind.family and kind is not interface.kind:
+                self._close(kind, interface.ifindex)
+
+    def close_interface(self, ifindex: int, family: Family) -> None:
+        """Probe it no more; one that is not open is left alone."""
+        for kind in ProbeKind:
+            if kind.family is family:
+                self._close(kind, ifindex)
+
+    def send(self, probes: Sequence[Probe]) -> tuple[Unsent, ...]:
+        """Send all of these without waiting; what did not leave is returned with the reason."""
+        unsent = []
+        for probe in probes:
+            try:
+                self._send(probe)
+            except OSError as error:
+                number = error.errno or errno.EIO
+                if number not in _LOST:
+                    unsent.append(Unsent(probe, number))
+        return tuple(unsent)
+
+    def read(self) -> tuple[Answer, ...]:
+        """All answers that wait, possibly the same one twice; never waits."""
+        moment = ReadMoment.sample()
+        answers = []
+        for kind, receiver in self._sockets.items():
+            for found in receiver.read(self._interfaces[kind], moment):
+                if isinstance(found, Answer):
+                    answers.append(found)
+                else:
+                    self._ignored[found] += 1
+                    _log.debug("%s packet ignored: %s", kind, found)
+        return tuple(answers)
+
+    def close(self) -> None:
+        for kind, interfaces in self._interfaces.items():
+            for ifindex in list(interfaces):
+                self._close(kind, ifindex)
+        self._epoll.close()
+
+    def _send(self, probe: Probe) -> None:
+        """Raises OSError; ENODEV where the interface is not open."""
+        for kind, interfaces in self._interfaces.items():
+            interface = interfaces.get(probe.ifindex)
+            if interface is not None and kind.family is probe.family:
+                self._sockets[kind].send(interface, probe)
+                return
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
+    def _open(self, kind: ProbeKind) -> ProbeSocket:
+        match kind:
+            case ProbeKind.ICMP:
+                return EchoSocket(self._seal)
+            case ProbeKind.ICMP6:
+                return EchoSocket6(self._seal)
+            case ProbeKind.ARP:
+                return ArpSocket()
+            case ProbeKind.ND:
+                return NdSocket()
+            case _:
+                assert_never(kind)
+
+    def _close(self, kind: ProbeKind, ifindex: int) -> None:
+        if self._interfaces[kind].pop(ifindex, None) is None:
+            return
+        self._sockets[kind].forget(ifindex)
+        if not self._interfaces[kind]:
+            closed = self._sockets.pop(kind)
+            self._epoll.unregister(closed.fileno())
+            closed.close()
+
+
+def _error(number: int, interface: ProbedInterface) -> OSError:
+    return OSError(number, f"{interface.name} by {interface.kind}: {os.strerror(number)}")
