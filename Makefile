@@ -14,7 +14,7 @@ demo: $(READY) ## play the whole story on a virtual host (as root; touches nothi
 	@.ci/as-root .venv/bin/rcmd-lab demo
 
 test: lint ## check the style and run every test (those on a real kernel need root)
-	@.ci/run-tests -m "not bench"
+	@.ci/run-tests -q -n 3 --dist loadfile -m "not bench"
 
 lint: $(READY) ## check the style and the types
 	@.venv/bin/ruff check --quiet .

@@ -11,7 +11,7 @@ from stories.kernel import Kernel
 from rcmd.configuration import ConfigurationFiles, Loaded, load
 from rcmd.daemon import Daemon
 from rcmd.errors import RcmError, Veto
-from rcmd.ipmp.commands import Move, Plumb, Release
+from rcmd.ipmp.commands import Move, Plumb, Release, SendProbes, UnwatchInterface, WatchInterface
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import BootSettled, Configured, KernelSnapshot, LinkGone, LinkSeen, Moved
 from rcmd.model import Identity, IPAddress
@@ -25,6 +25,7 @@ ROOT = Caller(":1.1", 0, 1)
 HME0 = "192.168.85.19/24 group test up \\\naddif 192.168.85.21/24 deprecated -failover up\n"
 HME1 = "192.168.85.20/24 group test up \\\naddif 192.168.85.22/24 deprecated -failover up\n"
 PAIR = {"/etc/hostname.hme0": HME0, "/etc/hostname.hme1": HME1}
+DUAL = {**PAIR, "/etc/hostname6.hme0": "addif 2001:db8::19/64 up\n", "/etc/hostname6.hme1": ""}
 
 
 class ModelKernel:
@@ -76,22 +77,18 @@ class ModelDevices:
         if self.refusal:
             raise RcmError(self.refusal)
 
-    def set_up(self, ifindex: int) -> None:
-        self._refuse()
-        self.model.set_up(self.model.devices[ifindex].link.name)
-
     def identify(self, name: str) -> Identity:
         return Identity(name, self.model.device(name).link.hardware_address, "", "veth")
 
     def is_router(self, name: str) -> bool:
-        return False
+        return name == "router0"
 
 
 @dataclass(slots=True)
 class Announcements:
     """Implements `daemon.Announcer`; remembers what is being told."""
 
-    told: dict[IPAddress, int] = field(default_factory=dict)
+    told: dict[IPAddress, tuple[int, str, bool]] = field(default_factory=dict)
 
     def announce(
         self,
@@ -101,13 +98,32 @@ class Announcements:
         *,
         is_router: bool,
     ) -> None:
-        self.told.update(dict.fromkeys(addresses, ifindex))
+        self.told.update(dict.fromkeys(addresses, (ifindex, hardware_address, is_router)))
 
     def cancel(self, address: IPAddress) -> None:
         self.told.pop(address, None)
 
     def forget(self, ifindex: int) -> None:
-        self.told = {address: on for address, on in self.told.items() if on != ifindex}
+        self.told = {it: where for it, where in self.told.items() if where[0] != ifindex}
+
+
+@dataclass(slots=True)
+class NoProbes:
+    """Implements `daemon.Probes`: nobody is there to answer."""
+
+    watched: set[int] = field(default_factory=set)
+
+    def watch(self, watch: WatchInterface) -> None:
+        self.watched.add(watch.ifindex)
+
+    def unwatch(self, unwatch: UnwatchInterface) -> None:
+        self.watched.discard(unwatch.ifindex)
+
+    def send(self, command: SendProbes) -> None:
+        raise AssertionError(f"probing is off: {command}")
+
+    def read(self) -> tuple[()]:
+        return ()
 
 
 @dataclass(slots=True)
@@ -118,15 +134,16 @@ class SomeClients:
     calls: list[tuple[str, str]] = field(default_factory=list)
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     is_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    was_forced: bool = False
 
     def __post_init__(self) -> None:
         self.may_answer.set()
 
     async def query_remove(self, resource: str, *, force: bool) -> tuple[Veto, ...]:
-        return await self._ask("query_remove", resource)
+        return await self._ask("query_remove", resource, force)
 
     async def pre_remove(self, resource: str, *, force: bool) -> tuple[Veto, ...]:
-        return await self._ask("pre_remove", resource)
+        return await self._ask("pre_remove", resource, force)
 
     async def post_remove(self, resource: str) -> None:
         self.calls.append(("post_remove", resource))
@@ -134,8 +151,9 @@ class SomeClients:
     async def undo_remove(self, resource: str) -> None:
         self.calls.append(("undo_remove", resource))
 
-    async def _ask(self, question: str, resource: str) -> tuple[Veto, ...]:
+    async def _ask(self, question: str, resource: str, force: bool) -> tuple[Veto, ...]:
         self.calls.append((question, resource))
+        self.was_forced = force
         self.is_asked.set()
         await self.may_answer.wait()
         return (self.vetoes[question],) if question in self.vetoes else ()
@@ -146,7 +164,7 @@ class Files:
     """What is in /etc, to be changed."""
 
     hostname: dict[str, str]
-    settings: str = ""
+    settings: str = "groups: {test: {probe: none}}"
 
     def load(self) -> Loaded:
         return load(ConfigurationFiles(hostname=self.hostname, settings=self.settings))
@@ -178,6 +196,7 @@ class House:
             self.kernel,
             self.devices,
             self.announcements,
+            NoProbes(),
             self.store,
             self.files.load,
         )

@@ -12,10 +12,9 @@ from rcmd.rcm.detach import recover
 from rcmd.rcm.journal import Operation, OperationKind, Step
 from rcmd.system.store import Store, StoreError
 
-from .house import PAIR, ROOT, House
+from .house import DUAL, ROOT, House
 
 Play = Callable[..., House]
-DUAL = {**PAIR, "/etc/hostname6.hme0": "addif 2001:db8::19/64 up\n", "/etc/hostname6.hme1": ""}
 
 
 class ForgetfulStore(Store):
@@ -33,7 +32,7 @@ def test_detach_empties_unplumbs_and_records(play: Play) -> None:
     # behaviour 119
     async def story(house: House) -> None:
         plan = await house.coordination.detach("hme0", ROOT, force=False)
-        assert [move.what for move in plan.moves][0] == "192.168.85.19/24"
+        assert next(move.what for move in plan.moves) == "192.168.85.19/24"
         assert house.coordination.operations() == ()
 
     house = play(story, files=DUAL)

@@ -1,0 +1,73 @@
+"""`rcmd` on the command line, as far as it goes without a network of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from rcmd import __main__ as command
+from rcmd import __version__
+from rcmd.configuration import ConfigurationFiles
+from rcmd.system import files
+
+
+def rcmd(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "rcmd", *words], capture_output=True, text=True, timeout=60
+    )
+
+
+def check(monkeypatch: pytest.MonkeyPatch, found: ConfigurationFiles) -> int:
+    monkeypatch.setattr(files, "read_tree", lambda: found)
+    monkeypatch.setattr(sys, "argv", ["rcmd", "--check"])
+    return command.main()
+
+
+def test_version() -> None:
+    done = rcmd("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"rcmd {__version__}\n", "")
+
+
+def test_usage() -> None:
+    done = rcmd("--frobnicate")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: rcmd")
+
+
+def test_check_prints_every_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = ConfigurationFiles(
+        hostname={"/etc/hostname.hme0": "192.168.85.19/24 mtu huge up\n"}, settings="frob: 1\n"
+    )
+    assert check(monkeypatch, found) == 1
+    places = {line.split(": ")[0] for line in capsys.readouterr().out.splitlines()}
+    assert places == {"/etc/hostname.hme0:1", "/etc/rcmd/rcmd.yaml:1"}
+
+
+def test_warnings_are_printed_and_no_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = ConfigurationFiles(settings="groups: {nobody: {failback: no}}\n")
+    assert check(monkeypatch, found) == 0
+    assert "warning: " in capsys.readouterr().out
+
+
+def test_check_of_good_files_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = ConfigurationFiles(hostname={"/etc/hostname.hme0": "192.168.85.19/24 up\n"})
+    assert check(monkeypatch, found) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_only_root_can_run_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+    monkeypatch.setattr(sys, "argv", ["rcmd"])
+    assert command.main() == 1
+    assert "rcmd needs root" in caplog.text
