@@ -226,7 +226,7 @@ class Assembly:
             if link not in ready:
                 self.link_changed(LinkSeen(link))
         for name in self.loaded.configuration.interfaces:
-            self.store.know(self.daemon.identify(name))
+            self.attacher.know(name)
 
     def named_by_udev(self) -> set[int]:
         """The devices that udev is done with."""

@@ -147,7 +147,8 @@ class Daemon:
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._memory = ""
         self._revision = 0
-        self._identities: dict[str, Identity] = {}
+        self._identities: dict[str, tuple[int, Identity]] = {}
+        """Name -> ifindex and identity: a device keeps its identity."""
         self.on_report: list[Listener] = []
         self.on_change: list[Callable[[], None]] = []
         self.on_link: list[Callable[[LinkSeen | LinkGone], None]] = []
@@ -230,14 +231,21 @@ class Daemon:
                 )
 
     def _plumb(self, plumb: Plumb) -> None:
+        self._save_sysctls(plumb)
         try:
-            before = self._devices.sysctls_before(plumb)
-            self._journal.save_sysctls(SavedSysctls(plumb.name, plumb.ifindex, before))
             for obstacle in self._devices.plumb(plumb):
                 self.report(Report(Severity.WARNING, "obstacle", plumb.name, obstacle))
         except RcmError as error:
             text = f"{plumb.name} could not be plumbed: {error}"
             self.report(Report(Severity.ERROR, "refused", plumb.name, text))
+
+    def _save_sysctls(self, plumb: Plumb) -> None:
+        """Without a record they cannot be put back one day; the NIC is needed now."""
+        try:
+            before = self._devices.sysctls_before(plumb)
+            self._journal.save_sysctls(SavedSysctls(plumb.name, plumb.ifindex, before))
+        except RcmError as error:
+            log.error("the sysctls of %s cannot be recorded: %s", plumb.name, error)
 
     def _release(self, release: Release) -> None:
         self._announcer.forget(release.ifindex)
@@ -352,12 +360,22 @@ class Daemon:
 
     def identify(self, name: str) -> Identity:
         """As it is now, or as it was when it was last here."""
-        if self._engine.scene.view.link_named(name) is not None:
-            self._identities[name] = self._devices.identify(name)
-        elif name not in self._identities:
-            known = {identity.name: identity for identity in self._journal.known()}
-            self._identities[name] = known.get(name, Identity(name))
-        return self._identities[name]
+        link = self._engine.scene.view.link_named(name)
+        ifindex, identity = self._identities.get(name, (0, None))
+        if link is not None and link.ifindex != ifindex:
+            identity = self._devices.identify(name)
+            self._identities[name] = (link.ifindex, identity)
+        elif identity is None:
+            identity = self._recorded().get(name, Identity(name))
+            self._identities[name] = (0, identity)
+        return identity
+
+    def _recorded(self) -> dict[str, Identity]:
+        try:
+            return {identity.name: identity for identity in self._journal.known()}
+        except RcmError as error:
+            log.error("the record of the NICs cannot be read: %s", error)
+            return {}
 
     def set_up(self, ifindex: int) -> None:
         link = self._engine.scene.view.links.get(ifindex)

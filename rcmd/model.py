@@ -100,6 +100,19 @@ class ProbeMethod(StrEnum):
     NONE = "none"
 
 
+class TargetState(StrEnum):
+    """What a target is used for."""
+
+    UNUSED = "unused"
+    """A spare."""
+    ACTIVE = "active"
+    """In rotation."""
+    SLOW = "slow"
+    """Answered too slowly while others were fast."""
+    DEAD = "dead"
+    """Silent while others answered."""
+
+
 class LoadSpreading(StrEnum):
     FLOW = "flow"
     DESTINATION = "destination"
@@ -260,6 +273,17 @@ class AddressStatus:
     is_up: bool = True
 
 
+class ProbeState(StrEnum):
+    """What probes say of an interface (solaris.md 6.1, `ipmpstat -i`)."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """It could be probed, and nobody is there to answer."""
+    DISABLED = "disabled"
+    """Probing is off, or there is no unique test address to probe from."""
+
+
 @dataclass(frozen=True, slots=True)
 class InterfaceStatus:
     name: str
@@ -273,6 +297,7 @@ class InterfaceStatus:
     hardware_address: str
     problem: str = ""
     """What is wrong, in a sentence; empty when all is well."""
+    probe: ProbeState = ProbeState.DISABLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +306,7 @@ class GroupStatus:
     state: GroupState
     interfaces: tuple[str, ...]
     failure_detection_ms: int
+    """The one in force: longer than the one asked for while answers take too long for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,3 +316,69 @@ class Status:
     groups: tuple[GroupStatus, ...] = ()
     interfaces: tuple[InterfaceStatus, ...] = ()
     addresses: tuple[AddressStatus, ...] = ()
+
+
+class TargetMode(StrEnum):
+    """Where the targets of an interface and family come from (solaris.md 6.1, `ipmpstat -t`)."""
+
+    PINNED = "pinned"
+    """Named in the settings, or by host routes."""
+    ROUTES = "routes"
+    """The routers of the routing table."""
+    HOSTS = "hosts"
+    """Whoever answered a multicast."""
+    DISABLED = "disabled"
+    """It is not probed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTarget:
+    """One target, as it answers one interface."""
+
+    address: IPAddress
+    state: TargetState
+    crtt_s: float | None
+    """Conservative round trip time: an answer that takes longer is lost.  None: not measured."""
+    answered: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatus:
+    """Whom one interface and family probes, and from where."""
+
+    interface: str
+    family: Family | None
+    """None for an interface that is probed on neither."""
+    mode: TargetMode
+    method: ProbeMethod = ProbeMethod.NONE
+    test_address: IPAddress | None = None
+    targets: tuple[ProbeTarget, ...] = ()
+    """In the order of use, the next one first; those out of rotation at the end."""
+
+
+class ProbeOutcome(StrEnum):
+    ANSWERED = "answered"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+    """Neither: rcmd was late itself, the link went down, or the target was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStatus:
+    """One probe that was decided about."""
+
+    number: int
+    """Grows with every decision on this machine; a late answer does not give a new one."""
+    time_s: float
+    """When it was sent, on the clock of the engine."""
+    interface: str
+    family: Family
+    sequence: int
+    """Counted per interface and family from 0."""
+    target: IPAddress
+    outcome: ProbeOutcome
+    network_rtt_s: float | None = None
+    """Until the kernel received the answer."""
+    rtt_s: float | None = None
+    """Until rcmd had read it."""

@@ -44,11 +44,21 @@ from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.missing import missing_messages
 from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.probe_status import probe_statuses, target_statuses
 from rcmd.ipmp.recollection import memorise, recollect, recollect_member
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.status import status_of
 from rcmd.ipmp.surveillance import Surveillance
-from rcmd.model import Configuration, InterfaceConfig, IPAddress, KernelAddress, Route, Status
+from rcmd.model import (
+    Configuration,
+    InterfaceConfig,
+    IPAddress,
+    KernelAddress,
+    ProbeStatus,
+    Route,
+    Status,
+    TargetStatus,
+)
 
 
 class Engine:
@@ -75,6 +85,7 @@ class Engine:
 
     def handle(self, event: Event, now: float) -> list[Command]:
         commands: list[Command] = []
+        self.surveillance.decisions.now = now
         self._absorb(event, now, commands)
         if not self._is_ready:
             return commands
@@ -102,7 +113,15 @@ class Engine:
         return min((it for it in deadlines if it is not None), default=None)
 
     def status(self) -> Status:
-        return status_of(self.scene, self._judgement.problems)
+        return status_of(self.scene, self._judgement.problems, self.surveillance)
+
+    def targets(self) -> tuple[TargetStatus, ...]:
+        """Whom every interface probes; one entry at least for each."""
+        return tuple(target_statuses(self.scene, self.surveillance))
+
+    def probes(self, since: int, *, limit: int) -> tuple[ProbeStatus, ...]:
+        """The newest `limit` probes decided about after decision number `since`, oldest first."""
+        return probe_statuses(self.surveillance, since, limit=limit)
 
     def memory(self) -> Memory:
         return memorise(self.scene)

@@ -45,12 +45,16 @@ class Judgement:
                     repaired.append(member)
         for member in failed:
             if not member.group or self._is_group_alive(member.group):
-                cause = self.problems.get(member.name, "")
-                reports.append(messages.failure(member.name, member.group, cause))
+                reports.append(self._failure(member))
         reports += [messages.repair(member.name, member.group) for member in repaired]
         reports += self._groups() + self._families()
         self.surveillance.judged(self.failed_groups)
         return reports
+
+    def _failure(self, member: Member) -> Command:
+        cause = self.problems.get(member.name, "")
+        silent = self.surveillance.silent_targets(member.name) if member.failed_by_probes else ()
+        return messages.failure(member.name, member.group, cause, silent)
 
     def deadline(self) -> float | None:
         deadlines = [
@@ -85,7 +89,7 @@ class Judgement:
             self._fail_group(member)
         member.is_set_down = not link.is_up and condition is Condition.LINK_DOWN
         old, member.health = member.health, judge(member.health, condition)
-        self._set_problem(member, member.barred or member.rejected or _problem(condition, member))
+        self._set_problem(member, self._problem(member, condition))
         if member.health is Health.FAILED and old is not Health.FAILED:
             member.failed_by_probes = condition is Condition.PROBES_LOST
         if member.health is Health.RUNNING and old is not Health.RUNNING:
@@ -167,6 +171,17 @@ class Judgement:
             for data in self.scene.ledger.addresses()
         )
 
+    def _problem(self, member: Member, condition: Condition) -> str:
+        if member.barred or member.rejected:
+            return member.barred or member.rejected
+        if condition is Condition.PROBES_LOST:
+            silent = self.surveillance.silent_targets(member.name)
+            problem = f"probes to {messages.listed(silent)} are not answered"
+        else:
+            problem = _problem(condition, member)
+        strange = self.surveillance.strange_targets(member.name)
+        return "; ".join(it for it in (problem, messages.suspicion(strange)) if it)
+
     def _set_problem(self, member: Member, problem: str) -> None:
         if problem:
             self.problems[member.name] = problem
@@ -208,7 +223,8 @@ class Judgement:
             usable = [member for member in fit if member.fitness >= Fitness.UNKNOWN]
             if members and not fit and group not in self.failed_groups and self._is_boot_over():
                 self.failed_groups.add(group)
-                reports.append(messages.group_failed(group))
+                causes = {it.name: self.problems.get(it.name, "") for it in members}
+                reports.append(messages.group_failed(group, causes))
             elif group in self.failed_groups and usable:
                 self.failed_groups.discard(group)
                 reports.append(messages.group_repaired(group, usable[0].name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from rcmd.ipmp.commands import Cause, Move, Report, Severity
@@ -18,7 +18,7 @@ from rcmd.ipmp.probe_events import (
     TargetSlow,
 )
 from rcmd.ipmp.source_watch import SourceNews
-from rcmd.model import Family
+from rcmd.model import Family, IPAddress
 
 
 def link_changed(name: str, *, is_up: bool) -> Report:
@@ -37,13 +37,19 @@ def flapping(name: str) -> Report:
     )
 
 
-def failure(name: str, group: str, cause: str) -> Report:
+def failure(name: str, group: str, cause: str, silent: Sequence[IPAddress] = ()) -> Report:
+    """`silent`: the targets that did not answer, where it was probes that found the failure."""
     return Report(
         Severity.ERROR,
         "failure",
         name,
         f"NIC failure detected on {name}{_of(group)}",
-        {"cause": cause, "group": group},
+        {
+            "cause": cause,
+            "group": group,
+            "found_by": "probes" if silent else "link",
+            "targets": listed(silent),
+        },
     )
 
 
@@ -52,9 +58,11 @@ def repair(name: str, group: str) -> Report:
     return Report(Severity.ERROR, "repair", name, text, {"group": group})
 
 
-def group_failed(group: str) -> Report:
+def group_failed(group: str, causes: Mapping[str, str]) -> Report:
+    """`causes`: what is wrong with each member."""
     text = f"All Interfaces in group {group} have failed"
-    return Report(Severity.ERROR, "group-failed", group, text, {"group": group})
+    cause = "; ".join(f"{name}: {cause}" for name, cause in causes.items() if cause)
+    return Report(Severity.ERROR, "group-failed", group, text, {"group": group, "cause": cause})
 
 
 def group_repaired(group: str, name: str) -> Report:
@@ -136,6 +144,30 @@ def unplumbed_family(name: str, group: str, family: Family) -> Report:
 def consistent(name: str, group: str) -> Report:
     text = f"NIC {name} is now consistent with group {group} and failover capability is restored"
     return Report(Severity.ERROR, "consistent", name, text)
+
+
+def other_link(name: str, group: str, targets: Sequence[IPAddress]) -> Report:
+    """A configuration fault: members of a group have to be on one IP link."""
+    text = f"{name} may be on another IP link than the rest of group {group}: {suspicion(targets)}"
+    detail = {"group": group, "targets": listed(targets)}
+    return Report(Severity.ERROR, "other-link", name, text, detail)
+
+
+def one_link(name: str, group: str) -> Report:
+    text = f"{name} no longer seems to be on another IP link than the rest of group {group}"
+    return Report(Severity.NOTICE, "one-link", name, text, {"group": group})
+
+
+def suspicion(targets: Sequence[IPAddress]) -> str:
+    """Empty without targets."""
+    if not targets:
+        return ""
+    verb = "answers" if len(targets) == 1 else "answer"
+    return f"{listed(targets)} {verb} other members and never this one"
+
+
+def listed(targets: Sequence[IPAddress]) -> str:
+    return ", ".join(str(target) for target in targets)
 
 
 def simple(kind: str, name: str, text: str) -> Report:

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rcmd.ipmp.detection_time import DetectionTime
 from rcmd.ipmp.probe_events import Answer, DetectionTimeLowered, ProbeFact, ProbeKind
-from rcmd.ipmp.probe_history import ANSWERS_TO_REPAIR
+from rcmd.ipmp.probe_history import ANSWERS_TO_REPAIR, LOSSES_TO_FAIL
 from rcmd.ipmp.probe_verdict import ProbeVerdict, verdict_of
 from rcmd.ipmp.probing import Prober
-from rcmd.model import Family, IPAddress
+from rcmd.model import Family, IPAddress, family_of
 
 ProberKey = tuple[str, Family]
 
@@ -24,6 +24,8 @@ class ProbeGroup:
         self.detection = DetectionTime(requested_ms)
         self.probers: dict[ProberKey, Prober] = {}
         self.has_failed = False
+        self.pinned: frozenset[IPAddress] = frozenset()
+        """The targets that somebody named."""
         self._facts: list[ProbeFact] = []
 
     # --- members ---
@@ -46,6 +48,10 @@ class ProbeGroup:
         if not self.probers:
             self.detection.request(self.detection.requested_ms)
 
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(interface for interface, _ in self.probers))
+
     def of_interface(self, interface: str) -> Iterator[Prober]:
         for family in Family:
             prober = self.probers.get((interface, family))
@@ -67,6 +73,8 @@ class ProbeGroup:
         self, family: Family, pinned: Sequence[IPAddress], routers: Sequence[IPAddress], now: float
     ) -> None:
         """Pinned targets come before routers (behaviour 47); both before hosts."""
+        others = {address for address in self.pinned if family_of(address) is not family}
+        self.pinned = frozenset((*others, *pinned))
         for prober in self._of_family(family):
             prober.set_routers([*pinned, *routers], now, keeps_vanished=self.has_failed)
 
@@ -131,12 +139,6 @@ class ProbeGroup:
 
         With its link up and ten probes lost: probably on another IP link, a configuration fault.
         """
-        answering = {
-            target.address
-            for prober in self.probers.values()
-            for target in prober.targets
-            if target.answered
-        }
         found: dict[str, tuple[IPAddress, ...]] = {}
         for (interface, _), prober in self.probers.items():
             if not prober.is_capable:
@@ -146,11 +148,22 @@ class ProbeGroup:
                 for target in prober.targets
                 if not target.answered
                 and target.lost >= ANSWERS_TO_REPAIR
-                and target.address in answering
+                and self._is_answering(target.address)
             )
             if silent:
                 found[interface] = (*found.get(interface, ()), *silent)
         return found
+
+    def _is_answering(self, address: IPAddress) -> bool:
+        """It answers somebody, and has not fallen silent there as well."""
+        return any(
+            target.address == address
+            and target.answered
+            and prober.history.losses(target)[0] < LOSSES_TO_FAIL
+            for prober in self.probers.values()
+            if prober.is_capable
+            for target in prober.targets
+        )
 
     def take_facts(self) -> list[ProbeFact]:
         """What has happened since the last call that is worth telling."""

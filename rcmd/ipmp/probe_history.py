@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from rcmd.ipmp.decisions import Decisions
 from rcmd.ipmp.probe_events import Answer
 from rcmd.ipmp.targets import Target
 from rcmd.model import IPAddress
@@ -43,11 +44,15 @@ class ProbeRecord:
     """One probe, for people to look at."""
 
     sequence: int
-    target: IPAddress | None
+    target: IPAddress
     state: SlotState
     sent_at: float
     settled_at: float | None
     """When it was answered or lost."""
+    number: int = 0
+    """Of the decision about it; 0 while there is none."""
+    decided_at: float = 0.0
+    """When the decision was made."""
 
     @property
     def round_trip_s(self) -> float | None:
@@ -59,34 +64,60 @@ class ProbeRecord:
 class ProbeHistory:
     """A ring of plain lists; the sequence number counts on for ever, 16 bits of it are sent."""
 
-    __slots__ = ("_sent", "_settled", "_states", "_targets", "acked", "lost", "next", "unknown")
+    __slots__ = (
+        "_addresses",
+        "_decided",
+        "_first",
+        "_numbers",
+        "_sent",
+        "_settled",
+        "_states",
+        "_targets",
+        "acked",
+        "decisions",
+        "lost",
+        "newest_decision",
+        "next",
+        "unknown",
+    )
 
     def __init__(self) -> None:
         self.next = 0
         """How many were sent: the sequence number of the next."""
         self.acked = self.lost = self.unknown = 0
-        self.clear()
+        self.decisions = Decisions()
+        self.newest_decision = 0
+        self._first = 0
+        """What was sent before this one no longer counts, and is kept for people to look at."""
+        self._targets: list[Target | None] = [None] * SIZE
+        self._addresses: list[IPAddress | None] = [None] * SIZE
+        self._states: list[SlotState] = [UNUSED] * SIZE
+        self._sent = [0.0] * SIZE
+        self._settled = [0.0] * SIZE
+        self._numbers = [0] * SIZE
+        self._decided = [0.0] * SIZE
 
     @property
     def unacked(self) -> int:
         return self._states.count(UNANSWERED)
 
     def clear(self) -> None:
-        """Forget everything but the totals; what was under way will never be known."""
-        if self.next:
-            self.excuse()
-        self._targets: list[Target | None] = [None] * SIZE
-        self._states: list[SlotState] = [UNUSED] * SIZE
-        self._sent = [0.0] * SIZE
-        self._settled = [0.0] * SIZE
+        """Nothing sent so far counts any more; what was under way will never be known."""
+        if self._first == self.next:
+            return
+        self.excuse()
+        self._targets = [None] * SIZE
+        self._first = self.next
 
     def record(self, target: Target, now: float) -> int:
         """Note a probe that is being sent, and return its sequence number as sent."""
         sequence = self.next
         slot = sequence % SIZE
         self._targets[slot] = target
+        self._addresses[slot] = target.address
         self._states[slot] = UNANSWERED
         self._sent[slot] = now
+        self._numbers[slot] = 0
         self.next = sequence + 1
         return sequence & SEQUENCE_MASK
 
@@ -122,12 +153,19 @@ class ProbeHistory:
         self._states[slot] = ANSWERED
         self._settled[slot] = received_at
         self.acked += 1
+        self._decide(slot)
         if old is LOST:
             self.lost -= 1
             return Answer.LATE
         if old is UNKNOWN:
             self.unknown -= 1
         return Answer.ACCEPTED
+
+    def _decide(self, slot: int) -> None:
+        """Number the decision, unless it only changes an earlier one."""
+        if not self._numbers[slot]:
+            self._numbers[slot] = self.newest_decision = self.decisions.take()
+        self._decided[slot] = self.decisions.now
 
     def target_of(self, slot: int) -> Target:
         """Whom an answer is for: a slot that `find` returned has a target."""
@@ -176,6 +214,7 @@ class ProbeHistory:
         self._states[slot] = LOST
         self._settled[slot] = at
         self.lost += 1
+        self._decide(slot)
         target = self._targets[slot]
         if target is not None:
             target.lost += 1
@@ -184,8 +223,12 @@ class ProbeHistory:
         """We were late: what is still unanswered is not held against anybody."""
         for slot in range(SIZE):
             if self._states[slot] is UNANSWERED:
-                self._states[slot] = UNKNOWN
-                self.unknown += 1
+                self._excuse(slot)
+
+    def _excuse(self, slot: int) -> None:
+        self._states[slot] = UNKNOWN
+        self.unknown += 1
+        self._decide(slot)
 
     def forget(self, target: Target) -> None:
         """The target is given up: its probes no longer count for it, and stay as they are."""
@@ -193,15 +236,14 @@ class ProbeHistory:
             if self._targets[slot] is target:
                 self._targets[slot] = None
                 if self._states[slot] is UNANSWERED:
-                    self._states[slot] = UNKNOWN
-                    self.unknown += 1
+                    self._excuse(slot)
 
     # --- what it says ---
 
     def _backwards(self) -> range:
         """The slots, newest first; below 0 they count from the end of the lists, as lists do."""
         newest = (self.next - 1) % SIZE
-        return range(newest, newest - min(SIZE, self.next), -1)
+        return range(newest, newest - min(SIZE, self.next - self._first), -1)
 
     def newest_decided(self) -> int | None:
         """The slot of the newest probe that is known to be answered or lost."""
@@ -234,6 +276,19 @@ class ProbeHistory:
             elif state is ANSWERED or state is UNUSED:
                 break
         return count, first_at
+
+    def lost_targets(self) -> tuple[IPAddress, ...]:
+        """Who was asked in the run of losses up to now, in the order of asking."""
+        count, _ = self.losses()
+        found: list[IPAddress] = []
+        for slot in self._backwards():
+            if not count:
+                break
+            address = self._addresses[slot]
+            if self._states[slot] is LOST and address is not None:
+                found.append(address)
+                count -= 1
+        return tuple(dict.fromkeys(reversed(found)))
 
     def is_silent_alone(self, target: Target) -> bool:
         """It has missed five of its own, while the interface as a whole has not missed as many."""
@@ -270,14 +325,21 @@ class ProbeHistory:
         """The probes from sequence number `since` (unbounded, as `next`) on, as far as kept."""
         for sequence in range(max(since, self.next - SIZE, 0), self.next):
             slot = sequence % SIZE
-            state = self._states[slot]
-            if state is UNUSED:
+            address = self._addresses[slot]
+            if address is None:
                 continue
-            target = self._targets[slot]
+            state = self._states[slot]
             yield ProbeRecord(
                 sequence,
-                target.address if target else None,
+                address,
                 state,
                 self._sent[slot],
                 self._settled[slot] if state in (ANSWERED, LOST) else None,
+                self._numbers[slot],
+                self._decided[slot],
             )
+
+    def decided_after(self, number: int) -> Iterator[ProbeRecord]:
+        """The probes that were decided about after decision `number`, as far as kept."""
+        if self.newest_decision > number:
+            yield from (record for record in self.records() if record.number > number)

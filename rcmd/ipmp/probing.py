@@ -29,8 +29,8 @@ from rcmd.ipmp.probe_history import LOSSES_TO_FAIL
 from rcmd.ipmp.probe_source import ProbeSource
 from rcmd.ipmp.quiet_period import QuietPeriod
 from rcmd.ipmp.reception import Reception
-from rcmd.ipmp.targets import Target, TargetList, TargetState
-from rcmd.model import Family, IPAddress, ProbeMethod
+from rcmd.ipmp.targets import Target, TargetList
+from rcmd.model import Family, IPAddress, ProbeMethod, TargetState
 
 
 class Prober:

@@ -15,8 +15,8 @@ from rcmd.ipmp.probe_events import (
     TargetSlow,
 )
 from rcmd.ipmp.probe_history import SIZE, ProbeHistory
-from rcmd.ipmp.targets import Target, TargetList, TargetState
-from rcmd.model import Family, IPAddress
+from rcmd.ipmp.targets import Target, TargetList
+from rcmd.model import Family, IPAddress, TargetState
 
 
 class Reception:

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from rcmd.ipmp.arrangement import prefer_home
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.probe_status import probe_state
 from rcmd.ipmp.scene import Scene, label_of
+from rcmd.ipmp.surveillance import Surveillance
 from rcmd.model import (
     AddressKind,
     AddressStatus,
@@ -17,15 +19,21 @@ from rcmd.model import (
     InterfaceState,
     InterfaceStatus,
     KernelAddress,
+    ProbeState,
     Status,
 )
 
 
-def status_of(scene: Scene, problems: Mapping[str, str]) -> Status:
+def status_of(scene: Scene, problems: Mapping[str, str], surveillance: Surveillance) -> Status:
     return Status(
-        groups=tuple(_groups(scene)),
+        groups=tuple(_groups(scene, surveillance)),
         interfaces=tuple(
-            _interface(scene, member, problems.get(member.name, ""))
+            _interface(
+                scene,
+                member,
+                problems.get(member.name, ""),
+                probe_state(surveillance, member),
+            )
             for member in scene.members.values()
         ),
         addresses=(*_data_addresses(scene), *_test_addresses(scene)),
@@ -51,18 +59,19 @@ def state_of(member: Member) -> InterfaceState:
             return InterfaceState.RUNNING
 
 
-def _groups(scene: Scene) -> Iterator[GroupStatus]:
+def _groups(scene: Scene, surveillance: Surveillance) -> Iterator[GroupStatus]:
     groups: dict[str, list[Member]] = {}
     for member in scene.members.values():
         if member.group:
             groups.setdefault(member.group, []).append(member)
     for name, members in sorted(groups.items()):
-        settings = scene.settings.group(name)
+        probed = surveillance.group(name)
+        requested_ms = scene.settings.group(name).failure_detection_ms
         yield GroupStatus(
             name,
             group_state(members),
             tuple(member.name for member in members),
-            settings.failure_detection_ms,
+            probed.detection.current_ms if probed else requested_ms,
         )
 
 
@@ -75,7 +84,7 @@ def group_state(members: list[Member]) -> GroupState:
     return GroupState.OK if running == len(states) else GroupState.DEGRADED
 
 
-def _interface(scene: Scene, member: Member, problem: str) -> InterfaceStatus:
+def _interface(scene: Scene, member: Member, problem: str, probe: ProbeState) -> InterfaceStatus:
     link = scene.view.links.get(member.ifindex)
     return InterfaceStatus(
         name=member.name,
@@ -87,6 +96,7 @@ def _interface(scene: Scene, member: Member, problem: str) -> InterfaceStatus:
         is_standby=member.config.is_standby,
         hardware_address=link.hardware_address if link else "",
         problem=problem,
+        probe=probe,
     )
 
 

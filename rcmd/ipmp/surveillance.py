@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from rcmd.ipmp import messages
-from rcmd.ipmp.commands import Command, SendProbes, UnwatchInterface, WatchInterface
+from rcmd.ipmp.commands import Command, Report, SendProbes, UnwatchInterface, WatchInterface
+from rcmd.ipmp.decisions import Decisions
 from rcmd.ipmp.events import ProbeAnswer
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.probe_events import ProbeRequest
@@ -46,15 +47,20 @@ LONGEST_TICK_S = 0.1
 SHORTEST_TICK_S = 0.002
 TICKS_PER_INTERVAL = 5
 """Wake-ups cost, packets do not: what falls due within a tick is sent and read together."""
+STRANGERS_EVERY_S = 1.0
+"""How often to look for members that seem to be on another IP link."""
 UNPROBED = ProbeVerdict(Outlook.DISABLED)
 
 Key = tuple[str, Family]
+Summary = tuple[Outlook, bool, int]
+"""What people are told of an interface: the outlook, whether it is repaired, the detection time."""
 
 
 @dataclass(slots=True)
 class Surveillance:
     scene: Scene
     random: Random
+    decisions: Decisions = field(default_factory=Decisions)
     _groups: dict[str, ProbeGroup] = field(default_factory=dict)
     _watched: dict[Key, WatchInterface] = field(default_factory=dict)
     _sources: dict[str, SourceWatch] = field(default_factory=dict)
@@ -62,7 +68,12 @@ class Surveillance:
     _search_ends: dict[str, float] = field(default_factory=dict)
     """Until when an interface may go without a target before that means something."""
     _touched: set[str] = field(default_factory=set)
-    _pronounced: dict[str, tuple[Outlook, bool]] = field(default_factory=dict)
+    _pronounced: dict[str, Summary] = field(default_factory=dict)
+    _strangers: dict[str, tuple[IPAddress, ...]] = field(default_factory=dict)
+    """As told: interface -> targets that answer others of its group, and never this one."""
+    _strangers_at: float = 0.0
+    _news: list[Report] = field(default_factory=list)
+    _has_new_strangers: bool = False
     _ticked_at: float = 0.0
 
     # --- following the scene ---
@@ -188,6 +199,7 @@ class Surveillance:
         prober = group.probers.get(key)
         if prober is None:
             prober = Prober(member.name, family, TargetList(family), group.detection, self.random)
+            prober.history.decisions = self.decisions
             prober.set_source(source, own, now)
             group.add(prober, now)
             prober.start(now)
@@ -210,6 +222,7 @@ class Surveillance:
         if not any(other == name for other, _ in group.probers):
             self._search_ends.pop(name, None)
             self._pronounced.pop(name, None)
+            self._strangers.pop(name, None)
         watch = self._watched.pop(key, None)
         return [UnwatchInterface(watch.ifindex, family)] if watch else []
 
@@ -269,6 +282,9 @@ class Surveillance:
                     self._ticked_at = now
                     self._touched.add(prober.interface)
                     requests += prober.due(now, drained_at)
+        if now >= self._strangers_at:
+            self._strangers_at = now + STRANGERS_EVERY_S
+            self._look_for_strangers()
         return [SendProbes(tuple(requests))] if requests else []
 
     def answered(self, answer: ProbeAnswer) -> None:
@@ -287,11 +303,28 @@ class Surveillance:
 
     def tell(self) -> list[Command]:
         """What has happened that is worth telling."""
-        return [
+        news, self._news = self._news, []
+        facts = [
             messages.probe_fact(fact, name)
             for name, group in self._groups.items()
             for fact in group.take_facts()
         ]
+        return [*facts, *news]
+
+    def _look_for_strangers(self) -> None:
+        for name, group in self._groups.items():
+            found = group.strangers()
+            for interface in group.interfaces:
+                told, is_now = self._strangers.get(interface, ()), found.get(interface, ())
+                if told == is_now:
+                    continue
+                self._has_new_strangers = True
+                if is_now:
+                    self._strangers[interface] = is_now
+                    self._news.append(messages.other_link(interface, name, is_now))
+                else:
+                    del self._strangers[interface]
+                    self._news.append(messages.one_link(interface, name))
 
     # --- what it comes to ---
 
@@ -303,7 +336,8 @@ class Surveillance:
         changed = any(self._pronounced.get(name) != self._summary(name) for name in self._touched)
         self._touched.clear()
         late = [name for name, watch in self._sources.items() if self._is_late(name, watch, now)]
-        return changed or bool(ended) or bool(late)
+        has_new_strangers, self._has_new_strangers = self._has_new_strangers, False
+        return changed or bool(ended) or bool(late) or has_new_strangers
 
     def _is_late(self, name: str, watch: SourceWatch, now: float) -> bool:
         deadline = watch.deadline(self._states[name])
@@ -325,21 +359,39 @@ class Surveillance:
                 group.failed()
             elif name not in failed_groups and group.has_failed:
                 group.repaired()
-            for interface in {prober.interface for prober in group.probers.values()}:
+            for interface in group.interfaces:
                 member = self.scene.members[interface]
                 group.judged(interface, is_running=member.is_running)
                 self._pronounced[interface] = self._summary(interface)
 
+    # --- what people want to see ---
+
     def group(self, name: str) -> ProbeGroup | None:
         return self._groups.get(name)
+
+    def probers(self) -> Iterator[Prober]:
+        for group in self._groups.values():
+            yield from group.probers.values()
+
+    def silent_targets(self, interface: str) -> tuple[IPAddress, ...]:
+        """Who did not answer the probes that were lost on end, both families together."""
+        group = self._group_of(interface)
+        probers = group.of_interface(interface) if group else ()
+        return tuple(target for prober in probers for target in prober.history.lost_targets())
+
+    def strange_targets(self, interface: str) -> tuple[IPAddress, ...]:
+        """Targets that answer others of the group and never this one, as it was told."""
+        return self._strangers.get(interface, ())
 
     def _group_of(self, interface: str) -> ProbeGroup | None:
         member = self.scene.members.get(interface)
         return self._groups.get(member.group or f"/{interface}") if member else None
 
-    def _summary(self, name: str) -> tuple[Outlook, bool]:
+    def _summary(self, name: str) -> Summary:
+        group = self._group_of(name)
         verdict = self.verdict(name)
-        return verdict.outlook, verdict.is_repaired
+        detection_ms = group.detection.current_ms if group else 0
+        return verdict.outlook, verdict.is_repaired, detection_ms
 
 
 def _is_host_route(route: Route) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 
 from rcmd.ipmp.round_trip import RoundTrip
-from rcmd.model import Family, IPAddress, IPNetwork, family_of
+from rcmd.model import Family, IPAddress, IPNetwork, TargetState, family_of
 
 MOST_ACTIVE = 5
 FEWEST_ACTIVE = 3
@@ -29,13 +29,6 @@ OTHERS_FOR_OUTLIER = 3
 """A slow target is an outlier only beside at least so many others..."""
 EXCEPTION_FACTOR = 2
 """... whose CRTT is within the interval divided by this."""
-
-
-class TargetState(Enum):
-    UNUSED = auto()
-    ACTIVE = auto()
-    SLOW = auto()
-    DEAD = auto()
 
 
 RANK = {TargetState.ACTIVE: 0, TargetState.UNUSED: 1, TargetState.SLOW: 2, TargetState.DEAD: 3}
@@ -108,6 +101,13 @@ class TargetList:
         if self.family is Family.IPV6:
             return address.is_link_local
         return address in self._prefix
+
+    @property
+    def in_turn(self) -> tuple[Target, ...]:
+        """Those in rotation, the next one first; then the others."""
+        start = (self._turn + 1) % len(self.active) if self.active else 0
+        resting = (target for target in self._targets.values() if target not in self.active)
+        return (*self.active[start:], *self.active[:start], *resting)
 
     # --- changes from outside; each returns the targets that were given up ---
 

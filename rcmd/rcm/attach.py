@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from rcmd.errors import RcmError
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.events import Attach, Together
 from rcmd.ipmp.member import Intent
@@ -66,7 +67,7 @@ class Attacher:
         scene = self.machine.engine.scene
         member = scene.members.get(link.name)
         config = self.machine.read_configuration().configuration.interfaces.get(link.name)
-        known = {identity.name: identity for identity in self.journal.known()}
+        known = self._known()
         if config is None and member is None:
             if link.name in known:
                 self._plumb_only(link)
@@ -76,13 +77,26 @@ class Attacher:
         was_here = member is not None and member.plumbed == link.ifindex
         was_detached = member is not None and member.intent is Intent.DETACHED
         self.machine.feed(Attach(link.name, config))
-        identity = self.machine.identify(link.name)
-        self._recognise(identity, known)
-        self.journal.know(identity)
+        self._recognise(self.machine.identify(link.name), known)
+        self.know(link.name)
         if is_return or was_detached:
             self._report("reattach", link.name, f"{link.name} is back")
         elif not is_first and not was_here:
             self._report("attach", link.name, f"{link.name} was attached")
+
+    def _known(self) -> dict[str, Identity]:
+        try:
+            return {identity.name: identity for identity in self.journal.known()}
+        except RcmError as error:
+            log.error("the record of the NICs cannot be read: %s", error)
+            return {}
+
+    def know(self, name: str) -> None:
+        """Record the NIC.  A disk that is full must not keep a NIC out of use."""
+        try:
+            self.journal.know(self.machine.identify(name))
+        except RcmError as error:
+            log.error("%s cannot be recorded: %s", name, error)
 
     def _plumb_only(self, link: Link) -> None:
         """No file, so nothing is known of its configuration (overview, "Reattaching NICs")."""

@@ -133,7 +133,10 @@ def recover(machine: Machine, journal: Journal) -> None:
     for operation in journal.unfinished():
         if operation.resource in machine.engine.scene.members:
             machine.feed(Stay(operation.resource))
-        journal.advance(operation, Step.UNDONE)
+        try:
+            journal.advance(operation, Step.UNDONE)
+        except RcmError as error:
+            log.error("%s", error)
         machine.report(
             Report(
                 Severity.NOTICE,

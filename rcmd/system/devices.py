@@ -28,13 +28,20 @@ class KernelDevices:
 
     def plumb(self, plumb: Plumb) -> tuple[str, ...]:
         """Sysctls come first: they must be in force before the first address is."""
-        obstacles = sysctls.apply(plumb.name, plumb.families, is_grouped=plumb.is_grouped)
+        obstacles = self._apply_sysctls(plumb)
         if plumb.hardware_address is not None:
             self._set_hardware_address(plumb)
         if plumb.mtu is not None:
             self._set(plumb.ifindex, f"mtu {plumb.mtu}", mtu=plumb.mtu)
         self._set(plumb.ifindex, "up", is_up=True)
         return obstacles
+
+    def _apply_sysctls(self, plumb: Plumb) -> tuple[str, ...]:
+        """Where they cannot be set (a container's /proc/sys may be read-only) the NIC still may."""
+        try:
+            return sysctls.apply(plumb.name, plumb.families, is_grouped=plumb.is_grouped)
+        except sysctls.SysctlError as error:
+            return (str(error),)
 
     def _set_hardware_address(self, plumb: Plumb) -> None:
         address = plumb.hardware_address

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from rcmd.ipmp.probe_events import Answer, ProbeKind, ProbesMissed
 from rcmd.ipmp.probe_history import ANSWERS_TO_REPAIR, LOSSES_TO_FAIL, SlotState
 from rcmd.ipmp.probe_source import ProbeSource
-from rcmd.ipmp.targets import TargetState
-from rcmd.model import ProbeMethod
+from rcmd.model import ProbeMethod, TargetState
 
 from .probe_bench import (
     ICMP4,

@@ -6,7 +6,7 @@ from rcmd.ipmp.detection_time import DetectionTime
 from rcmd.ipmp.probe_events import DetectionTimeLowered, DetectionTimeRaised, ProbeKind, TargetSlow
 from rcmd.ipmp.probe_group import ProbeGroup
 from rcmd.ipmp.round_trip import RoundTrip
-from rcmd.ipmp.targets import TargetState
+from rcmd.model import TargetState
 
 from .probe_bench import RTT, Bench, make_prober, routers
 

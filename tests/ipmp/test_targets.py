@@ -5,8 +5,8 @@ import pytest
 from rcmd.ipmp.probe_events import HostFound, ProbeKind, TargetDead
 from rcmd.ipmp.probe_group import ProbeGroup
 from rcmd.ipmp.probe_source import ProbeSource
-from rcmd.ipmp.targets import TargetKind, TargetList, TargetState
-from rcmd.model import Family, ProbeMethod
+from rcmd.ipmp.targets import TargetKind, TargetList
+from rcmd.model import Family, ProbeMethod, TargetState
 
 from .probe_bench import ICMP4, ICMP6, PREFIX, RTT, Bench, make_prober, routers, silent
 
