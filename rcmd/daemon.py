@@ -43,6 +43,7 @@ from rcmd.ipmp.events import (
     Together,
     Unplumb,
 )
+from rcmd.ipmp.probe_events import ProbeRequest
 from rcmd.model import Identity, IPAddress
 from rcmd.rcm.journal import HistoryEvent, Journal, SavedSysctls
 
@@ -109,7 +110,8 @@ class Probes(Protocol):
 
     def unwatch(self, unwatch: UnwatchInterface) -> None: ...
 
-    def send(self, command: SendProbes) -> None: ...
+    def send(self, command: SendProbes) -> Sequence[ProbeRequest]:
+        """Those that did not leave are returned."""
 
     def read(self) -> Sequence[ProbeAnswer]:
         """What has been answered since the last call; does not wait."""
@@ -145,6 +147,7 @@ class Daemon:
         self._chores: asyncio.Handle | None = None
         self._preparation: asyncio.TimerHandle | None = None
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+        self._unsent: list[ProbeRequest] = []
         self._memory = ""
         self._revision = 0
         self._identities: dict[str, tuple[int, Identity]] = {}
@@ -203,7 +206,7 @@ class Daemon:
             case UnwatchInterface():
                 self._probes.unwatch(command)
             case SendProbes():
-                self._probes.send(command)
+                self._unsent += self._probes.send(command)
             case Report():
                 self.report(command)
             case _:
@@ -274,6 +277,9 @@ class Daemon:
     def look_around(self) -> None:
         snapshot = self._kernel.snapshot()
         self.feed(snapshot)
+        if self._chores is None:
+            # Nothing has changed; but what could not be recorded before perhaps can be now.
+            self._remember()
         for link in snapshot.links:
             for listener in self.on_link:
                 listener(LinkSeen(link))
@@ -309,7 +315,9 @@ class Daemon:
     def _tick(self) -> None:
         """Answers first: nobody is called silent while his answer lies unread."""
         drained_at = self._loop.time()
-        self.feed(Tick(tuple(self._probes.read()), drained_at))
+        answers = tuple(self._probes.read())
+        unsent, self._unsent = tuple(self._unsent), []
+        self.feed(Tick(answers, drained_at, unsent))
 
     # --- what can wait ---
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -32,6 +32,9 @@ _GONE = frozenset(
 )
 _NOT_RUNNING = "rcmd is not running (nobody owns org.rcmd1 on the bus)"
 _DENIED = "org.freedesktop.DBus.Error.AccessDenied"
+_PROBES_EVERY_S = 0.1
+"""Often enough for the 52 probes that a member keeps at the shortest detection time."""
+_MOST_PROBES = 2000
 _VETO_LINE = re.compile(r"(?P<resource>.*?): (?P<client>.*?): (?P<reason>.*)")
 
 
@@ -94,6 +97,30 @@ class ManagerClient:
         """The newest `limit` events at or after the time (us since the epoch), oldest first."""
         rows = json.loads(await self._read("GetHistory", "tu", (since_us, limit)))
         return tuple(HistoryEvent(**row) for row in rows)
+
+    async def targets(self) -> dict[str, Any]:
+        """The document that `rcmctl targets --json` prints (`rcmd.bus.probe_documents`)."""
+        document = json.loads(await self._read("GetTargets"))
+        if not isinstance(document, dict):
+            raise RcmError("rcmd answered with targets that are not an object")
+        return document
+
+    async def probes(self, since: int, limit: int) -> list[dict[str, Any]]:
+        """The newest `limit` probes decided about after number `since`, oldest first."""
+        rows = json.loads(await self._read("GetProbes", "tu", (since, limit)))
+        if not isinstance(rows, list):
+            raise RcmError("rcmd answered with probes that are not an array")
+        return rows
+
+    async def follow_probes(self) -> AsyncGenerator[dict[str, Any], None]:
+        """Every probe that is decided about from now on; `Unreachable` when the daemon ends."""
+        newest = await self.probes(0, 1)
+        since = newest[-1]["number"] if newest else 0
+        while True:
+            for row in await self.probes(since, _MOST_PROBES):
+                since = row["number"]
+                yield row
+            await asyncio.sleep(_PROBES_EVERY_S)
 
     async def query_detach(self, resource: str, *, force: bool) -> DetachPlan:
         """What a detach would do, with every veto; changes nothing."""

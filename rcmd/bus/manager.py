@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +15,7 @@ from rcmd.bus.clients import ClientRegistry, Registration
 from rcmd.bus.connection import Connection
 from rcmd.bus.members import Method
 from rcmd.bus.polkit import Authority
+from rcmd.bus.probe_documents import probe_document, target_document
 from rcmd.bus.status_document import operation_document
 from rcmd.bus.values import (
     VariantMap,
@@ -30,8 +32,8 @@ from rcmd.rcm.coordinator import Caller, Coordinator
 from rcmd.rcm.journal import HistoryEvent, Operation
 from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
 
-MAX_HISTORY = 2000
-"""Events in one answer: reading more at once would keep the loop from its probes."""
+MAX_ROWS = 2000
+"""Events or probes in one answer: more at once would keep the loop from its probes."""
 _CHUNK = 50
 
 Values = Sequence[Any]
@@ -51,13 +53,16 @@ class ManagerCalls:
         self._authority = authority
         self._registry = registry
         self._status_text = status_text
-        self._history_turn = asyncio.Lock()
+        self._reading_turn = asyncio.Lock()
 
     def read(self, method: Method) -> Values | None:
         """The answer where it takes no waiting; None for the other methods."""
         match method.name:
             case "GetStatus":
                 return [self._status_text()]
+            case "GetTargets":
+                rows = [target_document(status) for status in self._coordinator.targets()]
+                return [json.dumps({"targets": rows})]
             case "ListOperations":
                 return [[_operation(item) for item in self._coordinator.operations()]]
             case _:
@@ -72,6 +77,8 @@ class ManagerCalls:
         match method.name:
             case "GetHistory":
                 return [await self._history(*arguments)]
+            case "GetProbes":
+                return [await self._probes(*arguments)]
             case "QueryDetach":
                 resource, options = arguments
                 force = _force(options)
@@ -114,14 +121,25 @@ class ManagerCalls:
 
     async def _history(self, since_us: int, limit: int) -> str:
         """A JSON array of events; encoded in pieces, one caller at a time, to be no burden."""
-        async with self._history_turn:
-            events = self._coordinator.history(since_us, limit=min(limit, MAX_HISTORY))
-            rows = []
-            for number, event in enumerate(events, 1):
-                rows.append(json.dumps(_row(event)))
-                if number % _CHUNK == 0:
-                    await asyncio.sleep(0)
-        return f"[{','.join(rows)}]"
+        async with self._reading_turn:
+            events = self._coordinator.history(since_us, limit=min(limit, MAX_ROWS))
+            return await _encode(_row(event) for event in events)
+
+    async def _probes(self, since: int, limit: int) -> str:
+        """A JSON array of probes; their times are turned into those of the wall clock."""
+        async with self._reading_turn:
+            epoch_s = time.time() - asyncio.get_running_loop().time()
+            probes = self._coordinator.probes(since, limit=min(limit, MAX_ROWS))
+            return await _encode(probe_document(probe, epoch_s) for probe in probes)
+
+
+async def _encode(rows: Iterable[Mapping[str, Any]]) -> str:
+    encoded = []
+    for number, row in enumerate(rows, 1):
+        encoded.append(json.dumps(row))
+        if number % _CHUNK == 0:
+            await asyncio.sleep(0)
+    return f"[{','.join(encoded)}]"
 
 
 def event_values(event: HistoryEvent) -> Values:

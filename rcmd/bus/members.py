@@ -9,6 +9,11 @@ Attach                takes no options; gives `resource` (s)
 GetStatus             the JSON object of `rcmctl status --json`
 GetHistory            a JSON array of the newest `limit` (at most 2000) events at or after the time,
                       oldest first: time_us, severity, kind, subject, message, detail
+GetTargets            the JSON object of `rcmctl targets --json`
+GetProbes             a JSON array of the newest `limit` (at most 2000) probes that were decided
+                      about after the one of number `since`, oldest first: number, time_us,
+                      interface, family, sequence, target, outcome, network_rtt_us, rtt_us; each
+                      member keeps 52 per family.  The numbers begin anew with the daemon
 ListOperations        number (u), kind, resource, caller, step (s), started_usec (t), forced (b)
 Event                 `detail` has `message` (s) and `severity` (u, as in syslog) besides its own
 """
@@ -114,6 +119,8 @@ MANAGER_INTERFACE = Interface(
         Method("Reload", action=Action.RELOAD),
         Method("GetStatus", gives=_arguments("json:s")),
         Method("GetHistory", _arguments("since_usec:t", "limit:u"), _arguments("json:s")),
+        Method("GetTargets", gives=_arguments("json:s")),
+        Method("GetProbes", _arguments("since:t", "limit:u"), _arguments("json:s")),
         Method("ListOperations", gives=_arguments("operations:aa{sv}")),
     ),
     signals=(Signal("Event", _EVENT),),
@@ -140,6 +147,7 @@ INTERFACE_INTERFACE = Interface(
         Property("Flags", "as"),
         Property("LinkUp", "b"),
         Property("Standby", "b"),
+        Property("Probe", "s"),
         Property("HardwareAddress", "s"),
         Property("BusPath", "s"),
         Property("Driver", "s"),

@@ -128,6 +128,7 @@ def _interface(member: _Member) -> VariantMap:
         "Flags": variant(interface.flags),
         "LinkUp": variant(interface.link_up),
         "Standby": variant(interface.is_standby),
+        "Probe": variant(interface.probe.value),
         "HardwareAddress": variant(interface.hardware_address),
         "BusPath": variant(member.identity.bus_path),
         "Driver": variant(member.identity.driver),

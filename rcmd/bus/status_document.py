@@ -60,6 +60,7 @@ def _interface(interface: InterfaceStatus, identity: Identity) -> dict[str, Any]
         "bus_path": identity.bus_path,
         "driver": identity.driver,
         "problem": interface.problem,
+        "probe": interface.probe.value,
     }
 
 

@@ -9,7 +9,7 @@ from rcmd.ctl.output import Line, Output, Span, Tone
 from rcmd.ctl.picture import Picture, is_functioning, is_inactive, picture_of
 from rcmd.ctl.table import table
 from rcmd.ctl.verb import Manager, Verb
-from rcmd.model import AddressKind, GroupState, GroupStatus
+from rcmd.model import GroupState, GroupStatus, ProbeState
 
 TONES = {
     GroupState.OK: Tone.PLAIN,
@@ -66,12 +66,12 @@ def _enclosed(brackets: str, names: Sequence[str]) -> str:
 
 
 def _detection_time(picture: Picture, group: GroupStatus) -> str:
-    """Empty where nothing could probe, because no member has a test address."""
-    has_test_address = any(
-        address.kind is AddressKind.TEST and address.group == group.name
-        for address in picture.status.addresses
+    """The one in force; empty where nothing probes (solaris.md 6.1)."""
+    is_probed = any(
+        interface.group == group.name and interface.probe is not ProbeState.DISABLED
+        for interface in picture.status.interfaces
     )
-    return f"{group.failure_detection_ms / 1000:.2f}s" if has_test_address else ""
+    return f"{group.failure_detection_ms / 1000:.2f}s" if is_probed else ""
 
 
 VERB = Verb("groups", "show the groups and their members", _run)

@@ -22,6 +22,8 @@ _CURES = frozenset(
     {"consistent", "failback", "failover", "group-repaired", "link-up", "repair", "unbarred"}
 )
 """Logged as errors, because their counterparts are, but nothing to worry about."""
+_FAILURES = frozenset({"failure", "group-failed"})
+"""Their messages are those of Solaris, which do not say why."""
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -96,6 +98,8 @@ def _write(event: HistoryEvent, output: Output) -> None:
         output.json_line(_document(event))
         return
     text = event.message if event.subject in event.message else f"{event.subject}: {event.message}"
+    if event.kind in _FAILURES and event.detail.get("cause"):
+        text = f"{text}: {event.detail['cause']}"
     tone = Tone.PLAIN if event.kind in _CURES else _TONES.get(event.severity, Tone.PLAIN)
     output.line(f"{show(event.time_us)}  {event.kind:<{_KIND_WIDTH}}  ", Span(text, tone))
 

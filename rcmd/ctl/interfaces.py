@@ -8,7 +8,7 @@ from rcmd.ctl.output import Line, Output, Span, Tone
 from rcmd.ctl.picture import Picture, is_functioning, is_inactive, picture_of
 from rcmd.ctl.table import table
 from rcmd.ctl.verb import Manager, Verb
-from rcmd.model import InterfaceState, InterfaceStatus
+from rcmd.model import InterfaceState, InterfaceStatus, ProbeState
 
 TONES = {
     InterfaceState.RUNNING: Tone.PLAIN,
@@ -17,6 +17,13 @@ TONES = {
     InterfaceState.MISSING: Tone.BAD,
     InterfaceState.OFFLINE: Tone.WARNING,
     InterfaceState.DETACHED: Tone.WARNING,
+}
+
+PROBE_TONES = {
+    ProbeState.OK: Tone.PLAIN,
+    ProbeState.FAILED: Tone.BAD,
+    ProbeState.UNKNOWN: Tone.WARNING,
+    ProbeState.DISABLED: Tone.PLAIN,
 }
 
 
@@ -32,13 +39,14 @@ async def _run(manager: Manager, _: Namespace, output: Output) -> int:
 
 def interface_table(picture: Picture, width: int | None) -> list[Line]:
     return table(
-        ("INTERFACE", "ACTIVE", "GROUP", "LINK", "STATE", "FLAGS"),
+        ("INTERFACE", "ACTIVE", "GROUP", "LINK", "PROBE", "STATE", "FLAGS"),
         (
             (
                 interface.name,
                 "yes" if is_functioning(interface) and not is_inactive(interface) else "no",
                 interface.group,
                 link(interface),
+                Span(interface.probe, PROBE_TONES[interface.probe]),
                 Span(interface.state, TONES[interface.state]),
                 " ".join(interface.flags),
             )

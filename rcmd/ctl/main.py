@@ -19,8 +19,10 @@ from rcmd.ctl import (
     interfaces,
     offline,
     online,
+    probes,
     reload,
     status,
+    targets,
 )
 from rcmd.ctl.arguments import Misused, parse
 from rcmd.ctl.output import Output, wants_colour
@@ -32,6 +34,8 @@ VERBS: tuple[Verb, ...] = (
     groups.VERB,
     interfaces.VERB,
     addresses.VERB,
+    targets.VERB,
+    probes.VERB,
     history.VERB,
     detach.VERB,
     attach.VERB,
@@ -106,7 +110,7 @@ def _document(error: RcmError) -> dict[str, Any]:
 
 
 def _interrupt(arguments: Namespace, output: Output) -> int:
-    """Ctrl-C: how one ends `--follow`, and no way to stop what the daemon has begun."""
+    """Ctrl-C: how one ends what follows, and no way to stop what the daemon has begun."""
     if "follow" in arguments and arguments.follow:
         return 0
     output.complain("rcmctl: interrupted; rcmd goes on with what it has begun")

@@ -15,6 +15,7 @@ from rcmd.model import (
     GroupStatus,
     InterfaceState,
     InterfaceStatus,
+    ProbeState,
     Status,
 )
 from rcmd.rcm.journal import Operation, OperationKind, Step
@@ -94,6 +95,7 @@ def _interface(entry: Mapping[str, Any]) -> InterfaceStatus:
         is_standby=entry["standby"],
         hardware_address=entry["hardware_address"],
         problem=entry.get("problem", ""),
+        probe=ProbeState(entry.get("probe", ProbeState.DISABLED)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +21,12 @@ class Manager(Protocol):
 
     async def history(self, since_us: int, limit: int) -> tuple[HistoryEvent, ...]:
         """Return the newest `limit` events at or after the time, oldest first."""
+
+    async def targets(self) -> dict[str, Any]:
+        """Return the object that `rcmctl targets --json` prints."""
+
+    def follow_probes(self) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield each probe as it is answered or lost; raises `Unreachable` when the daemon ends."""
 
     async def query_detach(self, resource: str, *, force: bool) -> DetachPlan: ...
 

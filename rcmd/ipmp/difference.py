@@ -126,7 +126,11 @@ class Difference:
             cause = self._cause(data.home, source, target)
             batch = self._batch(cause, self._origin(data.home, source, target), target)
             batch.remove += [copy for copy in stale if item_key(copy) not in self._refused]
-            if wanted and target:
+            is_in_the_way = data.family is Family.IPV6 and any(
+                wanted and copy.ifindex == wanted.ifindex for copy in stale
+            )
+            # IPv6 knows an address whatever its prefix: the old one has to go first.
+            if wanted and target and not is_in_the_way:
                 batch.add.append(wanted)
                 batch.settle += self._settled(data, target, wanted)
                 if wanted.family is Family.IPV4 or wanted.flags & IFA_F_NODAD:
@@ -274,7 +278,7 @@ class Difference:
         key = address.address.ip
         if self._scene.ledger.knows(key) or key.is_link_local:
             return False
-        if member.intent is Intent.DETACHED:
+        if member.intent is Intent.DETACHED and member.plumbed:
             return True
         return address.protocol == RCMD_PROTOCOL and not any(
             wanted.address.ip == key for wanted in self._scene.test_addresses(member)

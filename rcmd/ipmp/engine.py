@@ -11,7 +11,7 @@ first is answered.  So the view is never behind our own requests, and nothing is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from random import Random
 from typing import assert_never
 
@@ -76,7 +76,7 @@ class Engine:
         self._judgement = Judgement(self.scene, self.surveillance)
         self._refused: dict[ItemKey, str] = {}
         self.revision = 0
-        """Grows whenever everything was looked at; the status changes at no other time."""
+        """Grows whenever everything was looked at and something may be different."""
         self._is_ready = False
         """Whether both the configuration and the kernel are known."""
         recollect(self.scene, self._memory)
@@ -85,23 +85,32 @@ class Engine:
 
     def handle(self, event: Event, now: float) -> list[Command]:
         commands: list[Command] = []
+        before = self._picture() if isinstance(event, KernelSnapshot) else None
         self.surveillance.decisions.now = now
         self._absorb(event, now, commands)
         if not self._is_ready:
             return commands
         if isinstance(event, Tick):
-            commands += self.surveillance.due(now, event.drained_at or now)
+            drained_at = now if event.drained_at is None else event.drained_at
+            commands += self.surveillance.due(now, drained_at)
             commands += self.surveillance.tell()
             if not self._is_worth_a_look(now):
                 # Probes are sent many times a second, and seldom change anything.
                 return commands
-        self.revision += 1
         commands += self._plumb()
         commands += self.surveillance.follow(now)
         commands += self._judgement.pronounce(now)
+        commands += self.surveillance.tell()
         moves = self._converge()
+        if commands or moves or before is None or before != self._picture():
+            self.revision += 1
         self.scene.was_interrupted = False
         return [*commands, *moves] if moves else [*commands, *self._release_detached()]
+
+    def _picture(self) -> object:
+        """Two that are equal look the same to everybody: the regular look found nothing new."""
+        health = [(member.name, member.health) for member in self.scene.members.values()]
+        return self.scene.view, health, dict(self._judgement.problems)
 
     def _is_worth_a_look(self, now: float) -> bool:
         deadline = self._judgement.deadline()
@@ -128,17 +137,20 @@ class Engine:
 
     # --- questions ---
 
-    def forecast(self) -> list[Move]:
-        """The moves of every failure that may come next, one interface at a time."""
-        return [
-            move
-            for member in self.scene.members.values()
-            if member.group
-            and member.fitness >= Fitness.UNKNOWN
-            and held_by(self.scene, member.name)
-            for move in self._moves_if({member.name: Fitness.BROKEN})
-            if move.source == member.name
-        ]
+    def forecast(self) -> Iterator[Move]:
+        """The moves of every failure that may come next, one interface at a time.
+
+        Each is found out when it is asked for: all at once would hold up a real failure.
+        """
+        for member in list(self.scene.members.values()):
+            if (
+                member.group
+                and member.fitness >= Fitness.UNKNOWN
+                and held_by(self.scene, member.name)
+            ):
+                for move in self._moves_if({member.name: Fitness.BROKEN}):
+                    if move.source == member.name:
+                        yield move
 
     def is_empty(self, name: str) -> bool:
         """No data address and no route of ours is left on the interface."""
@@ -199,17 +211,18 @@ class Engine:
             case UndoOffline(name):
                 self._on_undo_offline(name)
             case Leave(name):
-                self.scene.members[name].intent = Intent.LEAVING
-                self.scene.members[name].recalls = held_by(self.scene, name)
+                self.scene.members[name].leave(held_by(self.scene, name))
             case Stay(name):
                 self._on_stay(name, now)
             case Unplumb(name):
                 self._on_unplumb(name)
             case Moved():
                 commands += self._on_moved(event)
-            case Tick(answers):
+            case Tick(answers, unsent=unsent):
                 for answer in answers:
                     self.surveillance.answered(answer)
+                for request in unsent:
+                    self.surveillance.unsent(request)
             case _:
                 assert_never(event)
 
@@ -247,6 +260,8 @@ class Engine:
                 recollect_member(member, self._memory)
                 self._resume(member, now)
             elif needs_plumbing(member.config, config):
+                if member.config.group and not config.group and member.ifindex:
+                    commands.append(Release(member.ifindex, name, take_down=False))
                 member.plumbed = 0
             member.config = config
             scene.members[name] = member
@@ -259,6 +274,8 @@ class Engine:
         self._refused.clear()
         is_first = not self._is_ready
         self._is_ready = True
+        # What was remembered is known now, or void.
+        self._memory = Memory()
         adopt_all(scene)
         if scene.has_settled and not is_first:
             new = {name for name, member in scene.members.items() if not member.ifindex}
@@ -279,6 +296,10 @@ class Engine:
         All of them at once: if they came one by one, the first would be taken for the only one,
         and given what the others hold.
         """
+        link = self.scene.view.links.get(member.ifindex)
+        if link is None or link.name != member.name:
+            # The device that was detached is gone; another may have its index.
+            member.ifindex = 0
         link = self.scene.view.links.get(member.plumbed)
         if member.intent is Intent.DETACHED or link is None or link.name != member.name:
             return
@@ -355,12 +376,14 @@ class Engine:
             member.recalls.add(key)
         member.lost.clear()
         link = self.scene.view.links.get(member.ifindex)
-        if member.intent is Intent.DETACHED and link is not None:
+        if link is None:
+            member.lose()
+        elif member.intent is Intent.DETACHED:
             recalls = member.recalls
             member.plumbed = 0
             member.bind(link, now)
             member.recalls = recalls
-        member.intent = Intent.IN
+        member.intent = member.intent_before
 
     def _on_moved(self, moved: Moved) -> list[Command]:
         for item in moved.added:
@@ -373,7 +396,7 @@ class Engine:
             if key not in self._refused:
                 reports.append(messages.refused(*self._describe(refusal)))
             self._refused[key] = self._describe(refusal)[1]
-        report = messages.moved(moved.move, len(moved.added))
+        report = messages.moved(moved)
         return [*reports, report] if report else reports
 
     def _describe(self, refusal: Refusal) -> tuple[str, str]:

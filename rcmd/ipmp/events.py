@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rcmd.ipmp.commands import Move
-from rcmd.ipmp.probe_events import ProbeKind
+from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest
 from rcmd.model import (
     Configuration,
     Family,
@@ -154,6 +154,8 @@ class ProbeAnswer:
     source: IPAddress
     received_at: float
     """When the kernel received it, on the clock of `now`."""
+    sent_at: float | None = None
+    """When its probe was handed to the kernel, which is later than it was decided; if known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,8 @@ class Tick:
     answers: tuple[ProbeAnswer, ...] = ()
     drained_at: float | None = None
     """When the reading of the answers began; None: there are no sockets to read."""
+    unsent: tuple[ProbeRequest, ...] = ()
+    """Probes that never left, and say nothing about their targets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Judgement:
                 reports.append(self._failure(member))
         reports += [messages.repair(member.name, member.group) for member in repaired]
         reports += self._groups() + self._families()
-        self.surveillance.judged(self.failed_groups)
+        self.surveillance.judged(self.failed_groups, now)
         return reports
 
     def _failure(self, member: Member) -> Command:
@@ -60,7 +60,8 @@ class Judgement:
         deadlines = [
             deadline
             for member in self.scene.members.values()
-            if (link := self.scene.view.links.get(member.ifindex)) is not None
+            if member.intent is not Intent.DETACHED
+            and (link := self.scene.view.links.get(member.ifindex)) is not None
             and (deadline := member.watch.deadline(is_running=link.is_running)) is not None
             and (member.health is not Health.FAILED or member.watch.is_flapping)
         ]
@@ -71,9 +72,7 @@ class Judgement:
 
     def _is_group_alive(self, group: str) -> bool:
         return any(
-            member.fitness >= Fitness.UNKNOWN
-            for member in self.scene.members.values()
-            if member.group == group
+            _functions(member) for member in self.scene.members.values() if member.group == group
         )
 
     def _judge(self, member: Member, now: float) -> list[Command]:
@@ -85,10 +84,14 @@ class Judgement:
             self._set_problem(member, "")
             return []
         condition = self._condition(member, link, now)
+        if member.health is Health.UNPROVEN and self._has_failed_by_probes(member):
+            # Joining a failed group is failing at once (behaviour 8).
+            member.health, member.failed_by_probes = Health.FAILED, True
         if condition is Condition.PROBES_LOST and self._is_group_failure(member):
             self._fail_group(member)
         member.is_set_down = not link.is_up and condition is Condition.LINK_DOWN
         old, member.health = member.health, judge(member.health, condition)
+        member.is_recovering = member.health is Health.FAILED and self._is_answered(member, link)
         self._set_problem(member, self._problem(member, condition))
         if member.health is Health.FAILED and old is not Health.FAILED:
             member.failed_by_probes = condition is Condition.PROBES_LOST
@@ -109,6 +112,8 @@ class Judgement:
             return by_link
         verdict = self.surveillance.verdict(member.name)
         match verdict.outlook:
+            case Outlook.DISABLED if self._is_unprobed_for_now(member, now):
+                return Condition.ANSWERED
             case Outlook.DISABLED:
                 return by_link
             case Outlook.DEAD:
@@ -125,6 +130,18 @@ class Judgement:
                 return Condition.NO_TARGETS
             case _:
                 assert_never(verdict.outlook)
+
+    def _is_answered(self, member: Member, link: Link) -> bool:
+        """After a group failure all of them are soon repaired: nothing has to move before."""
+        is_alive = self.surveillance.verdict(member.name).outlook is Outlook.ALIVE
+        return link.is_running and is_alive
+
+    def _is_unprobed_for_now(self, member: Member, now: float) -> bool:
+        """Offline, or its test address is only just coming: its link alone repairs nothing."""
+        if member.intent is Intent.OFFLINE:
+            return member.health is Health.FAILED and member.failed_by_probes
+        is_open = member.needs_proof or member.health is Health.FAILED
+        return is_open and self.surveillance.awaits_source(member, now)
 
     def _undecided(self, member: Member) -> Condition:
         """At boot an interface is taken for good; one plugged in later has to prove itself."""
@@ -153,9 +170,15 @@ class Judgement:
     def _fail_group(self, first: Member) -> None:
         """Everybody fails together, and nothing moves (overview, "Group Failures")."""
         for member in (first, *self.scene.peers(first)):
-            if member.ifindex and member.intent is not Intent.DETACHED:
-                member.failed_by_probes = member.health is not Health.FAILED
-                member.health = Health.FAILED
+            if member.ifindex and member.intent in (Intent.IN, Intent.LEAVING):
+                member.health, member.failed_by_probes = Health.FAILED, True
+
+    def _has_failed_by_probes(self, member: Member) -> bool:
+        """Its group has failed, and not for want of links."""
+        return member.group in self.failed_groups and any(
+            peer.health is Health.FAILED and peer.failed_by_probes
+            for peer in self.scene.peers(member)
+        )
 
     def _becomes_spare(self, member: Member, old: Health) -> bool:
         """With failback off, who comes back empty-handed serves as a spare (behaviour 70)."""
@@ -179,8 +202,8 @@ class Judgement:
             problem = f"probes to {messages.listed(silent)} are not answered"
         else:
             problem = _problem(condition, member)
-        strange = self.surveillance.strange_targets(member.name)
-        return "; ".join(it for it in (problem, messages.suspicion(strange)) if it)
+        strange = self.surveillance.strangers.targets(member.name)
+        return "; ".join(it for it in (problem, messages.strangeness(strange)) if it)
 
     def _set_problem(self, member: Member, problem: str) -> None:
         if problem:
@@ -192,7 +215,8 @@ class Judgement:
         reports: list[Command] = []
         groups: dict[str, list[Member]] = {}
         for member in self.scene.members.values():
-            if member.config.group and member.ifindex and member.intent is not Intent.DETACHED:
+            is_here = member.ifindex in self.scene.view.links
+            if member.config.group and is_here and member.intent is not Intent.DETACHED:
                 groups.setdefault(member.config.group, []).append(member)
         for group, members in groups.items():
             links = [self.scene.view.links[member.ifindex] for member in members]
@@ -219,7 +243,7 @@ class Judgement:
                 for member in self.scene.members.values()
                 if member.group == group and member.intent is not Intent.DETACHED
             ]
-            fit = [member for member in members if member.fitness >= Fitness.UNPROVEN]
+            fit = [member for member in members if _functions(member)]
             usable = [member for member in fit if member.fitness >= Fitness.UNKNOWN]
             if members and not fit and group not in self.failed_groups and self._is_boot_over():
                 self.failed_groups.add(group)
@@ -251,6 +275,10 @@ class Judgement:
                         self._inconsistent.discard(key)
                         reports.append(messages.consistent(member.name, member.group))
         return reports
+
+
+def _functions(member: Member) -> bool:
+    return member.fitness >= Fitness.UNPROVEN and member.health is not Health.FAILED
 
 
 def _problem(condition: Condition, member: Member) -> str:

@@ -40,6 +40,11 @@ class KernelView:
         self.addresses: dict[int, dict[IPInterface, KernelAddress]] = {}
         self.routes: dict[int, dict[RouteKey, Route]] = {}
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KernelView) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
     @classmethod
     def of(cls, snapshot: KernelSnapshot) -> KernelView:
         view = cls()

@@ -29,6 +29,8 @@ class Member:
     ifindex: int = 0
     """0: there is no device, or it was not taken into use."""
     intent: Intent = Intent.IN
+    intent_before: Intent = Intent.IN
+    """What it goes back to if a detach is undone."""
     health: Health = Health.UNPROVEN
     watch: LinkWatch = field(default_factory=LinkWatch)
     was_failed: bool = False
@@ -36,6 +38,9 @@ class Member:
     needs_proof: bool = False
     """Plugged in while the machine ran: probes must be answered before anything comes back."""
     failed_by_probes: bool = False
+    """Ten answers have to repair it, whatever its link does."""
+    is_recovering: bool = False
+    """Failed, but it is being answered again: repaired soon, if that goes on."""
     is_spare: bool = False
     """Repaired while failback is off."""
     recalls: set[MovableKey] = field(default_factory=set)
@@ -69,6 +74,13 @@ class Member:
         self.health = Health.FAILED if self.was_failed else Health.UNPROVEN
         self.was_failed = False
         self.is_set_down = False
+        self.is_recovering = False
+
+    def leave(self, held: set[MovableKey]) -> None:
+        """To be detached; if that is undone it is what it was, and has what it has now."""
+        self.intent_before = self.intent
+        self.intent = Intent.LEAVING
+        self.recalls = held
 
     def unbind(self) -> None:
         """The device is gone; what comes back under its name has to prove itself anew."""
@@ -102,9 +114,11 @@ class Member:
             # Nobody judges an interface that has nowhere to go.
             return Fitness.DOWN if self.is_set_down else Fitness.USABLE
         match self.health:
-            case Health.FAILED:
-                return Fitness.DOWN if self.is_set_down else Fitness.BROKEN
-            case Health.UNPROVEN:
+            case Health.FAILED if self.is_set_down:
+                return Fitness.DOWN
+            case Health.FAILED if not self.is_recovering:
+                return Fitness.BROKEN
+            case Health.FAILED | Health.UNPROVEN:
                 return Fitness.UNPROVEN
             case Health.NO_TARGETS:
                 return Fitness.UNKNOWN

@@ -8,7 +8,7 @@ can read what a newer one wrote.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
@@ -32,17 +32,18 @@ class LostAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Recall:
-    """Addresses that are called to an interface, whether or not failback is on."""
-
-    interface: str
-    keys: frozenset[IPAddress]
-
-
-@dataclass(frozen=True, slots=True)
 class HomedRoute:
     home: str
     route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Addresses and routes that are called to an interface, whether or not failback is on."""
+
+    interface: str
+    keys: frozenset[IPAddress]
+    routes: tuple[HomedRoute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,10 @@ class Memory:
     detached: Mapping[str, int] = field(default_factory=dict)
     """Name -> ifindex of the device that was given up; another device of that name is new."""
     failed: frozenset[str] = frozenset()
+    failed_by_probes: frozenset[str] = frozenset()
+    """Those of the failed that ten answers have to repair, whatever their link does."""
+    unproven: frozenset[str] = frozenset()
+    """Plugged in while the machine ran, and not yet answered."""
     spare: frozenset[str] = frozenset()
     flapping: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Name -> its last link-ups, on the clock of the engine, which runs until the next boot."""
@@ -73,6 +78,8 @@ class Memory:
                 "offline": sorted(self.offline),
                 "detached": dict(self.detached),
                 "failed": sorted(self.failed),
+                "failed_by_probes": sorted(self.failed_by_probes),
+                "unproven": sorted(self.unproven),
                 "spare": sorted(self.spare),
                 "flapping": dict(self.flapping),
                 "plumbed": dict(self.plumbed),
@@ -83,11 +90,11 @@ class Memory:
                     for entry in self.lost
                 ],
                 "recalls": [
-                    [entry.interface, sorted(str(key) for key in entry.keys)]
+                    [entry.interface, sorted(map(str, entry.keys)), _homed(entry.routes)]
                     for entry in self.recalls
                 ],
                 "away": {str(key): home for key, home in self.away.items()},
-                "routes": [[entry.home, asdict(entry.route)] for entry in self.routes],
+                "routes": _homed(self.routes),
                 "numbers": {str(key): [*place] for key, place in self.numbers.items()},
                 "has_settled": self.has_settled,
             },
@@ -103,6 +110,8 @@ class Memory:
             offline=frozenset(data["offline"]),
             detached=data["detached"],
             failed=frozenset(data["failed"]),
+            failed_by_probes=frozenset(data.get("failed_by_probes", ())),
+            unproven=frozenset(data.get("unproven", ())),
             spare=frozenset(data["spare"]),
             flapping={name: tuple(ups) for name, ups in data["flapping"].items()},
             plumbed=data["plumbed"],
@@ -113,8 +122,12 @@ class Memory:
                 for home, key, it in data["lost"]
             ),
             recalls=tuple(
-                Recall(interface, frozenset(ip_address(key) for key in keys))
-                for interface, keys in data["recalls"]
+                Recall(
+                    interface,
+                    frozenset(ip_address(key) for key in keys),
+                    tuple(HomedRoute(home, _route(it)) for home, it in routes),
+                )
+                for interface, keys, routes in data["recalls"]
             ),
             away={ip_address(key): home for key, home in data["away"].items()},
             routes=tuple(HomedRoute(home, _route(it)) for home, it in data["routes"]),
@@ -124,6 +137,10 @@ class Memory:
             },
             has_settled=data["has_settled"],
         )
+
+
+def _homed(routes: Iterable[HomedRoute]) -> list[list[Any]]:
+    return [[entry.home, asdict(entry.route)] for entry in routes]
 
 
 def _address(data: dict[str, Any]) -> KernelAddress:

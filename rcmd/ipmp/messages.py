@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from rcmd.ipmp.commands import Cause, Move, Report, Severity
+from rcmd.ipmp.commands import Cause, Report, Severity
+from rcmd.ipmp.events import Moved
 from rcmd.ipmp.health import LINK_UP_PER_MINUTE
 from rcmd.ipmp.probe_events import (
     ClockAnomaly,
@@ -18,7 +19,7 @@ from rcmd.ipmp.probe_events import (
     TargetSlow,
 )
 from rcmd.ipmp.source_watch import SourceNews
-from rcmd.model import Family, IPAddress
+from rcmd.model import Family, IPAddress, KernelAddress
 
 
 def link_changed(name: str, *, is_up: bool) -> Report:
@@ -70,22 +71,23 @@ def group_repaired(group: str, name: str) -> Report:
     return Report(Severity.ERROR, "group-repaired", group, text, {"interface": name})
 
 
-def moved(move: Move, count: int) -> Report | None:
+def moved(answer: Moved) -> Report | None:
     """What a completed move is worth saying; plain configuration is not worth a line."""
+    move = answer.move
+    if move.source is None or move.destination is None or not answer.added:
+        return None
+    added = [item.address for item in answer.added if isinstance(item, KernelAddress)]
     detail = {
         "cause": move.cause.value,
-        "from": move.source or "",
-        "to": move.destination or "",
-        "addresses": ", ".join(str(address.address) for address in move.add),
+        "from": move.source,
+        "to": move.destination,
+        "addresses": ", ".join(dict.fromkeys(str(address) for address in added)),
     }
     match move.cause:
         case Cause.FAILBACK:
-            home = move.destination or ""
-            text = f"Successfully failed back to NIC {home}"
-            return Report(Severity.ERROR, "failback", home, text, detail)
+            text = f"Successfully failed back to NIC {move.destination}"
+            return Report(Severity.ERROR, "failback", move.destination, text, detail)
         case Cause.FAILOVER | Cause.OFFLINE | Cause.DETACH | Cause.STANDBY:
-            if move.source is None or move.destination is None or not count:
-                return None
             text = f"Successfully failed over from NIC {move.source} to NIC {move.destination}"
             return Report(Severity.ERROR, "failover", move.source, text, detail)
         case Cause.CONFIGURE | Cause.CLEANUP | Cause.MISSING:
@@ -146,26 +148,6 @@ def consistent(name: str, group: str) -> Report:
     return Report(Severity.ERROR, "consistent", name, text)
 
 
-def other_link(name: str, group: str, targets: Sequence[IPAddress]) -> Report:
-    """A configuration fault: members of a group have to be on one IP link."""
-    text = f"{name} may be on another IP link than the rest of group {group}: {suspicion(targets)}"
-    detail = {"group": group, "targets": listed(targets)}
-    return Report(Severity.ERROR, "other-link", name, text, detail)
-
-
-def one_link(name: str, group: str) -> Report:
-    text = f"{name} no longer seems to be on another IP link than the rest of group {group}"
-    return Report(Severity.NOTICE, "one-link", name, text, {"group": group})
-
-
-def suspicion(targets: Sequence[IPAddress]) -> str:
-    """Empty without targets."""
-    if not targets:
-        return ""
-    verb = "answers" if len(targets) == 1 else "answer"
-    return f"{listed(targets)} {verb} other members and never this one"
-
-
 def listed(targets: Sequence[IPAddress]) -> str:
     return ", ".join(str(target) for target in targets)
 
@@ -176,6 +158,10 @@ def simple(kind: str, name: str, text: str) -> Report:
 
 def _of(group: str) -> str:
     return f" of group {group}" if group else ""
+
+
+def _for(group: str) -> str:
+    return f' for group "{group}"' if group else ""
 
 
 def _in(group: str) -> str:
@@ -208,6 +194,31 @@ def _source(severity: Severity, name: str, text: str) -> Report:
     return Report(severity, "test-address", name, text)
 
 
+def on_another_link(name: str, group: str, silent: Sequence[IPAddress]) -> Report:
+    """A configuration fault: all members of a group have to be on one IP link."""
+    text = (
+        f"{name} has never been answered by {listed(silent)}, which answers other members"
+        f"{_of(group)}: {_STRANGE}"
+    )
+    detail = {"group": group, "targets": listed(silent)}
+    return Report(Severity.ERROR, "wrong-link", name, text, detail)
+
+
+_STRANGE = "it seems to be on another IP link"
+
+
+def on_one_link(name: str, group: str) -> Report:
+    text = f"{name} no longer seems to be on another IP link than the other members{_of(group)}"
+    return Report(Severity.NOTICE, "one-link", name, text, {"group": group})
+
+
+def strangeness(silent: Sequence[IPAddress]) -> str:
+    """The problem of such an interface, in few words; empty without targets."""
+    if not silent:
+        return ""
+    return f"never answered by {listed(silent)}, which answers other members: {_STRANGE}"
+
+
 def probe_fact(fact: ProbeFact, group: str) -> Report:
     """The rarer news of the probers (solaris.md 1.15)."""
     match fact:
@@ -229,15 +240,17 @@ def probe_fact(fact: ProbeFact, group: str) -> Report:
         case DetectionTimeRaised():
             text = (
                 f"Cannot meet requested failure detection time of {fact.requested_ms} ms on "
-                f"({fact.family} {fact.interface}) new failure detection time for group "
-                f'"{group}" is {fact.detection_ms} ms'
+                f"({fact.family} {fact.interface}) new failure detection time"
+                f"{_for(group)} is {fact.detection_ms} ms"
             )
-            return Report(Severity.ERROR, "detection-time", group, text)
+            subject = group or fact.interface
+            return Report(Severity.ERROR, "detection-time", subject, text)
         case DetectionTimeLowered():
             text = (
                 f"Improved failure detection time {fact.detection_ms} ms on "
-                f'({fact.family} {fact.interface}) for group "{group}"'
+                f"({fact.family} {fact.interface}){_for(group)}"
             )
-            return Report(Severity.ERROR, "detection-time", group, text)
+            subject = group or fact.interface
+            return Report(Severity.ERROR, "detection-time", subject, text)
         case _:
             assert_never(fact)

@@ -37,7 +37,7 @@ class Fitness(IntEnum):
     BROKEN = 3
     """Plumbed, but traffic does not pass."""
     UNPROVEN = 4
-    """New, not yet judged: may hold what is its own, attracts nothing."""
+    """New, or failed and being answered again: may hold what it has, attracts nothing."""
     UNKNOWN = 5
     """The link is up and nobody answers for it: taken only if nobody better is there."""
     USABLE = 6

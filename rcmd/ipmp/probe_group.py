@@ -42,9 +42,8 @@ class ProbeGroup:
                 prober.add_host(host, now)
         self.probers[prober.interface, prober.family] = prober
 
-    def remove(self, interface: str) -> None:
-        for family in Family:
-            self.probers.pop((interface, family), None)
+    def remove(self, interface: str, family: Family) -> None:
+        del self.probers[interface, family]
         if not self.probers:
             self.detection.request(self.detection.requested_ms)
 
@@ -88,12 +87,13 @@ class ProbeGroup:
         source: IPAddress,
         received_at: float,
         kind: ProbeKind = ProbeKind.UNICAST,
+        sent_at: float | None = None,
     ) -> Answer:
         """As `Prober.answered`; a host found by one member is a target for all."""
         prober = self.probers.get((interface, family))
         if prober is None:
             return Answer.LINK_DOWN
-        answer = prober.answered(sequence, source, received_at, kind)
+        answer = prober.answered(sequence, source, received_at, kind, sent_at)
         if answer is Answer.HOST_FOUND:
             for other in self._of_family(family):
                 if other is not prober:
@@ -141,7 +141,7 @@ class ProbeGroup:
         """
         found: dict[str, tuple[IPAddress, ...]] = {}
         for (interface, _), prober in self.probers.items():
-            if not prober.is_capable:
+            if not prober.is_capable or prober.is_quiet:
                 continue
             silent = tuple(
                 target.address

@@ -147,11 +147,13 @@ class ProbeHistory:
                 return Answer.DUPLICATE if self._states[slot] is ANSWERED else slot
         return Answer.FAKE
 
-    def answered(self, slot: int, received_at: float) -> Answer:
-        """The probe was answered after all, however late."""
+    def answered(self, slot: int, received_at: float, sent_at: float | None = None) -> Answer:
+        """The probe was answered after all, however late; `sent_at` if known more exactly."""
         old = self._states[slot]
         self._states[slot] = ANSWERED
         self._settled[slot] = received_at
+        if sent_at is not None:
+            self._sent[slot] = sent_at
         self.acked += 1
         self._decide(slot)
         if old is LOST:
@@ -229,6 +231,15 @@ class ProbeHistory:
         self._states[slot] = UNKNOWN
         self.unknown += 1
         self._decide(slot)
+
+    def excuse_one(self, sequence: int) -> None:
+        """This one never left."""
+        age = (self.next - 1 - sequence) & SEQUENCE_MASK
+        if age >= min(SIZE, self.next):
+            return
+        slot = (self.next - 1 - age) % SIZE
+        if self._states[slot] is UNANSWERED:
+            self._excuse(slot)
 
     def forget(self, target: Target) -> None:
         """The target is given up: its probes no longer count for it, and stay as they are."""

@@ -17,7 +17,6 @@ from rcmd.ipmp.discovery import ALL_HOSTS
 from rcmd.ipmp.probe_clock import SHORTEST, ProbeClock
 from rcmd.ipmp.probe_events import (
     Answer,
-    HostFound,
     ProbeFact,
     ProbeKind,
     ProbeRequest,
@@ -125,9 +124,8 @@ class Prober:
         self._give_up(self.targets.set_routers(routers, now, keeps_vanished=keeps_vanished))
 
     def add_host(self, address: IPAddress, now: float) -> None:
-        """A host that this or another member of the group found."""
-        if self.targets.add_host(address, now):
-            self.reception.facts.append(HostFound(self.interface, self.family, address))
+        """A host that another member of the group found: it has answered that one only."""
+        self.targets.add_host(address, now)
 
     def flush_hosts(self) -> None:
         """The group failed (behaviour 52)."""
@@ -156,6 +154,11 @@ class Prober:
     def is_capable(self) -> bool:
         """It is being probed, and there is somebody to probe: only then it has a vote."""
         return self._clock.next_at is not None and bool(self.targets.active)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Losses mean nothing yet."""
+        return self._quiet.is_on
 
     @property
     def first_loss_at(self) -> float | None:
@@ -280,6 +283,16 @@ class Prober:
             case ProbeKind.MULTICAST:
                 pass
 
+    def unsent(self, request: ProbeRequest) -> None:
+        """The request never left: nothing can be concluded from the silence that follows."""
+        match request.kind:
+            case ProbeKind.UNICAST:
+                self.history.excuse_one(request.sequence)
+            case ProbeKind.ROUND_TRIP:
+                self.reception.measuring.history.excuse_one(request.sequence)
+            case ProbeKind.MULTICAST:
+                pass
+
     # --- answers ---
 
     def answered(
@@ -288,13 +301,14 @@ class Prober:
         source: IPAddress,
         received_at: float,
         kind: ProbeKind = ProbeKind.UNICAST,
+        sent_at: float | None = None,
     ) -> Answer:
         """Take in an answer that came in on this interface.
 
         `sequence` and `kind` are what the answer brought back; ARP and neighbour advertisements
         bring nothing back: None.  `received_at` is the kernel's time of reception, on the clock of
-        `now`.
+        `now`; `sent_at` when the probe was handed to the kernel, where that is known.
         """
         if self._clock.next_at is None:
             return Answer.LINK_DOWN
-        return self.reception.answered(sequence, source, received_at, kind)
+        return self.reception.answered(sequence, source, received_at, kind, sent_at)

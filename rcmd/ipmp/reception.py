@@ -48,27 +48,36 @@ class Reception:
         self.measuring.history.forget(target)
 
     def answered(
-        self, sequence: int | None, source: IPAddress, received_at: float, kind: ProbeKind
+        self,
+        sequence: int | None,
+        source: IPAddress,
+        received_at: float,
+        kind: ProbeKind,
+        sent_at: float | None = None,
     ) -> Answer:
         match kind:
             case ProbeKind.UNICAST:
-                return self._probe_answered(sequence, source, received_at)
+                return self._probe_answered(sequence, source, received_at, sent_at)
             case ProbeKind.ROUND_TRIP:
-                return self._measurement_answered(sequence, source, received_at)
+                return self._measurement_answered(sequence, source, received_at, sent_at)
             case ProbeKind.MULTICAST:
                 return self._host_answered(sequence, source, received_at)
 
     def _probe_answered(
-        self, sequence: int | None, source: IPAddress, received_at: float
+        self,
+        sequence: int | None,
+        source: IPAddress,
+        received_at: float,
+        sent_at: float | None,
     ) -> Answer:
         found = self.history.find(sequence, source)
         if isinstance(found, Answer):
             if sequence is None:
                 # It does not say which kind of probe it answers.
-                measured = self._measurement_answered(sequence, source, received_at)
+                measured = self._measurement_answered(sequence, source, received_at, sent_at)
                 return measured if measured is Answer.MEASURED else found
             return found
-        answer = self.history.answered(found, received_at)
+        answer = self.history.answered(found, received_at, sent_at)
         if self.last_success_at is None or received_at > self.last_success_at:
             self.last_success_at = received_at
         target = self.history.target_of(found)
@@ -82,7 +91,11 @@ class Reception:
         return answer
 
     def _measurement_answered(
-        self, sequence: int | None, source: IPAddress, received_at: float
+        self,
+        sequence: int | None,
+        source: IPAddress,
+        received_at: float,
+        sent_at: float | None,
     ) -> Answer:
         history = self.measuring.history
         found = history.find(sequence, source)
@@ -90,7 +103,8 @@ class Reception:
             return found
         history.answered(found, received_at)
         target = history.target_of(found)
-        rtt = self._round_trip(target, received_at - history.sent_at(found))
+        sent = history.sent_at(found) if sent_at is None else sent_at
+        rtt = self._round_trip(target, received_at - sent)
         if rtt is not None:
             target.round_trip.sample_if_better(rtt)
         return Answer.MEASURED

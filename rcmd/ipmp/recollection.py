@@ -14,9 +14,15 @@ def memorise(scene: Scene) -> Memory:
     members = scene.members.values()
     ledger = scene.ledger
     return Memory(
-        offline=frozenset(it.name for it in members if it.intent is Intent.OFFLINE),
+        offline=frozenset(it.name for it in members if _is_offline(it)),
         detached={it.name: it.ifindex for it in members if it.intent is Intent.DETACHED},
         failed=frozenset(it.name for it in members if it.health is Health.FAILED),
+        failed_by_probes=frozenset(
+            it.name for it in members if it.health is Health.FAILED and it.failed_by_probes
+        ),
+        unproven=frozenset(
+            it.name for it in members if it.health is Health.UNPROVEN and it.needs_proof
+        ),
         spare=frozenset(it.name for it in members if it.is_spare),
         flapping={it.name: tuple(it.watch.ups) for it in members if it.watch.is_flapping},
         plumbed={it.name: it.plumbed for it in members if it.plumbed},
@@ -32,7 +38,13 @@ def memorise(scene: Scene) -> Memory:
         ),
         recalls=tuple(
             Recall(
-                it.name, frozenset(key for key in it.recalls if not isinstance(key, RouteAtHome))
+                it.name,
+                frozenset(key for key in it.recalls if not isinstance(key, RouteAtHome)),
+                tuple(
+                    HomedRoute(key.home, ledger.routes[key])
+                    for key in it.recalls
+                    if isinstance(key, RouteAtHome) and key in ledger.routes
+                ),
             )
             for it in members
             if it.recalls
@@ -46,6 +58,12 @@ def memorise(scene: Scene) -> Memory:
         numbers=dict(scene.numbers),
         has_settled=scene.has_settled,
     )
+
+
+def _is_offline(member: Member) -> bool:
+    """Also one that was offline before its detach, in case that is undone."""
+    is_going = member.intent in (Intent.LEAVING, Intent.DETACHED)
+    return (member.intent_before if is_going else member.intent) is Intent.OFFLINE
 
 
 def recollect(scene: Scene, memory: Memory) -> None:
@@ -65,11 +83,14 @@ def recollect_member(member: Member, memory: Memory) -> None:
     member.plumbed = memory.plumbed.get(name, 0)
     member.is_spare = name in memory.spare
     member.was_failed = name in memory.failed
+    member.failed_by_probes = name in memory.failed_by_probes
+    member.needs_proof = name in memory.unproven
     if name in memory.flapping:
         member.watch.ups.extend(memory.flapping[name])
         member.watch.is_flapping = True
     if name in memory.offline:
         member.intent = Intent.OFFLINE
+    member.intent_before = member.intent
     if name in memory.detached:
         member.intent = Intent.DETACHED
         member.ifindex = memory.detached[name]
@@ -77,3 +98,6 @@ def recollect_member(member: Member, memory: Memory) -> None:
     for recall in memory.recalls:
         if recall.interface == name:
             member.recalls |= recall.keys
+            member.recalls |= {
+                RouteAtHome(homed.home, RouteKey.of(homed.route)) for homed in recall.routes
+            }

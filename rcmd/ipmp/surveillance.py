@@ -6,204 +6,172 @@ now.  `verdict` is what the probes say of an interface; what follows from it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from random import Random
 
 from rcmd.ipmp import messages
-from rcmd.ipmp.commands import Command, Report, SendProbes, UnwatchInterface, WatchInterface
+from rcmd.ipmp.commands import Command, SendProbes, UnwatchInterface, WatchInterface
 from rcmd.ipmp.decisions import Decisions
 from rcmd.ipmp.events import ProbeAnswer
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.probe_events import ProbeRequest
-from rcmd.ipmp.probe_group import ProbeGroup
-from rcmd.ipmp.probe_source import (
-    AddressCandidate,
-    ProbeSource,
-    choose_address,
-    duplicates,
-    source_for,
-)
+from rcmd.ipmp.probe_group import ProbeGroup, ProberKey
+from rcmd.ipmp.probe_routers import routers_of
+from rcmd.ipmp.probe_source import ProbeSource
+from rcmd.ipmp.probe_sources import ProbeSources
 from rcmd.ipmp.probe_verdict import Outlook, ProbeVerdict
 from rcmd.ipmp.probing import Prober
 from rcmd.ipmp.scene import Scene
-from rcmd.ipmp.source_watch import SourceState, SourceWatch
+from rcmd.ipmp.strangers import Strangers
 from rcmd.ipmp.targets import TargetList
-from rcmd.model import (
-    AddressKind,
-    Family,
-    GroupSettings,
-    IPAddress,
-    IPInterface,
-    ProbeMethod,
-    Route,
-    family_of,
-)
+from rcmd.model import Family, IPAddress, ProbeMethod
 
-IFA_F_DADFAILED = 0x08
-IFA_F_TENTATIVE = 0x40
-RTPROT_BY_KERNEL = frozenset({1, 2, 9})
-LONGEST_TICK_S = 0.1
+LONGEST_TICK_S = 0.25
 SHORTEST_TICK_S = 0.002
 TICKS_PER_INTERVAL = 5
 """Wake-ups cost, packets do not: what falls due within a tick is sent and read together."""
-STRANGERS_EVERY_S = 1.0
-"""How often to look for members that seem to be on another IP link."""
 UNPROBED = ProbeVerdict(Outlook.DISABLED)
 
-Key = tuple[str, Family]
 Summary = tuple[Outlook, bool, int]
-"""What people are told of an interface: the outlook, whether it is repaired, the detection time."""
+"""What people see: the outlook, whether the interface is repaired, the detection time in ms."""
 
 
-@dataclass(slots=True)
 class Surveillance:
-    scene: Scene
-    random: Random
-    decisions: Decisions = field(default_factory=Decisions)
-    _groups: dict[str, ProbeGroup] = field(default_factory=dict)
-    _watched: dict[Key, WatchInterface] = field(default_factory=dict)
-    _sources: dict[str, SourceWatch] = field(default_factory=dict)
-    _states: dict[str, SourceState] = field(default_factory=dict)
-    _search_ends: dict[str, float] = field(default_factory=dict)
-    """Until when an interface may go without a target before that means something."""
-    _touched: set[str] = field(default_factory=set)
-    _pronounced: dict[str, Summary] = field(default_factory=dict)
-    _strangers: dict[str, tuple[IPAddress, ...]] = field(default_factory=dict)
-    """As told: interface -> targets that answer others of its group, and never this one."""
-    _strangers_at: float = 0.0
-    _news: list[Report] = field(default_factory=list)
-    _has_new_strangers: bool = False
-    _ticked_at: float = 0.0
+    def __init__(self, scene: Scene, random: Random) -> None:
+        self._scene = scene
+        self._random = random
+        self._sources = ProbeSources(scene)
+        self._groups: dict[str, ProbeGroup] = {}
+        self._watched: dict[ProberKey, WatchInterface] = {}
+        self._listeners: dict[tuple[int, Family], str] = {}
+        """(ifindex, family) -> the interface that is probed there."""
+        self._running: set[str] = set()
+        self._search_ends: dict[str, float] = {}
+        """Until when an interface may go without a target before that means something."""
+        self._touched: set[str] = set()
+        self._pronounced: dict[str, Summary] = {}
+        self.strangers = Strangers()
+        self.decisions = Decisions()
+        self._ticked_at = 0.0
 
     # --- following the scene ---
 
     def follow(self, now: float) -> list[Command]:
         commands: list[Command] = []
         own = frozenset(
-            address.ip for held in self.scene.view.addresses.values() for address in held
+            address.ip for held in self._scene.view.addresses.values() for address in held
         )
         groups = {
-            name: members for name, members in self.scene.groups().items() if self._is_probed(name)
+            name: members for name, members in self._scene.groups().items() if self._is_probed(name)
         }
-        for name in [name for name in self._groups if name not in groups]:
+        for name in self._groups.keys() - groups.keys():
             for key in list(self._groups[name].probers):
                 commands += self._end(self._groups[name], key)
             del self._groups[name]
+        self._keep_only({member.name for members in groups.values() for member in members})
         for name, members in groups.items():
-            settings = self.scene.settings.group(name)
-            group = self._groups.setdefault(name, ProbeGroup(settings.failure_detection_ms))
-            if group.detection.requested_ms != settings.failure_detection_ms:
-                group.request_detection(settings.failure_detection_ms, now)
-            for key in [
-                key for key in group.probers if self.scene.members.get(key[0]) not in members
-            ]:
-                commands += self._end(group, key)
-            for family in Family:
-                commands += self._follow_family(group, members, settings, family, own, now)
-            commands += self._watch_sources(members, now)
+            commands += self._follow_group(name, members, own, now)
         return commands
 
     def _is_probed(self, group: str) -> bool:
-        if self.scene.settings.group(group).probe is ProbeMethod.NONE:
+        if self._scene.settings.group(group).probe is ProbeMethod.NONE:
             return False
-        is_anonymous = group.startswith("/")
-        return not is_anonymous or not self.scene.settings.track_interfaces_only_with_groups
+        return (
+            not _is_anonymous(group) or not self._scene.settings.track_interfaces_only_with_groups
+        )
 
-    def _follow_family(
+    def _keep_only(self, names: set[str]) -> None:
+        self._sources.keep_only(names)
+        self._running &= names
+        self._touched &= names
+        for name in self._search_ends.keys() - names:
+            del self._search_ends[name]
+
+    def _follow_group(
+        self, name: str, members: list[Member], own: frozenset[IPAddress], now: float
+    ) -> list[Command]:
+        settings = self._scene.settings.group(name)
+        group = self._groups.setdefault(name, ProbeGroup(settings.failure_detection_ms))
+        if group.detection.requested_ms != settings.failure_detection_ms:
+            group.request_detection(settings.failure_detection_ms, now)
+        commands: list[Command] = []
+        names = {member.name for member in members}
+        for key in [key for key in group.probers if key[0] not in names]:
+            commands += self._end(group, key)
+        for member in members:
+            self._look_at_link(group, member, now)
+        routers = {family: routers_of(self._scene, members, settings, family) for family in Family}
+        current = {key: prober.source.address for key, prober in group.probers.items()}
+        with_routers = [family for family in Family if routers[family].all]
+        sources = self._sources.choose(members, settings.probe, current, with_routers)
+        for member in members:
+            commands += self._follow_member(group, member, sources, own, now)
+        for family in Family:
+            group.set_routers(family, routers[family].pinned, routers[family].learnt, now)
+        return [*commands, *self._sources.watch(members, now)]
+
+    def _look_at_link(self, group: ProbeGroup, member: Member, now: float) -> None:
+        link = self._scene.view.links.get(member.ifindex)
+        if link is None or not link.is_running:
+            self._running.discard(member.name)
+        elif member.name not in self._running:
+            self._running.add(member.name)
+            self._search(group, member.name, now)
+            self._sources.link_came_up(member.name, now)
+
+    def _search(self, group: ProbeGroup, name: str, now: float) -> None:
+        """It has as long to find a target as it would have to lose one."""
+        self._search_ends[name] = now + group.detection.requested_ms / 1000
+
+    def _follow_member(
         self,
         group: ProbeGroup,
-        members: list[Member],
-        settings: GroupSettings,
-        family: Family,
+        member: Member,
+        sources: Mapping[ProberKey, ProbeSource],
         own: frozenset[IPAddress],
         now: float,
     ) -> list[Command]:
         commands: list[Command] = []
-        pinned, routers = self._routers(members, settings, family)
-        chosen = {member.name: self._test_address(group, member, family) for member in members}
-        doubled = duplicates({name: [it.ip] for name, it in chosen.items() if it is not None})
-        for member in members:
+        is_active = self._is_active(member)
+        for family in Family:
             key = (member.name, family)
-            address = None if member.name in doubled else chosen[member.name]
-            self._note_source(
-                member, family, chosen[member.name], is_doubled=member.name in doubled
-            )
-            source = source_for(settings.probe, address, has_routers=bool(pinned or routers))
-            if source.is_enabled and self._is_active(member, family):
-                commands += self._set(group, member, source, own, now, family)
+            source = sources.get(key)
+            watched = self._watched.get(key)
+            if watched and watched.ifindex != member.ifindex:
+                # What another device of that name was answered says nothing about this one.
+                commands += self._end(group, key)
+            if is_active and source is not None and source.is_enabled:
+                commands += self._set(group, member, family, source, own, now)
             elif key in group.probers:
                 commands += self._end(group, key)
-        group.set_routers(family, pinned, routers, now)
         return commands
 
-    def _is_active(self, member: Member, family: Family) -> bool:
+    def _is_active(self, member: Member) -> bool:
         return (
-            member.ifindex in self.scene.view.links
+            member.ifindex in self._scene.view.links
             and member.intent in (Intent.IN, Intent.LEAVING)
             and not member.barred
-            and family in member.config.families
         )
-
-    def _test_address(
-        self, group: ProbeGroup, member: Member, family: Family
-    ) -> IPInterface | None:
-        prober = group.probers.get((member.name, family))
-        current = prober.source.address if prober else None
-        return choose_address(family, self._candidates(member), current)
-
-    def _candidates(self, member: Member) -> Iterator[AddressCandidate]:
-        """The configured test addresses that the kernel has, and the link-local addresses."""
-        held = self.scene.view.addresses.get(member.ifindex, {})
-        present = {address.ip for address in held}
-        for address in member.config.addresses:
-            if address.kind is AddressKind.TEST and address.address.ip in present:
-                yield AddressCandidate(
-                    address.address,
-                    is_test=True,
-                    is_up=address.is_up,
-                    is_deprecated=address.is_deprecated,
-                )
-        for found in held.values():
-            is_usable = not found.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)
-            if found.address.ip.is_link_local and found.family is Family.IPV6 and is_usable:
-                yield AddressCandidate(found.address, is_test=True)
-
-    def _routers(
-        self, members: list[Member], settings: GroupSettings, family: Family
-    ) -> tuple[list[IPAddress], list[IPAddress]]:
-        """Pinned targets (settings, then host routes), and the routers of the routing table."""
-        pinned = [target for target in settings.targets if family_of(target) is family]
-        routers: list[IPAddress] = []
-        for member in members:
-            for route in self.scene.view.routes.get(member.ifindex, {}).values():
-                if route.family is not family:
-                    continue
-                if route.gateway is not None:
-                    routers.append(route.gateway)
-                elif _is_host_route(route):
-                    pinned.append(route.destination.network_address)
-        return pinned, routers
 
     def _set(
         self,
         group: ProbeGroup,
         member: Member,
+        family: Family,
         source: ProbeSource,
         own: frozenset[IPAddress],
         now: float,
-        family: Family,
     ) -> list[Command]:
         key = (member.name, family)
-        link = self.scene.view.links[member.ifindex]
+        link = self._scene.view.links[member.ifindex]
         prober = group.probers.get(key)
         if prober is None:
-            prober = Prober(member.name, family, TargetList(family), group.detection, self.random)
+            prober = Prober(member.name, family, TargetList(family), group.detection, self._random)
             prober.history.decisions = self.decisions
             prober.set_source(source, own, now)
             group.add(prober, now)
             prober.start(now)
-            self._search_ends[member.name] = now + group.detection.requested_ms / 1000
+            self._search(group, member.name, now)
         else:
             prober.set_source(source, own, now)
         prober.link_changed(now, is_up=link.is_running)
@@ -213,60 +181,36 @@ class Surveillance:
         if self._watched.get(key) == watch:
             return []
         self._watched[key] = watch
+        self._listeners[link.ifindex, family] = member.name
         self._touched.add(member.name)
         return [watch]
 
-    def _end(self, group: ProbeGroup, key: Key) -> list[Command]:
+    def _end(self, group: ProbeGroup, key: ProberKey) -> list[Command]:
         name, family = key
-        del group.probers[key]
-        if not any(other == name for other, _ in group.probers):
+        group.remove(name, family)
+        if not any(group.of_interface(name)):
             self._search_ends.pop(name, None)
             self._pronounced.pop(name, None)
-            self._strangers.pop(name, None)
+            self.strangers.forget(name)
         watch = self._watched.pop(key, None)
-        return [UnwatchInterface(watch.ifindex, family)] if watch else []
-
-    # --- test addresses that are missing or not unique ---
-
-    def _note_source(
-        self, member: Member, family: Family, address: IPInterface | None, *, is_doubled: bool
-    ) -> None:
-        if family is Family.IPV4:
-            self._states[member.name] = SourceState.ABSENT
-        if is_doubled:
-            self._states[member.name] = SourceState.DUPLICATE
-        elif address is not None and self._states[member.name] is SourceState.ABSENT:
-            self._states[member.name] = SourceState.USABLE
-
-    def _watch_sources(self, members: list[Member], now: float) -> list[Command]:
-        reports: list[Command] = []
-        for member in members:
-            if not member.ifindex or member.intent is not Intent.IN:
-                self._sources.pop(member.name, None)
-                continue
-            watch = self._sources.setdefault(member.name, SourceWatch(now))
-            news = watch.seen(self._states[member.name], now)
-            if news is not None:
-                reports.append(messages.test_address(member.name, news))
-        return reports
+        if watch is None:
+            return []
+        self._listeners.pop((watch.ifindex, family), None)
+        return [UnwatchInterface(watch.ifindex, family)]
 
     # --- the clock ---
 
     def deadline(self) -> float | None:
-        deadlines = [
+        probers = [
             deadline
             for group in self._groups.values()
             for prober in group.probers.values()
             if (deadline := prober.deadline()) is not None
         ]
-        due = max(min(deadlines), self._ticked_at + self._tick()) if deadlines else None
-        others = [
-            deadline
-            for name, watch in self._sources.items()
-            if (deadline := watch.deadline(self._states[name])) is not None
-        ]
-        others += self._search_ends.values()
-        return min([*others, *([due] if due is not None else [])], default=None)
+        deadlines = [*self._sources.deadlines(), *self._search_ends.values()]
+        if probers:
+            deadlines.append(max(min(probers), self._ticked_at + self._tick()))
+        return min(deadlines, default=None)
 
     def _tick(self) -> float:
         shortest = min(group.detection.requested_interval for group in self._groups.values())
@@ -282,49 +226,39 @@ class Surveillance:
                     self._ticked_at = now
                     self._touched.add(prober.interface)
                     requests += prober.due(now, drained_at)
-        if now >= self._strangers_at:
-            self._strangers_at = now + STRANGERS_EVERY_S
-            self._look_for_strangers()
+        self.strangers.look(self._groups, now)
         return [SendProbes(tuple(requests))] if requests else []
 
     def answered(self, answer: ProbeAnswer) -> None:
-        member = self.scene.by_ifindex().get(answer.ifindex)
-        group = self._group_of(member.name) if member else None
-        if member and group:
+        name = self._listeners.get((answer.ifindex, answer.family))
+        group = self._group_of(name) if name else None
+        if name and group:
             group.answered(
-                member.name,
+                name,
                 answer.family,
                 answer.sequence,
                 answer.source,
                 answer.received_at,
                 answer.kind,
+                answer.sent_at,
             )
-            self._touched.add(member.name)
+            self._touched.add(name)
+
+    def unsent(self, request: ProbeRequest) -> None:
+        """It never left: a silence that says nothing."""
+        group = self._group_of(request.interface)
+        prober = group.probers.get((request.interface, request.family)) if group else None
+        if prober:
+            prober.unsent(request)
 
     def tell(self) -> list[Command]:
         """What has happened that is worth telling."""
-        news, self._news = self._news, []
         facts = [
-            messages.probe_fact(fact, name)
+            messages.probe_fact(fact, _plain(name))
             for name, group in self._groups.items()
             for fact in group.take_facts()
         ]
-        return [*facts, *news]
-
-    def _look_for_strangers(self) -> None:
-        for name, group in self._groups.items():
-            found = group.strangers()
-            for interface in group.interfaces:
-                told, is_now = self._strangers.get(interface, ()), found.get(interface, ())
-                if told == is_now:
-                    continue
-                self._has_new_strangers = True
-                if is_now:
-                    self._strangers[interface] = is_now
-                    self._news.append(messages.other_link(interface, name, is_now))
-                else:
-                    del self._strangers[interface]
-                    self._news.append(messages.one_link(interface, name))
+        return [*facts, *self.strangers.take_news()]
 
     # --- what it comes to ---
 
@@ -335,13 +269,8 @@ class Surveillance:
             del self._search_ends[name]
         changed = any(self._pronounced.get(name) != self._summary(name) for name in self._touched)
         self._touched.clear()
-        late = [name for name, watch in self._sources.items() if self._is_late(name, watch, now)]
-        has_new_strangers, self._has_new_strangers = self._has_new_strangers, False
-        return changed or bool(ended) or bool(late) or has_new_strangers
-
-    def _is_late(self, name: str, watch: SourceWatch, now: float) -> bool:
-        deadline = watch.deadline(self._states[name])
-        return deadline is not None and deadline <= now
+        is_late = any(deadline <= now for deadline in self._sources.deadlines())
+        return changed or bool(ended) or is_late or self.strangers.take_change()
 
     def verdict(self, name: str) -> ProbeVerdict:
         group = self._group_of(name)
@@ -352,15 +281,22 @@ class Surveillance:
         end = self._search_ends.get(name)
         return end is not None and now < end
 
-    def judged(self, failed_groups: set[str]) -> None:
+    def awaits_source(self, member: Member, now: float) -> bool:
+        """It is not probed yet, but will be as soon as its test address is there."""
+        return self._sources.is_awaited(member, now)
+
+    def judged(self, failed_groups: set[str], now: float) -> None:
         """Tell the probers what was made of their verdicts."""
         for name, group in self._groups.items():
+            interfaces = group.interfaces
             if name in failed_groups and not group.has_failed:
                 group.failed()
+                for interface in interfaces:
+                    self._search(group, interface, now)
             elif name not in failed_groups and group.has_failed:
                 group.repaired()
-            for interface in group.interfaces:
-                member = self.scene.members[interface]
+            for interface in interfaces:
+                member = self._scene.members[interface]
                 group.judged(interface, is_running=member.is_running)
                 self._pronounced[interface] = self._summary(interface)
 
@@ -379,22 +315,23 @@ class Surveillance:
         probers = group.of_interface(interface) if group else ()
         return tuple(target for prober in probers for target in prober.history.lost_targets())
 
-    def strange_targets(self, interface: str) -> tuple[IPAddress, ...]:
-        """Targets that answer others of the group and never this one, as it was told."""
-        return self._strangers.get(interface, ())
-
     def _group_of(self, interface: str) -> ProbeGroup | None:
-        member = self.scene.members.get(interface)
+        member = self._scene.members.get(interface)
         return self._groups.get(member.group or f"/{interface}") if member else None
 
     def _summary(self, name: str) -> Summary:
         group = self._group_of(name)
         verdict = self.verdict(name)
         detection_ms = group.detection.current_ms if group else 0
-        return verdict.outlook, verdict.is_repaired, detection_ms
+        # A lossy link loses and regains its ten answers all the time; who runs needs no repair.
+        is_repaired = verdict.is_repaired and not self._scene.members[name].is_running
+        return verdict.outlook, is_repaired, detection_ms
 
 
-def _is_host_route(route: Route) -> bool:
-    """The documented way to pin a target is a static host route (solaris.md 1.5)."""
-    is_host = route.destination.prefixlen == route.destination.max_prefixlen
-    return is_host and route.protocol not in RTPROT_BY_KERNEL
+def _is_anonymous(group: str) -> bool:
+    """`Scene.groups` gives an interface without a group one of its own."""
+    return group.startswith("/")
+
+
+def _plain(group: str) -> str:
+    return "" if _is_anonymous(group) else group

@@ -14,7 +14,14 @@ from rcmd.ipmp.events import Configured, Offline, UndoOffline
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.redundancy import objection
-from rcmd.model import Identity, InterfaceState, InterfaceStatus, Status
+from rcmd.model import (
+    Identity,
+    InterfaceState,
+    InterfaceStatus,
+    ProbeStatus,
+    Status,
+    TargetStatus,
+)
 from rcmd.rcm import checks
 from rcmd.rcm.attach import Attacher
 from rcmd.rcm.coordinator import Caller, Clients
@@ -82,6 +89,12 @@ class Coordination:
 
     def history(self, since_us: int, *, limit: int) -> tuple[HistoryEvent, ...]:
         return self.record.since(since_us, limit=limit)
+
+    def targets(self) -> tuple[TargetStatus, ...]:
+        return self.machine.engine.targets()
+
+    def probes(self, since: int, *, limit: int) -> tuple[ProbeStatus, ...]:
+        return self.machine.engine.probes(since, limit=limit)
 
     async def query_detach(self, resource: str, *, force: bool) -> DetachPlan:
         name = resolve(self.machine.engine, resource)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rcmd.errors import Veto
-from rcmd.model import Identity, Status
+from rcmd.model import Identity, ProbeStatus, Status, TargetStatus
 from rcmd.rcm.journal import HistoryEvent, Operation
 from rcmd.rcm.plan import DetachPlan
 
@@ -33,6 +33,12 @@ class Coordinator(Protocol):
     def operations(self) -> tuple[Operation, ...]: ...
 
     def history(self, since_us: int, *, limit: int) -> tuple[HistoryEvent, ...]: ...
+
+    def targets(self) -> tuple[TargetStatus, ...]:
+        """Whom every interface probes; one entry at least for each."""
+
+    def probes(self, since: int, *, limit: int) -> tuple[ProbeStatus, ...]:
+        """The newest `limit` probes decided about after the one of number `since`, oldest first."""
 
     async def query_detach(self, resource: str, *, force: bool) -> DetachPlan: ...
 

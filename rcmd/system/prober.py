@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rcmd.ipmp.commands import SendProbes, UnwatchInterface, WatchInterface
 from rcmd.ipmp.events import ProbeAnswer
 from rcmd.ipmp.probe_events import ProbeKind as Purpose
+from rcmd.ipmp.probe_events import ProbeRequest
 from rcmd.model import Family, ProbeMethod
 from rcmd.system.probe_sockets import ProbeSockets
 from rcmd.system.probes import Probe, ProbedInterface, ProbeKind
@@ -44,18 +45,12 @@ class Prober:
     def unwatch(self, unwatch: UnwatchInterface) -> None:
         self._sockets.close_interface(unwatch.ifindex, unwatch.family)
 
-    def send(self, command: SendProbes) -> None:
-        probes = [
-            Probe(
-                self._indexes[request.interface],
-                request.family,
-                request.target,
-                _PURPOSES.index(request.kind) << _SEQUENCE_BITS | request.sequence,
-            )
-            for request in command.probes
-        ]
-        for unsent in self._sockets.send(probes):
-            log.debug("probe to %s not sent: %s", unsent.probe.target, unsent.reason)
+    def send(self, command: SendProbes) -> Sequence[ProbeRequest]:
+        requests = {self._probe(request): request for request in command.probes}
+        unsent = self._sockets.send(tuple(requests))
+        for each in unsent:
+            log.debug("probe to %s not sent: %s", each.probe.target, each.reason)
+        return [requests[each.probe] for each in unsent]
 
     def read(self) -> Sequence[ProbeAnswer]:
         return [
@@ -66,9 +61,19 @@ class Prober:
                 answer.sequence & (1 << _SEQUENCE_BITS) - 1,
                 answer.source,
                 answer.received_at,
+                answer.sent_at,
             )
             for answer in self._sockets.read()
         ]
+
+    def _probe(self, request: ProbeRequest) -> Probe:
+        """By an interface that was never watched nothing leaves: it has no index."""
+        return Probe(
+            self._indexes.get(request.interface, 0),
+            request.family,
+            request.target,
+            _PURPOSES.index(request.kind) << _SEQUENCE_BITS | request.sequence,
+        )
 
     def close(self) -> None:
         self._sockets.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface
 from typing import Any
 
 from rcmd.bus.clients import ClientRegistry
@@ -18,12 +18,21 @@ from rcmd.errors import RcmError
 from rcmd.model import (
     AddressKind,
     AddressStatus,
+    Family,
     GroupState,
     GroupStatus,
     Identity,
     InterfaceState,
     InterfaceStatus,
+    ProbeMethod,
+    ProbeOutcome,
+    ProbeState,
+    ProbeStatus,
+    ProbeTarget,
     Status,
+    TargetMode,
+    TargetState,
+    TargetStatus,
 )
 from rcmd.rcm.coordinator import Caller
 from rcmd.rcm.journal import HistoryEvent, Operation, OperationKind, Step
@@ -42,6 +51,23 @@ EVENTS = tuple(
     HistoryEvent(1_000_000 + number, 4, "failover", "hme0", f"message {number}", {"to": "hme1"})
     for number in range(3)
 )
+ROUTER = ip_address("192.168.85.1")
+TARGETS = (
+    TargetStatus(
+        "hme0",
+        Family.IPV4,
+        TargetMode.ROUTES,
+        ProbeMethod.ICMP,
+        ip_address("192.168.85.21"),
+        (ProbeTarget(ROUTER, TargetState.ACTIVE, 0.0015, 7, 1),),
+    ),
+    TargetStatus("hme1", None, TargetMode.DISABLED),
+)
+PROBES = (
+    ProbeStatus(1, 10.0, "hme0", Family.IPV4, 0, ROUTER, ProbeOutcome.ANSWERED, 0.0003, 0.02),
+    ProbeStatus(2, 11.0, "hme0", Family.IPV4, 1, ROUTER, ProbeOutcome.LOST),
+    ProbeStatus(3, 12.0, "hme0", Family.IPV4, 2, ROUTER, ProbeOutcome.UNKNOWN),
+)
 
 
 def interface(name: str, state: InterfaceState = InterfaceState.RUNNING) -> InterfaceStatus:
@@ -54,6 +80,7 @@ def interface(name: str, state: InterfaceState = InterfaceState.RUNNING) -> Inte
         link_up=True,
         is_standby=False,
         hardware_address="02:00:00:00:00:01",
+        probe=ProbeState.OK,
     )
 
 
@@ -89,6 +116,8 @@ class FakeCoordinator:
         self.calls: list[tuple[object, ...]] = []
         self.error: BaseException | None = None
         self.is_asked = asyncio.Event()
+        self.decided = PROBES
+        self.probe_readers = asyncio.Event()
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
 
@@ -103,6 +132,14 @@ class FakeCoordinator:
 
     def history(self, since_us: int, *, limit: int) -> tuple[HistoryEvent, ...]:
         return tuple(event for event in EVENTS if event.time_us >= since_us)[-limit:]
+
+    def targets(self) -> tuple[TargetStatus, ...]:
+        return TARGETS
+
+    def probes(self, since: int, *, limit: int) -> tuple[ProbeStatus, ...]:
+        self.probe_readers.set()
+        found = [probe for probe in self.decided if probe.number > since]
+        return tuple(found[-limit:]) if limit else ()
 
     async def query_detach(self, resource: str, *, force: bool) -> DetachPlan:
         await self._asked("query_detach", resource, force)
@@ -123,6 +160,10 @@ class FakeCoordinator:
 
     async def reload(self, caller: Caller) -> None:
         await self._asked("reload", caller)
+
+    async def looked_at_probes(self) -> None:
+        """Return once somebody has asked for the probes."""
+        await self.probe_readers.wait()
 
     async def _asked(self, *call: object) -> None:
         self.calls.append(call)

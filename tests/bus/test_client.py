@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from rcmd.errors import (
 )
 from rcmd.rcm.journal import HistoryEvent
 
-from .fakes import EVENTS, PLAN, ask_bus, stage
+from .fakes import EVENTS, PLAN, PROBES, ask_bus, stage
 from .private_bus import PrivateBus
 
 
@@ -35,6 +36,8 @@ def test_every_call(address: str) -> None:
             assert await manager.version() == rcmd.__version__
             assert (await manager.status())["groups"][0]["name"] == "test"
             assert await manager.history(EVENTS[1].time_us, 10) == EVENTS[1:]
+            assert (await manager.targets())["targets"][0]["mode"] == "routes"
+            assert [row["number"] for row in await manager.probes(1, 10)] == [2, 3]
             assert await manager.query_detach("hme0", force=False) == PLAN
             assert await manager.detach("hme0", force=True) == PLAN
             await manager.attach("hme0")
@@ -109,6 +112,40 @@ def test_events_from_the_moment_of_subscribing(address: str) -> None:
                     if len(heard) == len(EVENTS):
                         break
             assert tuple(heard) == EVENTS
+
+    asyncio.run(scenario())
+
+
+def test_probes_from_now_on_each_once(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on, ManagerClient.connect(address) as manager:
+            on.coordinator.decided = PROBES[:1]
+            heard: list[tuple[int, str]] = []
+            async with asyncio.timeout(10), aclosing(manager.follow_probes()) as probes:
+                beginning = asyncio.ensure_future(anext(probes))
+                await on.coordinator.looked_at_probes()
+                on.coordinator.decided = PROBES[:2]
+                first = await beginning
+                heard.append((first["number"], first["outcome"]))
+                on.coordinator.decided = PROBES
+                async for probe in probes:
+                    heard.append((probe["number"], probe["outcome"]))
+                    break
+            assert heard == [(2, "lost"), (3, "unknown")]
+
+    asyncio.run(scenario())
+
+
+def test_probes_end_with_the_daemon(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on, ManagerClient.connect(address) as manager:
+            on.coordinator.decided = ()
+            async with aclosing(manager.follow_probes()) as probes:
+                waiting = asyncio.ensure_future(anext(probes))
+                await on.coordinator.looked_at_probes()
+                await on.service.stop()
+                with pytest.raises(Unreachable):
+                    await waiting
 
     asyncio.run(scenario())
 

@@ -94,6 +94,7 @@ def test_managed_objects(address: str) -> None:
             "Flags": ["UP", "RUNNING"],
             "LinkUp": True,
             "Standby": False,
+            "Probe": "ok",
             "HardwareAddress": "02:00:00:00:00:01",
             "BusPath": "pci:0000:03:00.0",
             "Driver": "virtio_net",

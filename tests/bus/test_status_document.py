@@ -31,6 +31,7 @@ def test_every_key_of_the_contract() -> None:
         "bus_path": "pci:0000:03:00.0",
         "driver": "virtio_net",
         "problem": "",
+        "probe": "ok",
     }
     assert document["addresses"][0] == {
         "address": "192.168.85.19/24",

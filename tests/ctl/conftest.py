@@ -57,6 +57,7 @@ def _interface(name: str, **changes: Any) -> dict[str, Any]:
         "bus_path": "pci:0000:03:00.0",
         "driver": "virtio_net",
         "problem": "",
+        "probe": "ok",
         **changes,
     }
 
@@ -126,7 +127,9 @@ def troubled() -> dict[str, Any]:
             },
         ],
         "interfaces": [
-            _interface("hme0", state="failed", flags=["UP", "FAILED"], link_up=False),
+            _interface(
+                "hme0", state="failed", flags=["UP", "FAILED"], link_up=False, probe="unknown"
+            ),
             _interface("hme1", ifindex=5),
             _interface(
                 "qfe0",
@@ -136,6 +139,7 @@ def troubled() -> dict[str, Any]:
                 link_up=False,
                 hardware_address="",
                 problem="there is no such device",
+                probe="disabled",
             ),
             _interface(
                 "qfe1",
@@ -144,8 +148,15 @@ def troubled() -> dict[str, Any]:
                 state="failed",
                 flags=["UP", "RUNNING", "FAILED"],
                 problem="no answer from any target",
+                probe="failed",
             ),
-            _interface("eri0", ifindex=8, group="", problem="/etc/hostname.eri0:1: bad address"),
+            _interface(
+                "eri0",
+                ifindex=8,
+                group="",
+                problem="/etc/hostname.eri0:1: bad address",
+                probe="disabled",
+            ),
         ],
         "addresses": [
             _address("192.168.85.19/24", "hme0", hosted_on="hme1", label="hme1:2"),

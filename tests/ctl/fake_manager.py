@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,10 +20,12 @@ class FakeManager:
     document: dict[str, Any] = field(default_factory=lambda: NOTHING)
     past: tuple[HistoryEvent, ...] = ()
     future: tuple[HistoryEvent, ...] = ()
+    targets_document: dict[str, Any] = field(default_factory=lambda: {"targets": []})
+    future_probes: tuple[dict[str, Any], ...] = ()
     plan: DetachPlan = field(default_factory=lambda: DetachPlan("hme0"))
     error: RcmError | None = None
     at_the_end: Callable[[], None] | None = None
-    """Called when every future event was delivered; without it the daemon ends."""
+    """Called when every future event or probe was delivered; without it the daemon ends."""
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
     @asynccontextmanager
@@ -38,6 +40,14 @@ class FakeManager:
     async def history(self, since_us: int, limit: int) -> tuple[HistoryEvent, ...]:
         self.calls.append(("history", since_us, limit))
         return tuple(event for event in self.past if event.time_us >= since_us)[-limit:]
+
+    async def targets(self) -> dict[str, Any]:
+        return self.targets_document
+
+    async def follow_probes(self) -> AsyncGenerator[dict[str, Any], None]:
+        for probe in self.future_probes:
+            yield probe
+        await self._end()
 
     async def query_detach(self, resource: str, *, force: bool) -> DetachPlan:
         self._do("query_detach", resource, force)
@@ -67,6 +77,9 @@ class FakeManager:
     async def events(self) -> AsyncIterator[HistoryEvent]:
         for event in self.future:
             yield event
+        await self._end()
+
+    async def _end(self) -> None:
         if self.at_the_end is None:
             raise Unreachable("rcmd has ended")
         self.at_the_end()

@@ -16,9 +16,30 @@ def test_groups(rcmctl: Rcmctl, troubled: dict[str, Any]) -> None:
         == """\
 GROUP  STATE     FDT     INTERFACES
 test   degraded  10.00s  hme1 [hme0 qfe0]
-solo   failed    --      [qfe1]
+solo   failed    0.50s   [qfe1]
 """
     )
+
+
+def test_the_detection_time_is_blank_without_probing(  # behaviour 129
+    rcmctl: Rcmctl, healthy: dict[str, Any]
+) -> None:
+    for interface in healthy["interfaces"]:
+        interface["probe"] = "disabled"
+    out = rcmctl(FakeManager(healthy), "groups").out
+    assert out.splitlines()[1].split()[:3] == ["test", "ok", "--"]
+
+
+@pytest.mark.parametrize("probe", ["ok", "failed", "unknown"])
+def test_one_probed_member_is_enough_for_a_detection_time(  # behaviour 129
+    rcmctl: Rcmctl, healthy: dict[str, Any], probe: str
+) -> None:
+    for interface in healthy["interfaces"]:
+        interface["probe"] = "disabled"
+    healthy["interfaces"][2]["probe"] = probe
+    healthy["groups"][0]["failure_detection_ms"] = 24990
+    out = rcmctl(FakeManager(healthy), "groups").out
+    assert out.splitlines()[1].split()[:3] == ["test", "ok", "24.99s"]
 
 
 def test_groups_name_active_inactive_and_unusable_members(

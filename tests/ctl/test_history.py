@@ -37,6 +37,22 @@ def test_a_line_an_event(rcmctl: Rcmctl) -> None:
     )
 
 
+def test_a_failure_says_why(rcmctl: Rcmctl) -> None:
+    detail = {"cause": "probes to 192.168.85.1 are not answered", "found_by": "probes"}
+    event = HistoryEvent(START, 3, "failure", "hme0", "NIC failure detected on hme0", detail)
+    answer = rcmctl(FakeManager(past=(event,)), "history")
+    assert answer.out == (
+        "2026-11-22 12:34:56.789  failure         NIC failure detected on hme0: "
+        "probes to 192.168.85.1 are not answered\n"
+    )
+
+
+def test_a_failure_of_which_no_cause_is_known(rcmctl: Rcmctl) -> None:
+    event = HistoryEvent(START, 3, "failure", "hme0", "NIC failure detected on hme0")
+    answer = rcmctl(FakeManager(past=(event,)), "history")
+    assert answer.out.endswith("NIC failure detected on hme0\n")
+
+
 @pytest.mark.parametrize(
     ("words", "since_us", "count"),
     [

@@ -72,6 +72,8 @@ def test_completion_of_verbs() -> None:
         (("detach", "hme0", "--d"), ["--dry-run"]),
         (("online", "hme1"), ["hme1"]),
         (("history", "--f"), ["--follow"]),
+        (("probes", "--c"), ["--count"]),
+        (("probes", "-c", "100"), ["100", "1000"]),
         (("history", "--since", "1h"), ["1h"]),
     ],
 )

@@ -56,7 +56,7 @@ def test_status_tells_what_is_wrong_first(rcmctl: Rcmctl, troubled: dict[str, An
 
 GROUP  STATE     FDT     INTERFACES
 test   degraded  10.00s  hme1 [hme0 qfe0]
-solo   failed    --      [qfe1]
+solo   failed    0.50s   [qfe1]
 
 INTERFACE  STATE    LINK  GROUP  FLAGS
 hme0       failed   down  test   UP FAILED
@@ -122,16 +122,16 @@ def test_status_fits_80_columns_with_the_longest_names(troubled: dict[str, Any])
     assert "not even a single one of so many sent, from any target" in words
 
 
-def test_interfaces(rcmctl: Rcmctl, troubled: dict[str, Any]) -> None:
+def test_interfaces(rcmctl: Rcmctl, troubled: dict[str, Any]) -> None:  # behaviour 130
     assert (
         rcmctl(FakeManager(troubled), "interfaces").out
         == """\
-INTERFACE  ACTIVE  GROUP  LINK  STATE    FLAGS
-hme0       no      test   down  failed   UP FAILED
-hme1       yes     test   up    running  UP RUNNING
-qfe0       no      test   --    missing  --
-qfe1       no      solo   up    failed   UP RUNNING FAILED
-eri0       yes     --     up    running  UP RUNNING
+INTERFACE  ACTIVE  GROUP  LINK  PROBE     STATE    FLAGS
+hme0       no      test   down  unknown   failed   UP FAILED
+hme1       yes     test   up    ok        running  UP RUNNING
+qfe0       no      test   --    disabled  missing  --
+qfe1       no      solo   up    failed    failed   UP RUNNING FAILED
+eri0       yes     --     up    disabled  running  UP RUNNING
 """
     )
 

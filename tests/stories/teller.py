@@ -20,9 +20,10 @@ from collections.abc import Callable
 from ipaddress import ip_address, ip_interface, ip_network
 
 from rcmd.ipmp.commands import Move, Plumb, Release, Report
-from rcmd.model import AddressStatus, IPNetwork, KernelAddress, Route, Status
+from rcmd.model import AddressStatus, IPNetwork, KernelAddress, ProbeMethod, Route, Status
 
 from .kernel import Device
+from .network import Station
 from .world import World
 
 
@@ -31,6 +32,8 @@ class Teller:
         self.world = World()
         self._absent: set[str] = set()
         self._unread_reports: list[str] = []
+        self._read = 0
+        """How many of the commands have been read."""
         self._notes: dict[str, list[str]] = {}
 
     def tell(self, story: str) -> World:
@@ -67,12 +70,12 @@ class Teller:
     def _did_something(self) -> None:
         self.world.forget_past()
         self._unread_reports = []
+        self._read = 0
 
     def _read_reports(self) -> None:
-        self._unread_reports = [it.message for it in self._asked(Report)]
-
-    def _asked(self, kind: type[Report]) -> list[Report]:
-        return [it for it in self.world.commands if isinstance(it, kind)]
+        new = self.world.commands[self._read :]
+        self._read = len(self.world.commands)
+        self._unread_reports += [it.message for it in new if isinstance(it, Report)]
 
     @property
     def _moves(self) -> list[Move]:
@@ -128,7 +131,7 @@ class Teller:
             self.world.kill()
         self.world.start()
         assert self.world.kernel.snapshot() == before, "the restart changed the kernel"
-        acts = [it for it in self.world.commands if not isinstance(it, Report)]
+        acts = [it for it in self.world.commands if isinstance(it, Move | Plumb | Release)]
         assert not acts, f"the restart did {acts}"
 
     def carrier(self, changes: str) -> None:
@@ -217,11 +220,98 @@ class Teller:
     def note(self, name: str) -> None:
         self._notes[name] = self.world.kernel.layout()
 
+    # --- the network ---
+
+    def target(self, address: str, details: str = "") -> None:
+        words = details.split()
+        self.world.network.stations[ip_address(address)] = Station(
+            answers_multicast="unicast" not in words
+        )
+
+    def target_life(self, address: str, verb: str) -> None:
+        self.world.network.stations[ip_address(address)].is_alive = verb == "lives"
+
+    def target_takes(self, address: str, seconds: str) -> None:
+        self.world.network.stations[ip_address(address)].takes_s = float(seconds)
+
+    def black_hole(self, names: str) -> None:
+        self.world.network.black_holes |= set(names.split())
+
+    def mend(self, names: str) -> None:
+        self.world.network.black_holes -= set(names.split())
+
+    def is_elsewhere(self, name: str) -> None:
+        self.world.network.elsewhere.add(name)
+
+    def lose(self, percent: str, name: str) -> None:
+        self.world.network.loss[name] = int(percent) / 100
+
+    def switch(self, verb: str) -> None:
+        self.world.network.is_switch_dead = verb == "dies"
+
+    def sleep(self, seconds: str) -> None:
+        self.world.sleep(float(seconds))
+
+    def probe_everything(self, method: str) -> None:
+        self.world.probes_all = ProbeMethod(method)
+
+    def listen(self) -> None:
+        self.world.network.sent.clear()
+
     # --- what is expected ---
+
+    def expect_probed(self, name: str, targets: str) -> None:
+        assert self.world.network.targets(name) == set(targets.split()), self.world.network.targets(
+            name
+        )
+
+    def expect_unprobed(self, name: str) -> None:
+        sent = [it for _, it in self.world.network.sent if it.interface == name]
+        assert not sent, sent
+
+    def expect_watched(self, name: str, family: str, method: str, source: str = "") -> None:
+        ifindex = self.world.kernel.device(name).link.ifindex
+        watched = {
+            str(key[1]): watch
+            for key, watch in self.world.network.watched.items()
+            if key[0] == ifindex
+        }
+        watch = watched.get(family)
+        assert watch, watched
+        assert watch.method.value == method
+        assert str(watch.source or "") == source, watch.source
+
+    def expect_unwatched(self, name: str) -> None:
+        ifindex = self.world.kernel.device(name).link.ifindex
+        watched = [it for key, it in self.world.network.watched.items() if key[0] == ifindex]
+        assert not watched, watched
+
+    def expect_detection(self, group: str, milliseconds: str) -> None:
+        found = {it.name: it.failure_detection_ms for it in self._status().groups}
+        assert found[group] == int(milliseconds), found
 
     def expect_report(self, text: str) -> None:
         assert text in self._unread_reports, f"reported: {self._unread_reports}"
         self._unread_reports.remove(text)
+
+    def expect_report_within(self, text: str, seconds: str) -> None:
+        """Lets time pass until it is said."""
+        begin = self.world.now
+        while text not in self._unread_reports:
+            limit = begin + float(seconds)
+            assert self.world.now < limit, f"within {seconds}s only: {self._unread_reports}"
+            self.world.advance(min(self.world.now + 0.05, limit))
+            self._read_reports()
+        self._unread_reports.remove(text)
+
+    def expect_silence(self, seconds: str) -> None:
+        """Lets time pass in which nothing is said and nothing moves."""
+        before = len(self._moves)
+        heard = len(self._unread_reports)
+        self.world.advance(self.world.now + float(seconds))
+        self._read_reports()
+        assert not self._unread_reports[heard:], self._unread_reports
+        assert not self._moves[before:], self._moves
 
     def expect_no_report(self, text: str) -> None:
         assert not any(text in said for said in self._unread_reports), self._unread_reports
@@ -410,6 +500,24 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"attach (\S+)", lambda teller, name: teller.world.attach(name)),
     (r"detach (\S+)", Teller.detach),
     (r"note (\w+)", Teller.note),
+    (r"target (\S+)((?: unicast)?)", Teller.target),
+    (r"target (\S+) (dies|lives)", Teller.target_life),
+    (r"target (\S+) takes ([\d.]+)s", Teller.target_takes),
+    (r"black hole (.*)", Teller.black_hole),
+    (r"mend (.*)", Teller.mend),
+    (r"(\S+) is elsewhere", Teller.is_elsewhere),
+    (r"lose (\d+)% on (\S+)", Teller.lose),
+    (r"switch (dies|lives)", Teller.switch),
+    (r"sleep ([\d.]+)s", Teller.sleep),
+    (r"probe everything by (icmp|arp|auto)", Teller.probe_everything),
+    (r"listen", Teller.listen),
+    (r"expect (\S+) probed: (.*)", Teller.expect_probed),
+    (r"expect (\S+) unprobed", Teller.expect_unprobed),
+    (r"expect (\S+) unwatched", Teller.expect_unwatched),
+    (r"expect (\S+) watched (IPv4|IPv6) by (icmp|arp)(?: from (\S+))?", Teller.expect_watched),
+    (r"expect detection of (\S+) in (\d+)ms", Teller.expect_detection),
+    (r"expect silence for ([\d.]+)s", Teller.expect_silence),
+    (r'expect report "(.*)" within ([\d.]+)s', Teller.expect_report_within),
     (r'expect report "(.*)"', Teller.expect_report),
     (r'expect no report "(.*)"', Teller.expect_no_report),
     (r"expect no (?:more )?reports", Teller.expect_no_more_reports),
@@ -441,7 +549,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect (\S+) down on (\S+)", Teller.expect_down),
     (r"expect (\S+) test address of (\S+)", Teller.expect_test_address),
     (r"expect (\S+) at home on (\S+)", Teller.expect_home),
-    (r"expect (\S+) (running|failed|offline|missing|detached)", Teller.expect_state),
+    (r"expect (\S+) (running|failed|no-targets|offline|missing|detached)", Teller.expect_state),
 ]
 
 

@@ -11,9 +11,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from ipaddress import ip_address
+from random import Random
 
 from rcmd.configuration import ConfigurationFiles, load
-from rcmd.ipmp.commands import Cause, Command, Move, Plumb, Release, Report
+from rcmd.ipmp.commands import (
+    Cause,
+    Command,
+    Move,
+    Plumb,
+    Release,
+    Report,
+    SendProbes,
+    UnwatchInterface,
+    WatchInterface,
+)
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import (
     Attach,
@@ -29,6 +40,7 @@ from rcmd.ipmp.events import (
     UndoOffline,
     Unplumb,
 )
+from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.placement import Fitness
@@ -42,12 +54,14 @@ from rcmd.model import (
     InterfaceStatus,
     IPAddress,
     KernelAddress,
+    ProbeMethod,
     Route,
     Status,
     family_of,
 )
 
 from .kernel import Kernel
+from .network import Network
 
 RECONCILE_S = 20.0
 STEPS_TO_SETTLE = 40
@@ -58,9 +72,13 @@ class World:
     def __init__(self) -> None:
         self.kernel = Kernel()
         self.kernel.witness = self._witness
+        self.network = Network(self.kernel)
         self.files: dict[str, str] = {}
         """Path -> text of the hostname files."""
         self.settings = ""
+        self.probes_all: ProbeMethod | None = None
+        """How interfaces are probed whose group has no settings of its own."""
+        self.reconcile_s = RECONCILE_S
         self.now = 0.0
         self.engine: Engine | None = None
         self.commands: list[Command] = []
@@ -75,6 +93,9 @@ class World:
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._appointments = 0
         self._next_reconcile = RECONCILE_S
+        self._drained_at = 0.0
+        self._checked = -1
+        """The revision of the engine that was last looked at."""
 
     # --- time ---
 
@@ -97,12 +118,21 @@ class World:
         while self._agenda and self._agenda[0][0] <= self.now:
             heapq.heappop(self._agenda)[2]()
         if deadline is not None and deadline <= self.now:
-            self._tell(Tick())
+            self._tell(self._tick())
             after = self._engine.deadline()
             assert after is None or after > self.now, f"the deadline {after} was not met"
         if self._next_reconcile <= self.now:
             self.reconcile()
         self.settle()
+
+    def _tick(self) -> Tick:
+        """Answers first, as the daemon does it."""
+        self._drained_at = self.now
+        return Tick(self.network.read(self.now), self.now)
+
+    def sleep(self, seconds: float) -> None:
+        """The process is stopped; the world is not."""
+        self.now += seconds
 
     def later(self, delay_s: float, act: Callable[[], None]) -> None:
         self._appointments += 1
@@ -110,7 +140,7 @@ class World:
 
     def reconcile(self) -> None:
         """The snapshot of every 20 s, and of every overrun."""
-        self._next_reconcile = self.now + RECONCILE_S
+        self._next_reconcile = self.now + self.reconcile_s
         self.is_deaf = False
         self.kernel.unread.clear()
         self._tell(self.kernel.snapshot())
@@ -124,7 +154,11 @@ class World:
         return self.engine
 
     def configuration(self) -> Configuration:
-        return _configuration(tuple(self.files.items()), self.settings)
+        read = _configuration(tuple(self.files.items()), self.settings)
+        if self.probes_all is None:
+            return read
+        default = replace(read.settings.default_group, probe=self.probes_all)
+        return replace(read, settings=replace(read.settings, default_group=default))
 
     def config(self, name: str) -> InterfaceConfig | None:
         return self.configuration().interfaces.get(name)
@@ -132,9 +166,11 @@ class World:
     def start(self) -> None:
         """A start and a restart are one."""
         memory = Memory.from_text(self._memory_text)
-        self.engine = Engine(memory)
+        self.engine = Engine(memory, random=Random(1))
+        self.network.forget()
         self.kernel.unread.clear()
-        self._next_reconcile = self.now + RECONCILE_S
+        self._next_reconcile = self.now + self.reconcile_s
+        self._checked = -1
         self._tell(self.kernel.snapshot())
         configuration = self.configuration()
         self._tell(Configured(configuration))
@@ -148,6 +184,7 @@ class World:
     def kill(self) -> None:
         self._memory_text = self._engine.memory().to_text()
         self.engine = None
+        self.network.forget()
         self._leaving.clear()
 
     def reload(self) -> None:
@@ -258,8 +295,9 @@ class World:
             self._listen()
         else:
             raise AssertionError("the engine does not come to rest")
-        if not self.is_deaf:
+        if not self.is_deaf and self.engine.revision != self._checked:
             self._check_settled()
+            self._checked = self.engine.revision
 
     def _listen(self) -> None:
         changes = tuple(self.kernel.unread)
@@ -278,7 +316,8 @@ class World:
         raise AssertionError("the engine does not come to rest")
 
     def _carry_out(self, command: Command, answers: list[Event]) -> None:
-        self.commands.append(command)
+        if not isinstance(command, SendProbes | WatchInterface | UnwatchInterface):
+            self.commands.append(command)
         self.transcript += [f"{self.now:g}s {line}" for line in lines_of(command, self.name_of)]
         match command:
             case Move():
@@ -295,6 +334,13 @@ class World:
                     )
             case Release():
                 self.kernel.release(command)
+            case WatchInterface():
+                self.network.watch(command)
+            case UnwatchInterface():
+                self.network.unwatch(command)
+            case SendProbes(probes):
+                for probe in probes:
+                    self.network.send(probe, self.now)
             case Report():
                 pass
 
@@ -331,7 +377,8 @@ class World:
             hosts = self.kernel.hosts(key)
             assert len(hosts) <= 1, f"{key} is on {hosts}"
             self._check_host(key, hosts, status)
-        self._check_silence(Tick())
+        # Nobody is called silent: the sockets have not been read since.
+        self._check_silence(Tick((), self._drained_at))
         self._check_silence(self.kernel.snapshot())
 
     def _check_silence(self, event: Event) -> None:
@@ -344,7 +391,7 @@ class World:
         if not members:
             return
         works = {it.name for it in members if self._works(it)}
-        usable = {name for name in works if self._could_take(name)}
+        usable = {name for name in works if self._could_take(name) and self._is_proven(name)}
         if hosts:
             assert not usable or hosts[0] in works, f"{key} is on {hosts[0]}, {usable} could"
         else:
@@ -357,11 +404,25 @@ class World:
     def _works(self, status: InterfaceStatus) -> bool:
         device = self.kernel.named(status.name)
         return (
-            status.state is InterfaceState.RUNNING
+            self._holds(status)
             and device is not None
             and (device.link.is_running or status.problem == "waiting for the link")
             and status.name not in self._leaving
         )
+
+    def _holds(self, status: InterfaceStatus) -> bool:
+        """One that has failed and is answered again keeps what it has."""
+        member = self._engine.scene.members[status.name]
+        functioning = (InterfaceState.RUNNING, InterfaceState.NO_TARGETS)
+        return status.state in functioning or (
+            status.state is InterfaceState.FAILED and member.is_recovering
+        )
+
+    def _is_proven(self, name: str) -> bool:
+        """One that was plugged in, or has failed, attracts nothing before it was answered."""
+        member = self._engine.scene.members[name]
+        is_untried = member.needs_proof and member.health is Health.UNPROVEN
+        return not is_untried and member.health is not Health.FAILED
 
     def _could_take(self, name: str) -> bool:
         """It could take any crowd: it runs, and has every family (behaviour 65)."""
@@ -423,6 +484,13 @@ def lines_of(command: Command, name_of: Callable[[int], str]) -> list[str]:
             return [f"plumb {command.name}"]
         case Release():
             return [f"release {command.name}" + (" down" if command.take_down else "")]
+        case WatchInterface():
+            source = f" from {command.source}" if command.source else ""
+            return [f"watch {command.name} {command.family} by {command.method}{source}"]
+        case UnwatchInterface():
+            return [f"unwatch {name_of(command.ifindex)} {command.family}"]
+        case SendProbes():
+            return []
         case Move():
             title = f"move because {command.cause.value}"
             steps = [

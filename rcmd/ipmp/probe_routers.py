@@ -1,0 +1,59 @@
+"""Whom the settings and the routing table name as targets of a group (solaris.md 1.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rcmd.ipmp.member import Member
+from rcmd.ipmp.scene import Scene
+from rcmd.model import Family, GroupSettings, IPAddress, Route, family_of
+
+RTPROT_BY_KERNEL = frozenset({1, 2, 9})
+"""Redirect, kernel, router advertisement (linux:rtnetlink.h)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routers:
+    """Of one group and family."""
+
+    pinned: tuple[IPAddress, ...] = ()
+    """By the settings, then by host routes."""
+    learnt: tuple[IPAddress, ...] = ()
+    """Next hops of the routing table."""
+
+    @property
+    def all(self) -> tuple[IPAddress, ...]:
+        """Pinned ones come first (behaviour 47)."""
+        return (*self.pinned, *self.learnt)
+
+
+def routers_of(
+    scene: Scene, members: Sequence[Member], settings: GroupSettings, family: Family
+) -> Routers:
+    pinned = [target for target in settings.targets if family_of(target) is family]
+    learnt: list[IPAddress] = []
+    for route in _routes(scene, members):
+        if route.family is not family:
+            continue
+        if route.gateway is not None:
+            learnt.append(route.gateway)
+        elif _is_static_host_route(route):
+            pinned.append(route.destination.network_address)
+    return Routers(tuple(dict.fromkeys(pinned)), tuple(dict.fromkeys(learnt)))
+
+
+def _routes(scene: Scene, members: Sequence[Member]) -> Iterator[Route]:
+    for member in members:
+        yield from scene.view.routes.get(member.ifindex, {}).values()
+    # What a device lost when it was set down is about to be put on another.
+    names = {member.name for member in members}
+    for known, route in scene.ledger.routes.items():
+        if known.home in names:
+            yield route
+
+
+def _is_static_host_route(route: Route) -> bool:
+    """The documented way to pin a target."""
+    is_host = route.destination.prefixlen == route.destination.max_prefixlen
+    return is_host and route.protocol not in RTPROT_BY_KERNEL

@@ -1,0 +1,124 @@
+"""From where each member probes, and what is to be told of its test addresses (solaris.md 1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rcmd.ipmp import messages
+from rcmd.ipmp.commands import Report
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.probe_group import ProberKey
+from rcmd.ipmp.probe_source import (
+    AddressCandidate,
+    ProbeSource,
+    choose_address,
+    duplicates,
+    source_for,
+)
+from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.source_watch import SourceState, SourceWatch
+from rcmd.model import AddressKind, Family, IPAddress, ProbeMethod
+
+IFA_F_DADFAILED = 0x08
+IFA_F_TENTATIVE = 0x40
+
+
+@dataclass(slots=True)
+class ProbeSources:
+    scene: Scene
+    _states: dict[str, SourceState] = field(default_factory=dict)
+    _watches: dict[str, SourceWatch] = field(default_factory=dict)
+
+    def choose(
+        self,
+        members: Sequence[Member],
+        setting: ProbeMethod,
+        current: Mapping[ProberKey, IPAddress | None],
+        families_with_routers: Collection[Family],
+    ) -> dict[ProberKey, ProbeSource]:
+        """The source of every member of one group and family; `current` is kept where it will do.
+
+        A test address that two members have serves neither (behaviour 18).
+        """
+        sources: dict[ProberKey, ProbeSource] = {}
+        self._states.update((member.name, SourceState.ABSENT) for member in members)
+        candidates = {member.name: tuple(self._candidates(member)) for member in members}
+        for family in Family:
+            chosen = {
+                name: choose_address(family, found, current.get((name, family)))
+                for name, found in candidates.items()
+            }
+            doubled = duplicates({name: [it.ip] for name, it in chosen.items() if it is not None})
+            for member in members:
+                name = member.name
+                if family not in member.config.families:
+                    continue
+                address = None if name in doubled else chosen[name]
+                has_routers = family in families_with_routers
+                source = source_for(setting, address, has_routers=has_routers)
+                sources[name, family] = source
+                if name in doubled and setting is not ProbeMethod.ARP:
+                    self._states[name] = SourceState.DUPLICATE
+                elif source.is_enabled and self._states[name] is SourceState.ABSENT:
+                    self._states[name] = SourceState.USABLE
+        return sources
+
+    def _candidates(self, member: Member) -> Iterator[AddressCandidate]:
+        """The configured test addresses that the kernel has, and the link-local addresses."""
+        held = self.scene.view.addresses.get(member.ifindex, {})
+        present = {address.ip for address in held}
+        for address in member.config.addresses:
+            if address.kind is AddressKind.TEST and address.address.ip in present:
+                yield AddressCandidate(
+                    address.address,
+                    is_test=True,
+                    is_up=address.is_up,
+                    is_deprecated=address.is_deprecated,
+                )
+        for found in held.values():
+            is_usable = not found.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)
+            if found.family is Family.IPV6 and found.address.ip.is_link_local and is_usable:
+                is_deprecated = found.preferred_s == 0
+                yield AddressCandidate(found.address, is_test=True, is_deprecated=is_deprecated)
+
+    # --- what is missing, or not unique ---
+
+    def watch(self, members: Sequence[Member], now: float) -> list[Report]:
+        """Tell what is missing or not unique, and when that has changed (behaviours 18, 19)."""
+        reports: list[Report] = []
+        for member in members:
+            if not member.ifindex or member.intent is not Intent.IN:
+                self._watches.pop(member.name, None)
+                continue
+            watch = self._watches.setdefault(member.name, SourceWatch(now))
+            news = watch.seen(self._states[member.name], now)
+            if news is not None:
+                reports.append(messages.test_address(member.name, news))
+        return reports
+
+    def link_came_up(self, name: str, now: float) -> None:
+        """A device that was set down has to get its IPv6 addresses anew."""
+        if name in self._watches:
+            self._watches[name].restart(now)
+
+    def is_awaited(self, member: Member, now: float) -> bool:
+        """It has no test address yet, and is about to get one: too early to go by the link."""
+        deadline = self._deadline(member.name)
+        is_coming = Family.IPV6 in member.config.families or any(self.scene.test_addresses(member))
+        return is_coming and deadline is not None and now < deadline
+
+    def _deadline(self, name: str) -> float | None:
+        watch = self._watches.get(name)
+        return watch.deadline(self._states[name]) if watch else None
+
+    def deadlines(self) -> Iterator[float]:
+        for name in self._watches:
+            if (deadline := self._deadline(name)) is not None:
+                yield deadline
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """The others are no longer probed, or no longer configured."""
+        for name in self._states.keys() - set(names):
+            del self._states[name]
+            self._watches.pop(name, None)

@@ -1,0 +1,132 @@
+"""A small honest model of the network beyond the cables: who answers a probe, and when.
+
+All interfaces are on one switch, unless one is said to be elsewhere.  A station answers what is
+asked of it, in its time; a black hole, a lossy cable or a dead switch swallow the question or the
+answer.  What nobody has read yet waits in the socket of its interface, and is gone with it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from random import Random
+
+from rcmd.ipmp.commands import UnwatchInterface, WatchInterface
+from rcmd.ipmp.events import ProbeAnswer
+from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest
+from rcmd.model import Family, IPAddress, ProbeMethod, family_of
+
+from .kernel import Kernel
+
+RTT_S = 0.001
+
+Listener = tuple[int, Family]
+
+
+@dataclass(slots=True)
+class Station:
+    """A router or a host on the link."""
+
+    is_alive: bool = True
+    answers_multicast: bool = True
+    takes_s: float = RTT_S
+
+
+@dataclass(slots=True)
+class Network:
+    kernel: Kernel
+    stations: dict[IPAddress, Station] = field(default_factory=dict)
+    black_holes: set[str] = field(default_factory=set)
+    """Devices whose carrier stays while nothing passes."""
+    elsewhere: set[str] = field(default_factory=set)
+    """Devices on another IP link: nobody of ours is there."""
+    loss: dict[str, float] = field(default_factory=dict)
+    is_switch_dead: bool = False
+    random: Random = field(default_factory=lambda: Random(1))
+    watched: dict[Listener, WatchInterface] = field(default_factory=dict)
+    sent: list[tuple[float, ProbeRequest]] = field(default_factory=list)
+    """Everything that was sent since somebody last looked."""
+    count: int = 0
+    checksum: int = 0
+    """Of everything that was ever sent, to compare two runs by."""
+    _unread: list[tuple[float, int, ProbeAnswer]] = field(default_factory=list)
+    _numbers: int = 0
+
+    # --- what the daemon does ---
+
+    def watch(self, watch: WatchInterface) -> None:
+        device = self.kernel.devices[watch.ifindex]
+        assert device.link.name == watch.name
+        if watch.method is ProbeMethod.ICMP:
+            assert watch.source is not None, "an echo needs a source"
+            assert any(held.ip == watch.source for held in device.addresses), "it is not here"
+        self._close((watch.ifindex, watch.family))
+        self.watched[watch.ifindex, watch.family] = watch
+
+    def unwatch(self, unwatch: UnwatchInterface) -> None:
+        del self.watched[unwatch.ifindex, unwatch.family]
+        self._close((unwatch.ifindex, unwatch.family))
+
+    def forget(self) -> None:
+        """The daemon ended: its sockets are closed."""
+        self.watched.clear()
+        self._unread.clear()
+
+    def _close(self, listener: Listener) -> None:
+        self._unread = [it for it in self._unread if (it[2].ifindex, it[2].family) != listener]
+        heapq.heapify(self._unread)
+
+    def send(self, probe: ProbeRequest, now: float) -> None:
+        device = self.kernel.device(probe.interface)
+        ifindex = device.link.ifindex
+        watch = self.watched.get((ifindex, probe.family))
+        assert watch is not None, f"{probe.interface} is not watched"
+        assert (watch.method, watch.source) == (probe.method, probe.source), probe
+        self.sent.append((now, probe))
+        self.count += 1
+        self.checksum = hash((self.checksum, now, probe.interface, probe.sequence, probe.target))
+        if not device.link.is_running or probe.interface in self.elsewhere or self.is_switch_dead:
+            return
+        multicast = probe.kind is ProbeKind.MULTICAST
+        for address, station in self.stations.items():
+            is_meant = station.answers_multicast if multicast else address == probe.target
+            if not is_meant or family_of(address) is not probe.family or not station.is_alive:
+                continue
+            if self._is_swallowed(probe.interface):
+                continue
+            sequence = probe.sequence
+            answer = ProbeAnswer(
+                ifindex, probe.family, probe.kind, sequence, address, now + station.takes_s
+            )
+            self._numbers += 1
+            heapq.heappush(self._unread, (answer.received_at, self._numbers, answer))
+
+    def _is_swallowed(self, name: str) -> bool:
+        if name in self.black_holes:
+            return True
+        loss = self.loss.get(name, 0.0)
+        return loss > 0 and self.random.random() < loss
+
+    def read(self, now: float) -> tuple[ProbeAnswer, ...]:
+        """What has come in up to now."""
+        answers: list[ProbeAnswer] = []
+        while self._unread and self._unread[0][0] <= now:
+            answer = heapq.heappop(self._unread)[2]
+            device = self.kernel.devices.get(answer.ifindex)
+            if device and device.link.is_running:
+                answers.append(answer)
+        return tuple(answers)
+
+    # --- looking ---
+
+    def times(self, name: str, kind: ProbeKind = ProbeKind.UNICAST) -> list[float]:
+        """When probes were sent on an interface."""
+        return [at for at, it in self.sent if it.interface == name and it.kind is kind]
+
+    def targets(self, name: str) -> set[str]:
+        """Whom an interface has probed."""
+        return {
+            str(it.target)
+            for _, it in self.sent
+            if it.interface == name and it.kind is not ProbeKind.MULTICAST
+        }
