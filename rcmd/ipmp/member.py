@@ -82,6 +82,12 @@ class Member:
         self.intent = Intent.LEAVING
         self.recalls = held
 
+    @property
+    def is_offline(self) -> bool:
+        """By request; also one that was so before its detach began."""
+        is_going = self.intent in (Intent.LEAVING, Intent.DETACHED)
+        return (self.intent_before if is_going else self.intent) is Intent.OFFLINE
+
     def unbind(self) -> None:
         """The device is gone; what comes back under its name has to prove itself anew."""
         self.ifindex = 0

@@ -14,7 +14,7 @@ def memorise(scene: Scene) -> Memory:
     members = scene.members.values()
     ledger = scene.ledger
     return Memory(
-        offline=frozenset(it.name for it in members if _is_offline(it)),
+        offline=frozenset(it.name for it in members if it.is_offline),
         detached={it.name: it.ifindex for it in members if it.intent is Intent.DETACHED},
         failed=frozenset(it.name for it in members if it.health is Health.FAILED),
         failed_by_probes=frozenset(
@@ -58,12 +58,6 @@ def memorise(scene: Scene) -> Memory:
         numbers=dict(scene.numbers),
         has_settled=scene.has_settled,
     )
-
-
-def _is_offline(member: Member) -> bool:
-    """Also one that was offline before its detach, in case that is undone."""
-    is_going = member.intent in (Intent.LEAVING, Intent.DETACHED)
-    return (member.intent_before if is_going else member.intent) is Intent.OFFLINE
 
 
 def recollect(scene: Scene, memory: Memory) -> None:

@@ -66,7 +66,7 @@ class Scene:
 
     def test_addresses(self, member: Member) -> Iterator[Address]:
         """The test addresses that should be on the interface now."""
-        if not member.ifindex or member.intent in (Intent.OFFLINE, Intent.DETACHED):
+        if not member.ifindex or member.is_offline or member.intent is Intent.DETACHED:
             return
         for address in member.config.addresses:
             is_wanted = address.address.ip not in self.ledger.withdrawn

@@ -48,7 +48,7 @@ def test_a_late_answer_is_no_new_decision(history: ProbeHistory) -> None:
     slot = ask(history)
     ask(history, at=1.0)
     history.settle(2.0, 1.0, 0.0)
-    (lost, _) = decided(history)
+    (lost,) = decided(history)
     assert lost[2] is SlotState.LOST
     assert history.answered(slot, 3.0) is Answer.LATE
     late = next(it for it in history.records() if it.sequence == 0)

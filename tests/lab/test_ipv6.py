@@ -122,3 +122,24 @@ def test_set_down_and_up(lab_with: LabFactory) -> None:
     await_hosted(lab, "hme0", DATA, "192.168.85.19")
     await_settled(lab)
     await_same(lab, shape, before)
+
+
+def test_another_prefix_length_is_taken_over(lab_with: LabFactory) -> None:
+    """The kernel knows an IPv6 address whatever its prefix: the old one has to go first."""
+    lab = lab_with()
+    start(lab, DUAL_STACK)
+    text = lab.read("/etc/hostname6.hme0")
+    assert "/64" in text
+    lab.write("/etc/hostname6.hme0", text.replace("/64", "/80"))
+    assert lab.rcmctl("reload").returncode == 0
+    lab.wait_for(
+        lambda: (
+            [
+                it["prefixlen"]
+                for it in lab.addresses("hme0")
+                if it["family"] == "inet6" and it["scope"] == "global"
+            ]
+            == [80]
+        ),
+        what="the address with its new prefix",
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from .scenes import LINK_ONLY, PAIR
@@ -450,7 +452,7 @@ def test_the_pace(detection_ms: int, interval: float) -> None:
         "at 300s wait",
     )
     times = world.network.times("hme0")
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     tick = min(0.1, interval / 5)
     assert sum(gaps) / len(gaps) == pytest.approx(interval, rel=0.01)
     assert min(gaps) >= 0.5 * interval - tick - 1e-6
