@@ -14,6 +14,9 @@ demo: $(READY) ## play the whole story on a virtual host (as root; touches nothi
 	@.ci/as-root .venv/bin/rcmd-lab demo
 
 test: lint ## check the style and run every test (those on a real kernel need root)
+	@echo "the tests of the bus, on dbus-fast:"
+	@RCMD_BUS_LIBRARY=dbus-fast .ci/run-tests -q -n 3 --dist loadfile -m "not bench" tests/bus
+	@echo "every test:"
 	@.ci/run-tests -q -n 3 --dist loadfile -m "not bench"
 
 lint: $(READY) ## check the style and the types

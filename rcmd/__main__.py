@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         "  Runs in the foreground and logs to standard error.",
     )
     parser.add_argument("--check", action="store_true", help="check every configuration file")
-    parser.add_argument("--verbose", "-v", action="store_true", help="log what is decided, too")
+    parser.add_argument("--verbose", "-v", action="store_true", help="log details, too")
     parser.add_argument("--version", action="version", version=f"rcmd {__version__}")
     return parser
 

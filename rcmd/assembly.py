@@ -16,7 +16,7 @@ from rcmd.bus.clients import ClientRegistry
 from rcmd.bus.objects import ServiceState
 from rcmd.bus.service import BusService
 from rcmd.configuration import Loaded, load
-from rcmd.daemon import MEMORY_KEY, RECONCILE_S, Daemon
+from rcmd.daemon import MEMORY_KEY, RECONCILE_S, RETRY_S, Daemon
 from rcmd.errors import RcmError
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
@@ -26,13 +26,13 @@ from rcmd.model import Link
 from rcmd.rcm.attach import UDEV_GRACE_S, Attacher
 from rcmd.rcm.boot import settle
 from rcmd.rcm.coordination import Coordination
-from rcmd.rcm.detach import recover
+from rcmd.rcm.detach import recover, tell_undone_by_reboot
 from rcmd.rcm.journal import HistoryEvent
 from rcmd.system import udev
 from rcmd.system.announcements import Announcer
 from rcmd.system.carrier import CarrierWatch, PollPace
 from rcmd.system.devices import KernelDevices
-from rcmd.system.files import read_tree
+from rcmd.system.files import has_hostname_file, read_tree
 from rcmd.system.instance import boot_id
 from rcmd.system.prober import Prober
 from rcmd.system.rtnetlink import Overrun, Rtnetlink
@@ -47,7 +47,8 @@ RUNNING_KEY = "running"
 STORE_PATH = Path("/var/lib/rcmd/rcmd.db")
 PRIORITY = -15
 """Nice value: below the kernel's own workers, before everything else."""
-RETRY_S = 1.0
+FIRST_LOOKS = 10
+"""So often the kernel is looked at when we start, if it changes faster than it can be read."""
 GARBAGE_THRESHOLD = 25_000
 """New objects before garbage is looked for: a failover of a thousand addresses is not held up."""
 HISTORY_DELAY_S = 0.05
@@ -83,9 +84,9 @@ class RecordedHistory:
         for event in events:
             self._writer(event)
 
-    def since(self, time_us: int, *, limit: int) -> tuple[HistoryEvent, ...]:
+    def since(self, time_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
         self._writer.flush()
-        return self._writer.store.since(time_us, limit=limit)
+        return self._writer.store.since(time_us, limit=limit, skip=skip)
 
 
 def be_first() -> None:
@@ -148,6 +149,15 @@ def remember_running(store: Store, *, is_running: bool) -> None:
         log.error("%s", error)
 
 
+async def first_look(daemon: Daemon) -> None:
+    """Nothing can be done before.  Raises RcmError where the kernel does not come to rest."""
+    for _ in range(FIRST_LOOKS):
+        if daemon.look():
+            return
+        await asyncio.sleep(RETRY_S)
+    raise RcmError("the kernel changes faster than it can be read")
+
+
 class Assembly:
     """Every edge, wired to the daemon."""
 
@@ -171,15 +181,14 @@ class Assembly:
             self.prober,
             store,
             self.read_configuration,
+            has_hostname_file,
         )
-        self.attacher = Attacher(self.daemon, store)
+        self.attacher = Attacher(self.daemon, store, faulty=set(self.loaded.faulty))
         self.failure: BaseException | None = None
         self.stop = asyncio.Event()
-        clients = ClientRegistry(timeout_s=self.loaded.configuration.settings.hook_timeout_s)
+        clients = ClientRegistry(lambda: self.daemon.engine.scene.settings.hook_timeout_s)
         history = RecordedHistory(self.history)
-        self.coordination = Coordination(
-            self.daemon, store, history, self.attacher, self.loaded, clients
-        )
+        self.coordination = Coordination(self.daemon, store, history, self.attacher, clients)
         self.bus = BusService(self.coordination, clients=clients, on_fatal=self.fail)
 
     def read_configuration(self) -> Loaded:
@@ -201,16 +210,17 @@ class Assembly:
         self.daemon.on_change += [self.publish, self.watch_carrier]
         remember_running(self.store, is_running=True)
         self.daemon.on_link.append(self.link_changed)
-        self.daemon.feed(self.kernel.snapshot())
+        await first_look(self.daemon)
         self.daemon.feed(Configured(self.loaded.configuration))
         self.attach_present()
         recover(self.daemon, self.store)
+        tell_undone_by_reboot(self.daemon, self.store.undone_by_reboot)
         self.report_faults()
         self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
         if self.udev is not None:
             self.loop.add_reader(self.udev.fileno(), self.udev_readable)
         self.poll_carrier()
-        self.repeat(RECONCILE_S, self.reconcile)
+        self.repeat(RECONCILE_S, self.daemon.look_around)
         interval = self.manager.watchdog_interval_s
         if interval is not None:
             self.repeat(interval, self.manager.alive)
@@ -261,19 +271,11 @@ class Assembly:
             self.loop.remove_reader(self.kernel.fileno())
             self.kernel.reopen()
             self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
-            self.reconcile()
+            self.daemon.look_around()
             return
         if any(isinstance(change, LinkSeen | LinkGone) for change in changes):
             self.pace.link_event(self.loop.time())
         self.daemon.kernel_changed(changes)
-
-    def reconcile(self) -> None:
-        """Level, not edge: compare everything with the kernel, whatever we may have missed."""
-        try:
-            self.daemon.look_around()
-        except Overrun as overrun:
-            log.warning("the kernel changes faster than it can be read: %s", overrun)
-            self.loop.call_later(RETRY_S, self.reconcile)
 
     def poll_carrier(self) -> None:
         self.loop.call_later(self.pace.interval_s(self.loop.time()), self.poll_carrier)
@@ -365,16 +367,18 @@ class Assembly:
     async def close(self) -> None:
         """Nothing in the kernel is touched: the next one finds it as it is."""
         self.manager.stopping()
+        # First, and with open ears: a detach that is under way is undone, and waits for the kernel.
+        await self.bus.stop()
         self.loop.remove_reader(self.kernel.fileno())
         if self.udev is not None:
             self.loop.remove_reader(self.udev.fileno())
-        await self.bus.stop()
         self.history.flush()
         self.announcer.close()
         self.prober.close()
         self.carrier.close()
         self.kernel.close()
-        remember_running(self.store, is_running=False)
+        if self.failure is None:
+            remember_running(self.store, is_running=False)
         self.store.close()
 
 

@@ -53,7 +53,14 @@ RECONCILE_S = 20.0
 """Everything is compared with the kernel at least this often (IF_SCAN_INTERVAL of in.mpathd)."""
 PREPARE_AFTER_S = 0.2
 """Quiet time before the next failovers are prepared."""
+SHORTEST_PAUSE_S = 0.001
+"""Between two steps of the preparation."""
+RETRY_S = 1.0
+"""Until the next look at a kernel that changes faster than it can be read."""
 MEMORY_KEY = "engine"
+
+REFUSED = "refused"
+"""The kind of the reports on what the kernel or a driver would not do to an interface."""
 
 LOG_LEVELS = {
     Severity.ERROR: logging.ERROR,
@@ -66,7 +73,8 @@ LOG_LEVELS = {
 class Kernel(Protocol):
     """rtnetlink, as far as the daemon uses it."""
 
-    def snapshot(self) -> KernelSnapshot: ...
+    def snapshot(self) -> KernelSnapshot:
+        """Everything there is.  Raises RcmError where it changes faster than it can be read."""
 
     def link(self, ifindex: int) -> LinkSeen | LinkGone: ...
 
@@ -132,6 +140,7 @@ class Daemon:
         probes: Probes,
         journal: Journal,
         read_configuration: Callable[[], Loaded],
+        has_hostname_file: Callable[[str], bool],
     ) -> None:
         self._engine = engine
         self._kernel = kernel
@@ -140,12 +149,16 @@ class Daemon:
         self._probes = probes
         self._journal = journal
         self.read_configuration = read_configuration
+        self.has_hostname_file = has_hostname_file
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[Event] = deque()
         self._is_feeding = False
         self._timer: asyncio.TimerHandle | None = None
         self._chores: asyncio.Handle | None = None
         self._preparation: asyncio.TimerHandle | None = None
+        self._next_look: asyncio.TimerHandle | None = None
+        self._refusals: dict[str, dict[str, None]] = {}
+        """Interface -> what was refused since it was plumbed, each sentence once."""
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._unsent: list[ProbeRequest] = []
         self._memory = ""
@@ -184,7 +197,7 @@ class Daemon:
         commands = self._engine.handle(event, self._loop.time())
         if isinstance(event, Leave | Unplumb | Stay):
             # A crash in the middle must find what has to be put back.
-            self._remember()
+            self._remember(is_part_of_operation=True)
         answers: list[Event] = []
         for command in commands:
             self._carry_out(command, answers)
@@ -234,13 +247,14 @@ class Daemon:
                 )
 
     def _plumb(self, plumb: Plumb) -> None:
+        self._refusals.pop(plumb.name, None)
         self._save_sysctls(plumb)
         try:
             for obstacle in self._devices.plumb(plumb):
                 self.report(Report(Severity.WARNING, "obstacle", plumb.name, obstacle))
         except RcmError as error:
             text = f"{plumb.name} could not be plumbed: {error}"
-            self.report(Report(Severity.ERROR, "refused", plumb.name, text))
+            self.report(Report(Severity.ERROR, REFUSED, plumb.name, text))
 
     def _save_sysctls(self, plumb: Plumb) -> None:
         """Without a record they cannot be put back one day; the NIC is needed now."""
@@ -259,7 +273,7 @@ class Daemon:
             self._journal.take_sysctls(release.name, release.ifindex)
         except RcmError as error:
             text = f"{release.name} could not be given back: {error}"
-            self.report(Report(Severity.ERROR, "refused", release.name, text))
+            self.report(Report(Severity.ERROR, REFUSED, release.name, text))
 
     # --- the kernel's news ---
 
@@ -274,13 +288,26 @@ class Daemon:
     def look_at(self, ifindex: int) -> None:
         self.kernel_changed((self._kernel.link(ifindex),))
 
-    def look_around(self) -> None:
-        snapshot = self._kernel.snapshot()
+    def look(self) -> bool:
+        """Take in everything there is; False where it changes faster than it can be read."""
+        try:
+            snapshot = self._kernel.snapshot()
+        except RcmError as error:
+            log.warning("the kernel changes faster than it can be read: %s", error)
+            return False
         self.feed(snapshot)
+        return True
+
+    def look_around(self) -> None:
+        if self._next_look is not None:
+            self._next_look.cancel()
+        if not self.look():
+            self._next_look = self._loop.call_later(RETRY_S, self.look_around)
+            return
         if self._chores is None:
             # Nothing has changed; but what could not be recorded before perhaps can be now.
             self._remember()
-        for link in snapshot.links:
+        for link in list(self._engine.scene.view.links.values()):
             for listener in self.on_link:
                 listener(LinkSeen(link))
 
@@ -321,7 +348,12 @@ class Daemon:
 
     # --- what can wait ---
 
+    def refusals(self, name: str) -> tuple[str, ...]:
+        return tuple(self._refusals.get(name, ()))
+
     def report(self, report: Report) -> None:
+        if report.kind == REFUSED:
+            self._refusals.setdefault(report.subject, {})[report.message] = None
         log.log(LOG_LEVELS[report.severity], "%s", report.message)
         event = HistoryEvent(
             time.time_ns() // 1000,
@@ -343,26 +375,31 @@ class Daemon:
             self._preparation.cancel()
         self._preparation = self._loop.call_later(PREPARE_AFTER_S, self._prepare, None)
 
-    def _remember(self) -> None:
+    def _remember(self, *, is_part_of_operation: bool = False) -> None:
         text = self._engine.memory().to_text()
         if text == self._memory:
             return
         try:
-            self._journal.remember(MEMORY_KEY, text)
+            self._journal.remember(MEMORY_KEY, text, is_part_of_operation=is_part_of_operation)
             self._memory = text
         except RcmError as error:
             log.error("what happened cannot be recorded: %s", error)
 
     def _prepare(self, steps: Iterator[None] | None) -> None:
-        """Encode the moves of the next failures, a little at a time."""
-        if steps is None:
-            steps = (
-                step for move in self._engine.forecast() for step in self._kernel.prepare(move)
-            )
+        """Encode the moves of the next failures, a little at a time, and never all of the time."""
+        begin = self._loop.time()
+        steps = self._preparations() if steps is None else steps
         for _ in steps:
-            self._preparation = self._loop.call_later(0.001, self._prepare, steps)
+            pause_s = max(SHORTEST_PAUSE_S, self._loop.time() - begin)
+            self._preparation = self._loop.call_later(pause_s, self._prepare, steps)
             return
         self._preparation = None
+
+    def _preparations(self) -> Iterator[None]:
+        for move in self._engine.forecast():
+            # To find it out took its time, even where its bytes are there already.
+            yield
+            yield from self._kernel.prepare(move)
 
     # --- devices ---
 

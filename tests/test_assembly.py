@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
 from rcmd import assembly
 from rcmd.assembly import (
+    Assembly,
     HistoryWriter,
     RecordedHistory,
+    first_look,
     open_store,
     remember_running,
     remembered,
@@ -18,6 +22,7 @@ from rcmd.assembly import (
 )
 from rcmd.configuration import ConfigurationFiles
 from rcmd.daemon import MEMORY_KEY
+from rcmd.errors import RcmError
 from rcmd.ipmp.memory import Memory
 from rcmd.rcm.journal import HistoryEvent
 from rcmd.system.store import Store
@@ -95,3 +100,40 @@ def test_machine_without_a_usable_disk_still_has_a_store(
     store.remember("key", "text")
     assert store.recall("key") == "text"
     store.close()
+
+
+def test_first_look_waits_until_the_kernel_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "RETRY_S", 0.001)
+
+    class Restless:
+        def __init__(self, failures: int) -> None:
+            self.looks = iter([False] * failures + [True])
+
+        def look(self) -> bool:
+            return next(self.looks)
+
+    asyncio.run(first_look(Restless(3)))  # type: ignore[arg-type]
+    with pytest.raises(RcmError, match="faster than it can be read"):
+        asyncio.run(first_look(Restless(assembly.FIRST_LOOKS)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("failure", [None, RuntimeError("impossible")])
+def test_end_listens_to_the_kernel_until_the_bus_is_done(failure: BaseException | None) -> None:
+    """Only an end without a failure counts as one."""
+    calls = Mock()
+    calls.store = Store.volatile("boot")
+    calls.bus.stop = AsyncMock()
+    remember_running(calls.store, is_running=True)
+    remembered: list[str | None] = []
+    ending = Assembly.__new__(Assembly)
+    edges = ("loop", "kernel", "udev", "manager", "history", "announcer", "prober", "carrier")
+    for edge in ("bus", *edges):
+        setattr(ending, edge, getattr(calls, edge))
+    ending.failure = failure
+    with closing(calls.store) as store:
+        ending.store = Mock(wraps=store)
+        ending.store.close = lambda: remembered.append(store.recall(assembly.RUNNING_KEY))
+        asyncio.run(ending.close())
+    assert bool(remembered[0]) is (failure is not None)
+    names = [call[0] for call in calls.mock_calls]
+    assert names.index("bus.stop") < names.index("loop.remove_reader")

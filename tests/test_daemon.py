@@ -10,6 +10,7 @@ import pytest
 from rcm.house import DUAL, PAIR, House
 
 from rcmd.daemon import MEMORY_KEY, PREPARE_AFTER_S
+from rcmd.ipmp.events import Leave
 from rcmd.ipmp.memory import Memory
 from rcmd.model import Identity
 from rcmd.rcm.journal import HistoryEvent
@@ -89,10 +90,10 @@ class FullStore(Store):
 
     is_full = False
 
-    def remember(self, key: str, text: str) -> None:
+    def remember(self, key: str, text: str, *, is_part_of_operation: bool = False) -> None:
         if self.is_full:
             raise StoreError("the disk is full")
-        super().remember(key, text)
+        super().remember(key, text, is_part_of_operation=is_part_of_operation)
 
 
 def test_full_disk_keeps_no_address_from_moving(caplog: pytest.LogCaptureFixture) -> None:
@@ -198,6 +199,41 @@ def test_look_around_makes_lost_news_good() -> None:
         house.model.unread.clear()
         house.daemon.look_around()
         assert hosts(house, "192.168.85.19") == ["hme1"]
+
+    play(story)
+
+
+def test_look_that_fails_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rcmd.daemon.RETRY_S", 0.001)
+
+    async def story(house: House) -> None:
+        house.model.set_cable("hme0", False)
+        house.model.unread.clear()
+        house.kernel.overruns = 3
+        house.daemon.look_around()
+        assert hosts(house, "192.168.85.19") == ["hme0"]
+        assert await house.daemon.until(lambda: hosts(house, "192.168.85.19") == ["hme1"], 5)
+
+    play(story)
+
+
+def test_only_what_belongs_to_an_operation_waits_for_the_disk() -> None:
+    async def story(house: House) -> None:
+        remembered: list[bool] = []
+
+        class Watched:
+            def __getattr__(self, name: str) -> object:
+                return getattr(house.store, name)
+
+            def remember(self, *_: str, is_part_of_operation: bool) -> None:
+                remembered.append(is_part_of_operation)
+
+        house.daemon._journal = Watched()  # type: ignore[assignment]
+        house.daemon.feed(Leave("hme0"))
+        assert remembered == [True]
+        pull(house, "hme0")
+        await chores_done()
+        assert remembered == [True, False]
 
     play(story)
 

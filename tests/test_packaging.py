@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,7 @@ def test_service_is_watched_ordered_and_comes_back() -> None:
         "ExecReload": "/bin/kill -HUP $MAINPID",
         "Restart": "always",
         "WatchdogSec": "30s",
+        "Nice": "-15",
         "StateDirectory": "rcmd",
         "StateDirectoryMode": "0700",
         "RuntimeDirectory": "rcmd",
@@ -238,3 +240,85 @@ def test_console_scripts_are_those_of_the_contract() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     for name in ("rcmd", "rcmctl", "rcmd-lab"):
         assert re.search(rf'^{name} = "', text, re.MULTILINE), name
+
+
+# --- make install -------------------------------------------------------------------------------
+
+STUB_PYTHON = """#!/bin/bash
+# Python, but for pip: that takes one package from nowhere, or fails.
+[[ "$*" == *" pip install "* ]] || exec {python} "$@"
+[ -z "${{IS_OFFLINE:-}}" ] || exit 1
+while [ "$1" != --target ]; do shift; done
+mkdir -p "$2/rcmd" "$2/bin"
+echo "$VERSION" >"$2/rcmd/version"
+"""
+INSTALLED = {
+    "etc/iproute2/rt_addrprotos.d/rcmd.conf",
+    "etc/iproute2/rt_protos.d/rcmd.conf",
+    "etc/rcmd/rcmd.yaml",
+    "usr/bin/rcmctl",
+    "usr/bin/rcmd",
+    "usr/bin/rcmd-lab",
+    "usr/lib/rcmd/installed",
+    "usr/lib/rcmd/rcmd/version",
+    "usr/lib/systemd/network/05-rcmd.network",
+    "usr/lib/systemd/system/rcmd.service",
+    "usr/lib/udev/rules.d/81-rcmd.rules",
+    "usr/share/bash-completion/completions/rcmctl",
+    "usr/share/dbus-1/system.d/org.rcmd1.conf",
+    "usr/share/doc/rcmd/examples/hostname.hme0.example",
+    "usr/share/doc/rcmd/examples/hostname.hme1.example",
+    "usr/share/doc/rcmd/examples/hostname6.hme0.example",
+    "usr/share/doc/rcmd/examples/mpathd",
+    "usr/share/doc/rcmd/examples/refuse_during_backup.py",
+    "usr/share/man/man5/hostname.rcmd.5",
+    "usr/share/man/man5/rcmd.yaml.5",
+    "usr/share/man/man8/rcmctl.8",
+    "usr/share/man/man8/rcmd-lab.8",
+    "usr/share/man/man8/rcmd.8",
+    "usr/share/polkit-1/actions/org.rcmd1.policy",
+}
+
+
+@pytest.fixture
+def offline_tree(tmp_path: Path) -> Path:
+    """The sources, with a Python whose pip needs no network."""
+    tree = tmp_path / "tree"
+    (tree / ".venv" / "bin").mkdir(parents=True)
+    for name in (".ci", "etc", "hooks", "man", "udev-rules", "pyproject.toml"):
+        (tree / name).symlink_to(ROOT / name)
+    python = tree / ".venv" / "bin" / "python"
+    python.write_text(STUB_PYTHON.format(python=sys.executable))
+    python.chmod(0o755)
+    return tree
+
+
+def contents(directory: Path) -> dict[str, str]:
+    return {
+        str(each.relative_to(directory)): each.read_text()
+        for each in directory.rglob("*")
+        if each.is_file()
+    }
+
+
+def test_install_upgrades_whole_or_not_at_all_and_uninstall_leaves_the_configuration(
+    offline_tree: Path, tmp_path: Path
+) -> None:
+    destination = tmp_path / "destination"
+
+    def install(command: str, **environment: str) -> int:
+        return run(
+            "env", "-C", offline_tree, ".ci/install", command,
+            DESTDIR=str(destination), PREFIX="/usr", **environment,
+        ).returncode  # fmt: skip
+
+    assert install("install", VERSION="1") == 0
+    before = contents(destination)
+    assert set(before) == INSTALLED
+    assert install("install", VERSION="2", IS_OFFLINE="yes") == 1
+    assert contents(destination) == before
+    assert install("install", VERSION="2") == 0
+    after = contents(destination)
+    assert {path for path in after if after[path] != before[path]} == {"usr/lib/rcmd/rcmd/version"}
+    assert install("uninstall") == 0
+    assert set(contents(destination)) == {"etc/rcmd/rcmd.yaml"}

@@ -1,9 +1,10 @@
 """The org.rcmd1 objects, their clients, and the calls to polkit.
 
-Of dbus-next this room uses the marshalling of values only; connections, dispatch and objects are
-its own, because dbus-next's end at a full socket, hang after a disconnect, starve the loop and show
-tracebacks to callers.
+Of dbus-next, or dbus-fast, this room uses the marshalling of values only; connections, dispatch and
+objects are its own, because dbus-next's end at a full socket, hang after a disconnect, starve the
+loop and show tracebacks to callers.
 
+library      the D-Bus library: values as bytes, and back
 wire         a message as bytes and as a value
 connection   one connection to a bus
 objects      what is exported: paths, interfaces, properties

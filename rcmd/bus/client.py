@@ -34,7 +34,8 @@ _NOT_RUNNING = "rcmd is not running (nobody owns org.rcmd1 on the bus)"
 _DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 _PROBES_EVERY_S = 0.1
 """Often enough for the 52 probes that a member keeps at the shortest detection time."""
-_MOST_PROBES = 2000
+_MOST_ROWS = 2000
+"""Events or probes that one answer has at the most."""
 _VETO_LINE = re.compile(r"(?P<resource>.*?): (?P<client>.*?): (?P<reason>.*)")
 
 
@@ -95,8 +96,20 @@ class ManagerClient:
 
     async def history(self, since_us: int, limit: int) -> tuple[HistoryEvent, ...]:
         """The newest `limit` events at or after the time (us since the epoch), oldest first."""
-        rows = json.loads(await self._read("GetHistory", "tu", (since_us, limit)))
-        return tuple(HistoryEvent(**row) for row in rows)
+        events: list[HistoryEvent] = []
+        skip = 0
+        while skip < limit:
+            wanted = min(limit - skip, _MOST_ROWS)
+            body = (since_us, skip, wanted)
+            rows = json.loads(await self._read("GetHistoryPage", "tuu", body))
+            skip += len(rows)
+            # What has happened since the last page makes this one overlap it.
+            shown = {_identity(event) for event in events}
+            page = [HistoryEvent(**row) for row in rows]
+            events = [*(event for event in page if _identity(event) not in shown), *events]
+            if len(rows) < wanted:
+                break
+        return tuple(events)
 
     async def targets(self) -> dict[str, Any]:
         """The document that `rcmctl targets --json` prints (`rcmd.bus.probe_documents`)."""
@@ -117,7 +130,7 @@ class ManagerClient:
         newest = await self.probes(0, 1)
         since = newest[-1]["number"] if newest else 0
         while True:
-            for row in await self.probes(since, _MOST_PROBES):
+            for row in await self.probes(since, _MOST_ROWS):
                 since = row["number"]
                 yield row
             await asyncio.sleep(_PROBES_EVERY_S)
@@ -250,6 +263,10 @@ class _Inbox:
     def __call__(self, message: Message) -> None:
         if self.client is not None:
             self.client.receive(message)
+
+
+def _identity(event: HistoryEvent) -> tuple[int, str, str, str]:
+    return event.time_us, event.kind, event.subject, event.message
 
 
 async def _owner_of_service(connection: Connection, timeout_s: float) -> str:

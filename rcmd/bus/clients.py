@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -47,8 +48,8 @@ class _Peer:
 class ClientRegistry:
     """Implements `rcmd.rcm.coordinator.Clients`."""
 
-    def __init__(self, *, timeout_s: float = 60.0) -> None:
-        """`timeout_s`: seconds after which silence counts as a refusal."""
+    def __init__(self, timeout_s: Callable[[], float]) -> None:
+        """`timeout_s` tells after how many seconds silence counts as a refusal, now."""
         self._timeout_s = timeout_s
         self._peers: dict[tuple[str, str], _Peer] = {}
 
@@ -133,6 +134,7 @@ class ClientRegistry:
 
     async def _ask(self, peer: _Peer, member: str, resource: str, *, force: bool) -> Veto | None:
         to = peer.registration
+        timeout_s = self._timeout_s()
         try:
             answer = await peer.connection.call(
                 to.sender,
@@ -141,12 +143,12 @@ class ClientRegistry:
                 member,
                 "sb",
                 [text(resource), force],
-                timeout_s=self._timeout_s,
+                timeout_s=timeout_s,
                 flags=Flag.NO_AUTO_START,
                 expects="bs",
             )
         except TimeoutError:
-            reason = f"did not answer within {self._timeout_s:g} s"
+            reason = f"did not answer within {timeout_s:g} s"
         except ErrorReply as error:
             if not await _is_present(peer.connection, to.sender):
                 # Whatever it held, it holds no more.

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dbus_next import Variant
-
 from rcmd.bus.clients import ClientRegistry, Registration
 from rcmd.bus.connection import Connection
+from rcmd.bus.library import Variant
 from rcmd.bus.members import Method
 from rcmd.bus.polkit import Authority
 from rcmd.bus.probe_documents import probe_document, target_document
@@ -76,7 +75,11 @@ class ManagerCalls:
             return await self._change(method.name, arguments, caller, connection)
         match method.name:
             case "GetHistory":
-                return [await self._history(*arguments)]
+                since_us, limit = arguments
+                return [await self._history(since_us, limit)]
+            case "GetHistoryPage":
+                since_us, skip, limit = arguments
+                return [await self._history(since_us, limit, skip)]
             case "GetProbes":
                 return [await self._probes(*arguments)]
             case "QueryDetach":
@@ -119,10 +122,10 @@ class ManagerCalls:
                 return []
         raise AssertionError(f"{name} is in the table, but nobody does it")
 
-    async def _history(self, since_us: int, limit: int) -> str:
+    async def _history(self, since_us: int, limit: int, skip: int = 0) -> str:
         """A JSON array of events; encoded in pieces, one caller at a time, to be no burden."""
         async with self._reading_turn:
-            events = self._coordinator.history(since_us, limit=min(limit, MAX_ROWS))
+            events = self._coordinator.history(since_us, limit=min(limit, MAX_ROWS), skip=skip)
             return await _encode(_row(event) for event in events)
 
     async def _probes(self, since: int, limit: int) -> str:

@@ -9,6 +9,7 @@ Attach                takes no options; gives `resource` (s)
 GetStatus             the JSON object of `rcmctl status --json`
 GetHistory            a JSON array of the newest `limit` (at most 2000) events at or after the time,
                       oldest first: time_us, severity, kind, subject, message, detail
+GetHistoryPage        the same without the newest `skip` of them
 GetTargets            the JSON object of `rcmctl targets --json`
 GetProbes             a JSON array of the newest `limit` (at most 2000) probes that were decided
                       about after the one of number `since`, oldest first: number, time_us,
@@ -119,6 +120,11 @@ MANAGER_INTERFACE = Interface(
         Method("Reload", action=Action.RELOAD),
         Method("GetStatus", gives=_arguments("json:s")),
         Method("GetHistory", _arguments("since_usec:t", "limit:u"), _arguments("json:s")),
+        Method(
+            "GetHistoryPage",
+            _arguments("since_usec:t", "skip:u", "limit:u"),
+            _arguments("json:s"),
+        ),
         Method("GetTargets", gives=_arguments("json:s")),
         Method("GetProbes", _arguments("since:t", "limit:u"), _arguments("json:s")),
         Method("ListOperations", gives=_arguments("operations:aa{sv}")),

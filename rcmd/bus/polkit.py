@@ -9,10 +9,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from dbus_next import Variant
-
 from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
 from rcmd.bus.faults import Disconnected, ErrorReply
+from rcmd.bus.library import Variant
 from rcmd.bus.members import Action
 from rcmd.bus.wire import Flag, Message
 from rcmd.errors import NotAuthorized

@@ -55,7 +55,7 @@ class BusService:
         authority: Authority | None = None,
     ) -> None:
         """`on_fatal` is told of an error that should be impossible, and should end the process."""
-        self.clients = clients or ClientRegistry(timeout_s=client_timeout_s)
+        self.clients = clients or ClientRegistry(lambda: client_timeout_s)
         self._coordinator = coordinator
         self._on_fatal = on_fatal
         self._bus_address = bus_address

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dbus_next import Variant
+from rcmd.bus.library import Variant
 
 VariantMap = dict[str, Variant]
 

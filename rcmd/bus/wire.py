@@ -1,23 +1,19 @@
 """A D-Bus message as bytes and as a value ("Message Protocol" of the D-Bus specification).
 
-Headers are read and written here; bodies are marshalled by dbus-next, and only when somebody
+Headers are read and written here; bodies are marshalled by the library, and only when somebody
 asks for them: a stranger's megabyte of arguments to a method that is refused costs nothing.
 """
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Any
 
-from dbus_next import InvalidSignatureError, SignatureTree
-from dbus_next._private.marshaller import Marshaller
-from dbus_next._private.unmarshaller import Unmarshaller
-
 from rcmd.bus.faults import Malformed
+from rcmd.bus.library import marshal_body, unmarshal_body
 
 FIXED_HEADER = 16
 MAX_MESSAGE = 128 * 2**20
@@ -81,21 +77,17 @@ class Message:
 
     def arguments(self) -> list[Any]:
         """The body as values.  Raises `Malformed`."""
-        reader = Unmarshaller(io.BytesIO())
-        reader.buf = bytearray(self.body)
-        reader.endian = ord("l" if self.body_order == "<" else "B")
         try:
-            types = SignatureTree._get(self.signature).types
-            return [reader.read_argument(kind) for kind in types]
-        except (EOFError, InvalidSignatureError, struct.error, ValueError, TypeError) as error:
-            raise Malformed(f"body of {self.member} from {self.sender}: {error}") from error
+            return unmarshal_body(self.signature, self.body, self.body_order)
+        except Malformed as error:
+            raise Malformed(f"{self.member} from {self.sender}: {error}") from error
 
 
 def marshal(signature: str, values: Sequence[Any]) -> bytes:
     """A body as bytes.  Values that do not fit the signature are a mistake of the caller."""
     if not signature:
         return b""
-    return bytes(Marshaller(signature, list(values)).marshall())
+    return marshal_body(signature, values)
 
 
 def encode(message: Message, serial: int) -> bytes:

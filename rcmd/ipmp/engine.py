@@ -11,11 +11,11 @@ first is answered.  So the view is never behind our own requests, and nothing is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from random import Random
 from typing import assert_never
 
-from rcmd.ipmp import messages
+from rcmd.ipmp import membership, messages
 from rcmd.ipmp.adoption import absorb_change, adopt_all
 from rcmd.ipmp.arrangement import Targets, arrange, held_by
 from rcmd.ipmp.commands import Command, Move, Plumb, Release
@@ -40,19 +40,17 @@ from rcmd.ipmp.events import (
 from rcmd.ipmp.judgement import Judgement
 from rcmd.ipmp.kernel_view import KernelView, RouteKey
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
-from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.member import Intent
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.missing import missing_messages
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.probe_status import probe_statuses, target_statuses
-from rcmd.ipmp.recollection import memorise, recollect, recollect_member
+from rcmd.ipmp.recollection import memorise, recollect
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.status import status_of
 from rcmd.ipmp.surveillance import Surveillance
 from rcmd.model import (
     Configuration,
-    InterfaceConfig,
-    IPAddress,
     KernelAddress,
     ProbeStatus,
     Route,
@@ -113,12 +111,12 @@ class Engine:
         return self.scene.view, health, dict(self._judgement.problems)
 
     def _is_worth_a_look(self, now: float) -> bool:
-        deadline = self._judgement.deadline()
+        deadline = self._judgement.deadline
         return self.surveillance.has_news(now) or (deadline is not None and deadline <= now)
 
     def deadline(self) -> float | None:
         """When to wake the engine with `Tick`, if nothing happens before."""
-        deadlines = (self._judgement.deadline(), self.surveillance.deadline())
+        deadlines = (self._judgement.deadline, self.surveillance.deadline())
         return min((it for it in deadlines if it is not None), default=None)
 
     def status(self) -> Status:
@@ -205,17 +203,17 @@ class Engine:
             case BootSettled():
                 commands += self._on_boot_settled()
             case Attach(name, config):
-                self._on_attach(name, config, now)
+                membership.attach(self.scene, name, config, now)
             case Offline(name):
                 self.scene.members[name].intent = Intent.OFFLINE
             case UndoOffline(name):
-                self._on_undo_offline(name)
+                membership.undo_offline(self.scene, name)
             case Leave(name):
                 self.scene.members[name].leave(held_by(self.scene, name))
             case Stay(name):
-                self._on_stay(name, now)
+                membership.stay(self.scene, name, now)
             case Unplumb(name):
-                self._on_unplumb(name)
+                membership.unplumb(self.scene, name)
             case Moved():
                 commands += self._on_moved(event)
             case Tick(answers, unsent=unsent):
@@ -247,30 +245,8 @@ class Engine:
 
     def _on_configured(self, configuration: Configuration, now: float) -> list[Command]:
         scene = self.scene
-        scene.settings = configuration.settings
         absent_before = {name for name, member in scene.members.items() if not member.ifindex}
-        commands: list[Command] = []
-        old = scene.members
-        scene.members = {}
-        for name in sorted(configuration.interfaces):
-            member = old.pop(name, None)
-            config = configuration.interfaces[name]
-            if member is None:
-                member = Member(config)
-                recollect_member(member, self._memory)
-                self._resume(member, now)
-            elif needs_plumbing(member.config, config):
-                if member.config.group and not config.group and member.ifindex:
-                    commands.append(Release(member.ifindex, name, take_down=False))
-                member.plumbed = 0
-            member.config = config
-            scene.members[name] = member
-        for name, member in old.items():
-            if member.ifindex and member.plumbed == member.ifindex:
-                commands.append(Release(member.ifindex, name, take_down=False))
-        homes = {key: it.home for key, it in scene.ledger.configured.items()} or self._memory.away
-        scene.ledger.configure(configuration)
-        self._keep_guests(homes)
+        commands = membership.configure(scene, configuration, self._memory, now)
         self._refused.clear()
         is_first = not self._is_ready
         self._is_ready = True
@@ -282,108 +258,12 @@ class Engine:
             commands += missing_messages(scene, new - absent_before)
         return commands
 
-    def _keep_guests(self, homes: Mapping[IPAddress, str]) -> None:
-        """What an interface left with others stays there when its file is gone (behaviour 121)."""
-        scene = self.scene
-        for key, held in scene.copies().items():
-            home = homes.get(key)
-            if home and home not in scene.members and not scene.ledger.knows(key):
-                scene.ledger.adopt(*next(iter(held.items())))
-
-    def _resume(self, member: Member, now: float) -> None:
-        """Hold on to a device that was in our care when the last process ended.
-
-        All of them at once: if they came one by one, the first would be taken for the only one,
-        and given what the others hold.
-        """
-        link = self.scene.view.links.get(member.ifindex)
-        if link is None or link.name != member.name:
-            # The device that was detached is gone; another may have its index.
-            member.ifindex = 0
-        link = self.scene.view.links.get(member.plumbed)
-        if member.intent is Intent.DETACHED or link is None or link.name != member.name:
-            return
-        watch = member.watch
-        member.bind(link, now)
-        member.watch = watch
-
     def _on_boot_settled(self) -> list[Command]:
         if self.scene.has_settled:
             return []
         self.scene.has_settled = True
         absent = {name for name, member in self.scene.members.items() if not member.ifindex}
         return list(missing_messages(self.scene, absent))
-
-    def _on_attach(self, name: str, config: InterfaceConfig | None, now: float) -> None:
-        link = self.scene.view.link_named(name)
-        member = self.scene.members.get(name)
-        if member is None:
-            if config is None:
-                return
-            member = self.scene.members[name] = Member(config)
-            self.scene.members = dict(sorted(self.scene.members.items()))
-        was_detached = member.intent is Intent.DETACHED
-        if link is None or (link.ifindex == member.ifindex and not was_detached):
-            return
-        if was_detached or link.ifindex != member.plumbed:
-            self._replay(member, config)
-            member.plumbed = 0
-        if was_detached:
-            member.intent = Intent.IN
-        member.lost.clear()
-        member.is_spare = False
-        member.needs_proof = self.scene.has_settled and link.ifindex != member.plumbed
-        member.bind(link, now)
-        adopt_all(self.scene)
-
-    def _replay(self, member: Member, config: InterfaceConfig | None) -> None:
-        """Without a file its addresses stay where they are, and are no longer called home."""
-        if config is not None:
-            member.config = config
-            self.scene.ledger.replay(member.name, config)
-            return
-        for key, held in self.scene.copies().items():
-            for host, copy in held.items():
-                known = self.scene.ledger.configured.get(key)
-                if known and known.home == member.name and host != member.name:
-                    self.scene.ledger.adopt(host, copy)
-        self.scene.ledger.replay(member.name, None)
-        member.config = InterfaceConfig(member.name)
-
-    def _on_undo_offline(self, name: str) -> None:
-        """Fails back whether or not failback is enabled (solaris.md 1.9)."""
-        member = self.scene.members[name]
-        member.intent = Intent.IN
-        ledger = self.scene.ledger
-        member.recalls = {data.key for data in ledger.addresses() if data.home == name}
-        member.recalls |= {known for known in ledger.routes if known.home == name}
-
-    def _on_unplumb(self, name: str) -> None:
-        member = self.scene.members[name]
-        member.intent = Intent.DETACHED
-        for data in list(self.scene.ledger.addresses()):
-            if data.home == name and data.key in held_by(self.scene, name):
-                member.lost[data.key] = data.original
-                self.scene.ledger.withdraw(data.key)
-
-    def _on_stay(self, name: str, now: float) -> None:
-        member = self.scene.members[name]
-        for key, original in member.lost.items():
-            if original is None:
-                self.scene.ledger.withdrawn.discard(key)
-            else:
-                self.scene.ledger.adopt(name, original)
-            member.recalls.add(key)
-        member.lost.clear()
-        link = self.scene.view.links.get(member.ifindex)
-        if link is None:
-            member.lose()
-        elif member.intent is Intent.DETACHED:
-            recalls = member.recalls
-            member.plumbed = 0
-            member.bind(link, now)
-            member.recalls = recalls
-        member.intent = member.intent_before
 
     def _on_moved(self, moved: Moved) -> list[Command]:
         for item in moved.added:
@@ -481,12 +361,3 @@ def first_refusals(moved: Moved) -> list[Refusal]:
 def essence(item: KernelAddress | Route) -> object:
     """What makes it the same address, or the same route, on whichever device."""
     return RouteKey.of(item) if isinstance(item, Route) else item.address.ip
-
-
-def needs_plumbing(old: InterfaceConfig, new: InterfaceConfig) -> bool:
-    return (old.families, old.mtu, old.hardware_address, bool(old.group)) != (
-        new.families,
-        new.mtu,
-        new.hardware_address,
-        bool(new.group),
-    )

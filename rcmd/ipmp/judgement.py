@@ -17,6 +17,7 @@ from rcmd.ipmp.surveillance import Surveillance
 from rcmd.model import Family, Link
 
 FINE = Verdict()
+PROBED = (Condition.PROBES_LOST, Condition.ANSWERED)
 
 
 @dataclass(slots=True)
@@ -26,6 +27,8 @@ class Judgement:
     failed_groups: set[str] = field(default_factory=set)
     problems: dict[str, str] = field(default_factory=dict)
     """Interface -> what is wrong with it, in a few words."""
+    deadline: float | None = None
+    """When something may change by itself; asked for many times a second."""
     _inconsistent: set[tuple[str, Family]] = field(default_factory=set)
     _told_flapping: set[str] = field(default_factory=set)
 
@@ -49,6 +52,7 @@ class Judgement:
         reports += [messages.repair(member.name, member.group) for member in repaired]
         reports += self._groups() + self._families()
         self.surveillance.judged(self.failed_groups, now)
+        self.deadline = self._next_look()
         return reports
 
     def _failure(self, member: Member) -> Command:
@@ -56,7 +60,7 @@ class Judgement:
         silent = self.surveillance.silent_targets(member.name) if member.failed_by_probes else ()
         return messages.failure(member.name, member.group, cause, silent)
 
-    def deadline(self) -> float | None:
+    def _next_look(self) -> float | None:
         deadlines = [
             deadline
             for member in self.scene.members.values()
@@ -138,7 +142,7 @@ class Judgement:
 
     def _is_unprobed_for_now(self, member: Member, now: float) -> bool:
         """Offline, or its test address is only just coming: its link alone repairs nothing."""
-        if member.intent is Intent.OFFLINE:
+        if member.is_offline:
             return member.health is Health.FAILED and member.failed_by_probes
         is_open = member.needs_proof or member.health is Health.FAILED
         return is_open and self.surveillance.awaits_source(member, now)
@@ -170,8 +174,10 @@ class Judgement:
     def _fail_group(self, first: Member) -> None:
         """Everybody fails together, and nothing moves (overview, "Group Failures")."""
         for member in (first, *self.scene.peers(first)):
-            if member.ifindex and member.intent in (Intent.IN, Intent.LEAVING):
+            is_away = member.is_offline or member.intent is Intent.DETACHED
+            if member.ifindex and not is_away:
                 member.health, member.failed_by_probes = Health.FAILED, True
+                self._set_problem(member, member.barred or self._silence(member))
 
     def _has_failed_by_probes(self, member: Member) -> bool:
         """Its group has failed, and not for want of links."""
@@ -197,13 +203,19 @@ class Judgement:
     def _problem(self, member: Member, condition: Condition) -> str:
         if member.barred or member.rejected:
             return member.barred or member.rejected
-        if condition is Condition.PROBES_LOST:
-            silent = self.surveillance.silent_targets(member.name)
-            problem = f"probes to {messages.listed(silent)} are not answered"
-        else:
-            problem = _problem(condition, member)
+        problem = _problem(condition, member)
+        if member.health is Health.FAILED and condition in PROBED:
+            problem = self._silence(member) or problem
         strange = self.surveillance.strangers.targets(member.name)
         return "; ".join(it for it in (problem, messages.strangeness(strange)) if it)
+
+    def _silence(self, member: Member) -> str:
+        """Who does not answer; empty if the last probe was answered."""
+        silent = self.surveillance.silent_targets(member.name)
+        if silent:
+            return f"probes to {messages.listed(silent)} are not answered"
+        is_alone = self.surveillance.verdict(member.name).outlook is Outlook.UNKNOWN
+        return "nobody answers, and no other target has been found" if is_alone else ""
 
     def _set_problem(self, member: Member, problem: str) -> None:
         if problem:

@@ -139,30 +139,28 @@ class ProbeGroup:
 
         With its link up and ten probes lost: probably on another IP link, a configuration fault.
         """
+        silent = [
+            (prober.interface, target.address)
+            for prober in self.probers.values()
+            if prober.is_capable and not prober.is_quiet
+            for target in prober.targets
+            if not target.answered and target.lost >= ANSWERS_TO_REPAIR
+        ]
         found: dict[str, tuple[IPAddress, ...]] = {}
-        for (interface, _), prober in self.probers.items():
-            if not prober.is_capable or prober.is_quiet:
-                continue
-            silent = tuple(
-                target.address
-                for target in prober.targets
-                if not target.answered
-                and target.lost >= ANSWERS_TO_REPAIR
-                and self._is_answering(target.address)
-            )
-            if silent:
-                found[interface] = (*found.get(interface, ()), *silent)
+        answering = self._answering() if silent else frozenset()
+        for interface, address in silent:
+            if address in answering:
+                found[interface] = (*found.get(interface, ()), address)
         return found
 
-    def _is_answering(self, address: IPAddress) -> bool:
-        """It answers somebody, and has not fallen silent there as well."""
-        return any(
-            target.address == address
-            and target.answered
-            and prober.history.losses(target)[0] < LOSSES_TO_FAIL
+    def _answering(self) -> frozenset[IPAddress]:
+        """The targets that answer somebody, and have not fallen silent there as well."""
+        return frozenset(
+            target.address
             for prober in self.probers.values()
             if prober.is_capable
             for target in prober.targets
+            if target.answered and prober.history.losses(target)[0] < LOSSES_TO_FAIL
         )
 
     def take_facts(self) -> list[ProbeFact]:

@@ -80,6 +80,8 @@ def source_for(
 
     `address` is the chosen test address, None also if it is a duplicate.  AUTO uses ICMP where
     there is one, ARP where there is somebody to ask (`has_routers`: routers or pinned targets).
+    ARP asks in the name of the address if there is one: a question from nobody looks like a claim
+    to whoever is just about to take that address (RFC 5227 section 2.1.1).
     """
     ip = address.ip if address else None
     prefix = _prefix_of(address) if address else None
@@ -87,7 +89,7 @@ def source_for(
         case ProbeMethod.NONE:
             return ProbeSource()
         case ProbeMethod.ARP:
-            return ProbeSource(ProbeMethod.ARP, None, prefix)
+            return ProbeSource(ProbeMethod.ARP, ip, prefix)
         case ProbeMethod.ICMP:
             return ProbeSource(ProbeMethod.ICMP, ip, prefix) if address else ProbeSource()
         case ProbeMethod.AUTO:

@@ -27,6 +27,8 @@ IFA_F_TENTATIVE = 0x40
 @dataclass(slots=True)
 class ProbeSources:
     scene: Scene
+    deadline: float | None = None
+    """When there may be something to tell although nothing changes."""
     _states: dict[str, SourceState] = field(default_factory=dict)
     _watches: dict[str, SourceWatch] = field(default_factory=dict)
 
@@ -112,10 +114,10 @@ class ProbeSources:
         watch = self._watches.get(name)
         return watch.deadline(self._states[name]) if watch else None
 
-    def deadlines(self) -> Iterator[float]:
-        for name in self._watches:
-            if (deadline := self._deadline(name)) is not None:
-                yield deadline
+    def look_ahead(self) -> None:
+        """Set `deadline`, after everything was watched; it is asked for many times a second."""
+        deadlines = (self._deadline(name) for name in self._watches)
+        self.deadline = min((it for it in deadlines if it is not None), default=None)
 
     def keep_only(self, names: Collection[str]) -> None:
         """The others are no longer probed, or no longer configured."""

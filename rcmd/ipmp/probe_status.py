@@ -15,6 +15,7 @@ from rcmd.ipmp.surveillance import Surveillance
 from rcmd.ipmp.targets import TargetKind
 from rcmd.model import (
     IPAddress,
+    ProbeMethod,
     ProbeOutcome,
     ProbeState,
     ProbeStatus,
@@ -81,7 +82,8 @@ def _target_status(prober: Prober, pinned: frozenset[IPAddress]) -> TargetStatus
 
 
 def _mode(prober: Prober, pinned: frozenset[IPAddress]) -> TargetMode:
-    if prober.targets.kind is TargetKind.HOSTS:
+    looks_for_hosts = prober.source.method is ProbeMethod.ICMP
+    if prober.targets.kind is TargetKind.HOSTS and looks_for_hosts:
         return TargetMode.HOSTS
     is_pinned = any(target.address in pinned for target in prober.targets)
     return TargetMode.PINNED if is_pinned else TargetMode.ROUTES
@@ -94,13 +96,19 @@ def probe_statuses(
 
     Each prober keeps its last 52: who asks too seldom misses some.
     """
-    found = (
-        (record.number, prober, record)
-        for prober in surveillance.probers()
-        for record in prober.history.decided_after(since)
-    )
-    newest = nlargest(limit, found, key=lambda item: item[0])
-    return tuple(_probe_status(prober, record) for _, prober, record in reversed(newest))
+    # No more than these can be wanted, unless some of them were forgotten with their prober.
+    likely = max(since, surveillance.decisions.last - limit)
+    found = list(_decided_after(surveillance, likely))
+    if len(found) < limit and likely > since:
+        found = list(_decided_after(surveillance, since))
+    newest = nlargest(limit, found, key=lambda item: item[1].number)
+    return tuple(_probe_status(prober, record) for prober, record in reversed(newest))
+
+
+def _decided_after(surveillance: Surveillance, number: int) -> Iterator[tuple[Prober, ProbeRecord]]:
+    for prober in surveillance.probers():
+        for record in prober.history.decided_after(number):
+            yield prober, record
 
 
 def _probe_status(prober: Prober, record: ProbeRecord) -> ProbeStatus:

@@ -71,6 +71,7 @@ class Surveillance:
         self._keep_only({member.name for members in groups.values() for member in members})
         for name, members in groups.items():
             commands += self._follow_group(name, members, own, now)
+        self._sources.look_ahead()
         return commands
 
     def _is_probed(self, group: str) -> bool:
@@ -150,6 +151,7 @@ class Surveillance:
         return (
             member.ifindex in self._scene.view.links
             and member.intent in (Intent.IN, Intent.LEAVING)
+            and not member.is_offline
             and not member.barred
         )
 
@@ -207,7 +209,9 @@ class Surveillance:
             for prober in group.probers.values()
             if (deadline := prober.deadline()) is not None
         ]
-        deadlines = [*self._sources.deadlines(), *self._search_ends.values()]
+        deadlines = [*self._search_ends.values()]
+        if self._sources.deadline is not None:
+            deadlines.append(self._sources.deadline)
         if probers:
             deadlines.append(max(min(probers), self._ticked_at + self._tick()))
         return min(deadlines, default=None)
@@ -269,7 +273,7 @@ class Surveillance:
             del self._search_ends[name]
         changed = any(self._pronounced.get(name) != self._summary(name) for name in self._touched)
         self._touched.clear()
-        is_late = any(deadline <= now for deadline in self._sources.deadlines())
+        is_late = self._sources.deadline is not None and self._sources.deadline <= now
         return changed or bool(ended) or is_late or self.strangers.take_change()
 
     def verdict(self, name: str) -> ProbeVerdict:

@@ -10,11 +10,12 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from rcmd.configuration.files import hostname_interface
 from rcmd.errors import RcmError
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.events import Attach, Together
 from rcmd.ipmp.member import Intent
-from rcmd.model import Configuration, Identity, Link
+from rcmd.model import Configuration, Identity, InterfaceConfig, Link
 from rcmd.rcm.journal import Journal
 from rcmd.rcm.machine import Machine
 
@@ -30,6 +31,8 @@ class Attacher:
     journal: Journal
     seen: dict[int, str] = field(default_factory=dict)
     """Devices that were looked at under this name, so that each is taken once."""
+    faulty: set[str] = field(default_factory=set)
+    """Interfaces whose files had faults when they were last read."""
 
     def is_wanted(self, link: Link) -> bool:
         """Does a device wait to be taken into use?"""
@@ -51,27 +54,43 @@ class Attacher:
     def forget(self, ifindex: int) -> None:
         self.seen.pop(ifindex, None)
 
-    def take_if_free(self, link: Link) -> None:
+    def take_if_free(self, link: Link, config: InterfaceConfig) -> None:
         """After a reload: what is in use, or was given up, stays so."""
         if not self._is_taken(link):
-            self.take_again(link)
+            self._take(link, config)
 
     def take(self, link: Link) -> None:
         """Take a device into use that was not looked at before."""
         if self.is_wanted(link):
             self.take_again(link)
 
-    def take_again(self, link: Link) -> None:
-        """Take a device into use, if there is a file for it or it was here before."""
+    def take_again(self, link: Link) -> bool:
+        """Take a device into use, if there is a file for it or it was here before.  Was it?"""
+        return self._take(link, self._read_config(link.name))
+
+    def _read_config(self, name: str) -> InterfaceConfig | None:
+        """As its files are now; what is wrong with them is told."""
+        self.faulty.discard(name)
+        if not self.machine.has_hostname_file(name):
+            return None
+        loaded = self.machine.read_configuration()
+        if name in loaded.faulty:
+            self.faulty.add(name)
+        for fault in loaded.faults:
+            if not fault.is_warning and hostname_interface(fault.file) == name:
+                report = Report(Severity.ERROR, "configuration", fault.file, str(fault))
+                self.machine.report(report)
+        return loaded.configuration.interfaces.get(name)
+
+    def _take(self, link: Link, config: InterfaceConfig | None) -> bool:
         self.seen[link.ifindex] = link.name
         scene = self.machine.engine.scene
         member = scene.members.get(link.name)
-        config = self.machine.read_configuration().configuration.interfaces.get(link.name)
         known = self._known()
         if config is None and member is None:
             if link.name in known:
                 self._plumb_only(link)
-            return
+            return link.name in known
         is_return = member is not None and member.plumbed not in (0, link.ifindex)
         is_first = member is not None and member.plumbed == 0 and not scene.has_settled
         was_here = member is not None and member.plumbed == link.ifindex
@@ -83,6 +102,7 @@ class Attacher:
             self._report("reattach", link.name, f"{link.name} is back")
         elif not is_first and not was_here:
             self._report("attach", link.name, f"{link.name} was attached")
+        return True
 
     def _known(self) -> dict[str, Identity]:
         try:
@@ -101,8 +121,9 @@ class Attacher:
     def _plumb_only(self, link: Link) -> None:
         """No file, so nothing is known of its configuration (overview, "Reattaching NICs")."""
         self.machine.set_up(link.ifindex)
-        text = f"{link.name} is back, without /etc/hostname.{link.name}: plumbed only"
-        self._report("reattach", link.name, text)
+        is_faulty = link.name in self.faulty
+        file = f"{'a usable ' if is_faulty else ''}/etc/hostname.{link.name}"
+        self._report("reattach", link.name, f"{link.name} is back, without {file}: plumbed only")
 
     def _recognise(self, identity: Identity, known: dict[str, Identity]) -> None:
         """The same NIC under another name: its old name's file will not be found by it."""

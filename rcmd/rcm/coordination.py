@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from rcmd.configuration import Loaded
-from rcmd.errors import Busy, ConfigurationError, NoSuchResource, RolledBack, Veto, Vetoed
+from rcmd.errors import (
+    Busy,
+    ConfigurationError,
+    NoSuchResource,
+    RcmError,
+    RolledBack,
+    Veto,
+    Vetoed,
+)
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.events import Configured, Offline, UndoOffline
 from rcmd.ipmp.health import Health
@@ -44,7 +51,6 @@ class Coordination:
     journal: Journal
     record: History
     attacher: Attacher
-    loaded: Loaded
     clients: Clients
     _holders: dict[str, str] = field(default_factory=dict)
     """Interface -> what holds it."""
@@ -60,12 +66,12 @@ class Coordination:
         listed = set()
         for interface in interfaces:
             listed.add(interface.name)
-            if interface.name in self.loaded.faulty:
+            if interface.name in self.attacher.faulty:
                 parts = (interface.problem, self._fault_text(interface.name))
                 yield replace(interface, problem="; ".join(part for part in parts if part))
             else:
                 yield interface
-        for name in sorted(self.loaded.faulty - listed):
+        for name in sorted(self.attacher.faulty - listed):
             yield InterfaceStatus(
                 name=name,
                 ifindex=0,
@@ -87,8 +93,8 @@ class Coordination:
     def operations(self) -> tuple[Operation, ...]:
         return self.journal.unfinished() if self._holders else ()
 
-    def history(self, since_us: int, *, limit: int) -> tuple[HistoryEvent, ...]:
-        return self.record.since(since_us, limit=limit)
+    def history(self, since_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
+        return self.record.since(since_us, limit=limit, skip=skip)
 
     def targets(self) -> tuple[TargetStatus, ...]:
         return self.machine.engine.targets()
@@ -148,9 +154,24 @@ class Coordination:
             member = engine.scene.members.get(name)
             if member and member.ifindex == link.ifindex and member.intent is not Intent.DETACHED:
                 return
-            self.attacher.take_again(link)
-            self._tell("attach", name, f"{name} was attached on request", caller)
-            await self.machine.until(lambda: self._is_in_use(name), SETTLE_S / 2)
+            if not self.attacher.take_again(link):
+                raise self._unusable(name)
+            is_in_use = await self.machine.until(
+                lambda: self._is_in_use(name) or bool(self.machine.refusals(name)), SETTLE_S / 2
+            )
+            if refusals := self.machine.refusals(name):
+                raise RcmError(f"attach of {name} failed: {'; '.join(refusals)}")
+            text = f"{name} was attached on request"
+            if not is_in_use:
+                text = f"{text}; not all of its addresses are home yet"
+            self._tell("attach", name, text, caller)
+
+    def _unusable(self, name: str) -> RcmError:
+        """Why a device that is there cannot be taken into use."""
+        if name in self.attacher.faulty:
+            return ConfigurationError(f"{name}: {self._fault_text(name)}")
+        reason = f"there is no /etc/hostname.{name}: rcmd does not manage it"
+        return Vetoed((Veto(name, "managed", reason),))
 
     def _is_in_use(self, name: str) -> bool:
         member = self.machine.engine.scene.members.get(name)
@@ -204,11 +225,19 @@ class Coordination:
         if loaded.has_errors:
             faults = [str(fault) for fault in loaded.faults if not fault.is_warning]
             raise ConfigurationError("\n".join(faults))
-        self.loaded = loaded
+        interfaces = loaded.configuration.interfaces
+        self._refuse_to_lose_held(interfaces)
+        self.attacher.faulty.clear()
         self.machine.feed(Configured(loaded.configuration))
         for link in list(self.machine.engine.scene.view.links.values()):
-            if link.name in loaded.configuration.interfaces:
-                self.attacher.take_if_free(link)
+            if link.name in interfaces:
+                self.attacher.take_if_free(link, interfaces[link.name])
+
+    def _refuse_to_lose_held(self, interfaces: Container[str]) -> None:
+        """What an operation works on must not vanish under it.  Raises Busy."""
+        for name in self.machine.engine.scene.members:
+            if name in self._holders and name not in interfaces:
+                raise Busy(f"{name}: {self._holders[name]} is under way; its file is needed")
 
     @contextmanager
     def _holding(self, name: str, holder: str) -> Iterator[None]:

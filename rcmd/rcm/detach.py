@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rcmd.errors import RcmError, RolledBack, Veto
@@ -35,20 +36,23 @@ class Detach:
     operation: Operation
     name: str
     plan: DetachPlan
+    is_restored: bool = True
+    """After a failed step: is everything back as it was?"""
 
     async def run(self) -> DetachPlan:
-        """Raises RolledBack if a step failed; everything is then as before."""
+        """Raises RolledBack if a step failed; everything is then as before, or becomes so."""
         undo = UndoStack()
         try:
             await self._forward(undo)
         except RcmError as error:
             await self._back(undo)
             message = f"detach of {self.name} failed: {error}"
-            self._report("detach-undone", f"{message}; the previous configuration is restored")
-            raise RolledBack(f"{message}\nthe previous configuration is restored") from error
+            self._report("detach-undone", f"{message}; {self._outcome()}")
+            raise RolledBack(f"{message}\n{self._outcome()}") from error
         except asyncio.CancelledError:
             await self._back(undo)
             raise
+        await self.clients.post_remove(self.name)
         self._report("detach", f"{self.name} was detached")
         return self.plan
 
@@ -62,7 +66,7 @@ class Detach:
         self._advance(Step.UNPLUMBING)
         self.machine.feed(Unplumb(self.name))
         await self._unplumbed()
-        await self.clients.post_remove(self.name)
+        # Recorded before anybody is told: after a crash in between it must not come back.
         self._advance(Step.DONE)
 
     async def _back(self, undo: UndoStack) -> None:
@@ -100,8 +104,14 @@ class Detach:
     async def _stay(self) -> None:
         self.machine.feed(Stay(self.name))
         engine = self.machine.engine
-        if not await self.machine.until(lambda: engine.is_restored(self.name), REPLUMB_S):
-            log.warning("%s: not everything is back yet; it is tried again and again", self.name)
+        self.is_restored = await self.machine.until(
+            lambda: engine.is_restored(self.name), REPLUMB_S
+        )
+
+    def _outcome(self) -> str:
+        if self.is_restored:
+            return "the previous configuration is restored"
+        return "the previous configuration is being restored; not everything is back yet"
 
     async def _tell_undone(self) -> None:
         await self.clients.undo_remove(self.name)
@@ -131,18 +141,27 @@ def recover(machine: Machine, journal: Journal) -> None:
     | done, undone  | the operation is over             | detached stays detached         |
     """
     for operation in journal.unfinished():
-        if operation.resource in machine.engine.scene.members:
+        is_touched = operation.step is not Step.STARTED
+        if is_touched and operation.resource in machine.engine.scene.members:
             machine.feed(Stay(operation.resource))
         try:
             journal.advance(operation, Step.UNDONE)
         except RcmError as error:
             log.error("%s", error)
-        machine.report(
-            Report(
-                Severity.NOTICE,
-                "detach-undone",
-                operation.resource,
-                f"an interrupted {operation.kind} of {operation.resource} was undone; "
-                "the previous configuration is restored",
-            )
+        outcome = (
+            "the previous configuration is being restored"
+            if is_touched
+            else "nothing had been changed"
         )
+        text = f"an interrupted {operation.kind} of {operation.resource} was undone; {outcome}"
+        machine.report(Report(Severity.NOTICE, "detach-undone", operation.resource, text))
+
+
+def tell_undone_by_reboot(machine: Machine, operations: Iterable[Operation]) -> None:
+    """What was under way when the machine went down; the reboot has put every device back."""
+    for operation in operations:
+        text = (
+            f"a {operation.kind} of {operation.resource} was under way when the machine went "
+            "down; it was undone by the reboot"
+        )
+        machine.report(Report(Severity.NOTICE, "detach-undone", operation.resource, text))

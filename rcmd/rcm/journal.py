@@ -29,7 +29,6 @@ class HistoryEvent:
 
 class OperationKind(StrEnum):
     DETACH = "detach"
-    ATTACH = "attach"
 
 
 class Step(StrEnum):
@@ -47,7 +46,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A detach or attach, under way or finished."""
+    """A detach, under way or finished."""
 
     number: int
     kind: OperationKind
@@ -69,7 +68,7 @@ class SavedSysctls:
 
 
 class Journal(Protocol):
-    """What must survive a crash.  Everything here is on disk when the call returns."""
+    """What must survive a crash.  Everything here but `remember` is on disk on return."""
 
     def begin(
         self, kind: OperationKind, resource: str, caller: str, *, is_forced: bool
@@ -79,13 +78,17 @@ class Journal(Protocol):
 
     def unfinished(self) -> tuple[Operation, ...]: ...
 
-    def remember(self, key: str, text: str) -> None:
-        """Keep a text until the next boot."""
+    def remember(self, key: str, text: str, *, is_part_of_operation: bool = False) -> None:
+        """Keep a text until the next boot.
+
+        It survives the process; the disk is waited for only where the text belongs to an
+        operation whose steps are recorded.
+        """
 
     def recall(self, key: str) -> str | None: ...
 
     def save_sysctls(self, saved: SavedSysctls) -> None:
-        """Keep the first values saved for this device in this boot; later calls change nothing."""
+        """Keep the first value of each path saved for this device in this boot."""
 
     def saved_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None: ...
 
@@ -108,5 +111,5 @@ class History(Protocol):
 
     def append(self, events: Iterable[HistoryEvent]) -> None: ...
 
-    def since(self, time_us: int, *, limit: int) -> tuple[HistoryEvent, ...]:
-        """The newest `limit` events at or after the time, oldest first."""
+    def since(self, time_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
+        """The newest `limit` events at or after the time, less the newest `skip`; oldest first."""

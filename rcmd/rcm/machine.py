@@ -30,11 +30,17 @@ class Machine(Protocol):
     def read_configuration(self) -> Loaded:
         """The files as they are now."""
 
+    def has_hostname_file(self, name: str) -> bool:
+        """Is there any for this interface?  Does not read it."""
+
+    def refusals(self, name: str) -> tuple[str, ...]:
+        """What was refused since the device was last plumbed, in sentences."""
+
     def look_at(self, ifindex: int) -> None:
         """Ask the kernel about one device, now."""
 
     def look_around(self) -> None:
-        """Ask the kernel about everything, now."""
+        """Ask the kernel about everything: now, or soon if it changes too fast to be read now."""
 
     def identify(self, name: str) -> Identity: ...
 

@@ -69,6 +69,8 @@ _HELD_UP = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_NOMEM,
     sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
 }
 """The file may be sound and only cannot be used now: it stays where it is."""
 
@@ -131,6 +133,10 @@ def _open(path: Path) -> sqlite3.Connection:
         raise StoreError(f"{path}: {error.strerror}") from error
     if 0 < size < _SMALLEST:
         raise _UnusableError("damaged", f"it ends after {size} bytes")
+    for companion in _COMPANIONS[1:]:
+        # SQLite calls it an input/output error, which says nothing about the file.
+        if path.with_name(path.name + companion).is_dir():
+            raise _UnusableError("damaged", f"its {companion} is a directory")
     is_alone = not path.with_name(path.name + "-wal").exists()
     connection: sqlite3.Connection | None = None
     is_ready = False

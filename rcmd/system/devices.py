@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from rcmd.errors import RcmError
 from rcmd.ipmp.commands import Plumb, Release
@@ -27,12 +27,19 @@ class KernelDevices:
         return sysctls.read_member(plumb.name, plumb.families, is_grouped=plumb.is_grouped)
 
     def plumb(self, plumb: Plumb) -> tuple[str, ...]:
-        """Sysctls come first: they must be in force before the first address is."""
+        """Sysctls come first: they must be in force before the first address is.
+
+        A NIC with another MTU or hardware address than it was to have is better than none: it is
+        set up all the same, and what the driver refused is among the obstacles.
+        """
         obstacles = self._apply_sysctls(plumb)
         if plumb.hardware_address is not None:
-            self._set_hardware_address(plumb)
+            obstacles += _refusal_of(lambda: self._set_hardware_address(plumb), plumb.name)
         if plumb.mtu is not None:
-            self._set(plumb.ifindex, f"mtu {plumb.mtu}", mtu=plumb.mtu)
+            what = f"mtu {plumb.mtu}"
+            obstacles += _refusal_of(
+                lambda: self._set(plumb.ifindex, what, mtu=plumb.mtu), plumb.name
+            )
         self._set(plumb.ifindex, "up", is_up=True)
         return obstacles
 
@@ -80,3 +87,12 @@ class KernelDevices:
         except KernelRefused as refusal:
             if refusal.errno != errno.ENODEV:
                 raise DeviceRefused(f"{what}: {refusal.strerror}") from refusal
+
+
+def _refusal_of(change: Callable[[], None], name: str) -> tuple[str, ...]:
+    """Nothing, or the one sentence that says what was refused."""
+    try:
+        change()
+    except DeviceRefused as refusal:
+        return (f"{name} goes without {refusal}",)
+    return ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import logging
+import os
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -117,3 +119,16 @@ def read_tree(root: Path = Path("/")) -> ConfigurationFiles:
         netmasks=gatherer.texts(NETMASKS_PATHS),
         faults=tuple(gatherer.faults),
     )
+
+
+def has_hostname_file(name: str, root: Path = Path("/")) -> bool:
+    """Is there any /etc/hostname.NAME, hostname6.NAME or hostname.NAME:N?  Reads none of them.
+
+    Most devices that come and go on a busy machine are no business of ours.
+    """
+    etc = root / "etc"
+    for prefix in HOSTNAME_PREFIXES:
+        path = root / f"{prefix}{name}".lstrip("/")
+        if os.path.lexists(path) or any(etc.glob(f"{glob.escape(path.name)}:*")):
+            return True
+    return False

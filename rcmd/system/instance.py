@@ -27,7 +27,7 @@ class InstanceLock:
     def __init__(self, run: Path = RUN_DIRECTORY) -> None:
         """Take the lock.  AlreadyRunning where another process has it; OSError without access."""
         run.mkdir(mode=0o755, parents=True, exist_ok=True)
-        descriptor = os.open(run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

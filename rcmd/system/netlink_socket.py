@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from rcmd.errors import RcmError
 from rcmd.system.netlink_message import (
     HEADER,
     NLM_F_DUMP_INTR,
@@ -40,7 +41,7 @@ _SUCCESS = struct.Struct("=IHHIIi")
 _ACK_ATTRIBUTES_AT = 4 + HEADER.size
 
 
-class Overrun(Exception):
+class Overrun(RcmError):
     """The kernel dropped notifications: what we know is unknown.  Reopen and dump everything."""
 
 

@@ -53,10 +53,6 @@ class ServiceManager:
         interval_s = watchdog_interval(environ, pid=os.getpid())
         return cls(environ.get("NOTIFY_SOCKET", ""), watchdog_interval_s=interval_s)
 
-    @property
-    def is_listening(self) -> bool:
-        return bool(self._address)
-
     def ready(self) -> bool:
         """Started, or done with reloading."""
         return self._notify("READY=1")
@@ -67,10 +63,6 @@ class ServiceManager:
     def reloading(self) -> bool:
         """Reading the configuration again; `ready` says when that is done (Type=notify-reload)."""
         return self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
-
-    def status(self, text: str) -> bool:
-        """One line for `systemctl status`."""
-        return self._notify(f"STATUS={' '.join(text.splitlines())}")
 
     def alive(self) -> bool:
         """A sign of life, due every `watchdog_interval_s`."""

@@ -1,7 +1,8 @@
 """What survives a crash and a reboot: the journal and the history of `rcm.journal`, in SQLite.
 
-A call of the journal returns when its change is on disk.  The history is written without waiting
-for the disk: losing its last lines in a power cut is better than a failover that waits.
+A call of the journal returns when its change is on disk.  The history, and what ends with the boot
+anyhow, is written without waiting for the disk: losing the last lines in a power cut is better than
+a failover that waits.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,8 +108,9 @@ class Store:
         with self._transaction() as database:
             return _unfinished(database)
 
-    def remember(self, key: str, text: str) -> None:
-        with self._transaction() as database:
+    def remember(self, key: str, text: str, *, is_part_of_operation: bool = False) -> None:
+        waiting = nullcontext() if is_part_of_operation else self._without_waiting()
+        with waiting, self._transaction() as database:
             database.execute(
                 "INSERT OR REPLACE INTO remembered (key, text) VALUES (?, ?)",
                 (_storable(key), _storable(text)),
@@ -119,9 +121,11 @@ class Store:
 
     def save_sysctls(self, saved: SavedSysctls) -> None:
         with self._transaction() as database:
+            earlier = _saved_sysctls(database, saved.name, saved.ifindex)
+            values = {**saved.values, **(earlier.values if earlier else {})}
             database.execute(
-                'INSERT OR IGNORE INTO sysctls (name, ifindex, "values") VALUES (?, ?, ?)',
-                (_storable(saved.name), saved.ifindex, _to_json(saved.values)),
+                'INSERT OR REPLACE INTO sysctls (name, ifindex, "values") VALUES (?, ?, ?)',
+                (_storable(saved.name), saved.ifindex, _to_json(values)),
             )
 
     def saved_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None:
@@ -210,13 +214,16 @@ class Store:
             return
         self._is_history_failing = False
 
-    def since(self, time_us: int, *, limit: int) -> tuple[HistoryEvent, ...]:
-        """The newest `limit` events at or after the time, in the order in which they happened."""
+    def since(self, time_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
+        """The newest `limit` events at or after the time, less the newest `skip` of them.
+
+        In the order in which they happened.
+        """
         with self._transaction() as database:
             rows = database.execute(
                 "SELECT time_us, severity, kind, subject, message, detail FROM history"
-                " WHERE time_us >= ? ORDER BY number DESC LIMIT ?",
-                (time_us, max(limit, 0)),
+                " WHERE time_us >= ? ORDER BY number DESC LIMIT ? OFFSET ?",
+                (time_us, max(limit, 0), skip),
             ).fetchall()
         return tuple(
             HistoryEvent(at_us, severity, kind, subject, message, _from_json(detail))
@@ -238,13 +245,6 @@ class Store:
             database.execute("DELETE FROM sysctls")
             database.execute("DELETE FROM boot")
             database.execute("INSERT INTO boot (id) VALUES (?)", (boot,))
-        for operation in interrupted:
-            _log.warning(
-                "%s of %s was under way (%s) when the machine went down: undone by the reboot",
-                operation.kind,
-                operation.resource,
-                operation.step,
-            )
         return tuple(replace(operation, step=Step.UNDONE) for operation in interrupted)
 
     def _text(self, query: str, key: str | int) -> str | None:

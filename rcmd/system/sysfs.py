@@ -19,7 +19,6 @@ _SIOCETHTOOL = 0x8946
 _ETHTOOL_GPERMADDR = 0x20
 _MAX_ADDR_LEN = 32
 _IFNAMSIZ = 16
-_UPPER = "upper_"
 
 
 def permanent_address(name: str) -> str:
@@ -69,17 +68,6 @@ def shows(name: str, ifindex: int, root: Path = _SYS) -> bool:
     except OSError:
         return False
     return found.strip() == str(ifindex)
-
-
-def is_virtual(name: str, root: Path = _SYS) -> bool:
-    """Whether there is no hardware behind the device (the kernel files it under `virtual`)."""
-    return (root / "devices/virtual/net") in (root / "class/net" / name).resolve().parents
-
-
-def uppers(name: str, root: Path = _SYS) -> tuple[str, ...]:
-    """The devices stacked on this one: a bridge, a bond, VLANs, macvlans.  Sorted."""
-    links = (root / "class/net" / name).glob(f"{_UPPER}*")
-    return tuple(sorted(link.name.removeprefix(_UPPER) for link in links))
 
 
 def _bus_path(device: Path, root: Path) -> str:

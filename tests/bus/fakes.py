@@ -117,6 +117,7 @@ class FakeCoordinator:
         self.error: BaseException | None = None
         self.is_asked = asyncio.Event()
         self.decided = PROBES
+        self.events = list(EVENTS)
         self.probe_readers = asyncio.Event()
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
@@ -130,8 +131,9 @@ class FakeCoordinator:
     def operations(self) -> tuple[Operation, ...]:
         return (OPERATION,)
 
-    def history(self, since_us: int, *, limit: int) -> tuple[HistoryEvent, ...]:
-        return tuple(event for event in EVENTS if event.time_us >= since_us)[-limit:]
+    def history(self, since_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
+        found = [event for event in self.events if event.time_us >= since_us]
+        return tuple(found[: len(found) - skip][-limit:]) if limit else ()
 
     def targets(self) -> tuple[TargetStatus, ...]:
         return TARGETS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -28,6 +29,24 @@ from rcmd.rcm.journal import HistoryEvent
 
 from .fakes import EVENTS, PLAN, PROBES, ask_bus, stage
 from .private_bus import PrivateBus
+
+
+def test_history_beyond_one_answer_is_whole_and_in_order(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on, ManagerClient.connect(address) as manager:
+            events = [HistoryEvent(number, 6, "moved", "hme0", "it") for number in range(4500)]
+            on.coordinator.events = Growing(events)
+            assert await manager.history(100, 100_000) == tuple(events[100:])
+
+    asyncio.run(scenario())
+
+
+class Growing(list[HistoryEvent]):
+    """Whenever it has been read, something happens."""
+
+    def __iter__(self) -> Iterator[HistoryEvent]:
+        yield from tuple(super().__iter__())
+        self.append(HistoryEvent(10_000 + len(self), 6, "moved", "hme0", "later"))
 
 
 def test_every_call(address: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rcmd.bus.clients import ClientRegistry, Registration
 from rcmd.bus.connection import Connection
 from rcmd.bus.faults import ErrorReply
 from rcmd.bus.members import CLIENT, MANAGER, ROOT, SERVICE
@@ -75,6 +76,21 @@ def test_refusals(address: str, answer: Any, reason: str) -> None:
             expected = (Veto("hme0", "database", reason),)
             assert await on.clients.query_remove("hme0", force=False) == expected
             assert await on.clients.pre_remove("hme0", force=False) == expected
+
+    asyncio.run(scenario())
+
+
+def test_time_for_an_answer_is_the_one_of_now(address: str) -> None:
+    async def scenario() -> None:
+        times = iter((0.01, 0.02))
+        registry = ClientRegistry(lambda: next(times))
+        async with stage(address) as on:
+            _, silent = await client(on, None)
+            registration = Registration(silent.unique_name, PATH, "database", ("*",))
+            await registry.register(await on.peer(), registration)
+            for seconds in ("0.01", "0.02"):
+                (veto,) = await registry.query_remove("hme0", force=False)
+                assert veto.reason == f"did not answer within {seconds} s"
 
     asyncio.run(scenario())
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 
 import pytest
-from dbus_next import Variant
 
 from rcmd.bus.faults import Malformed
+from rcmd.bus.library import Variant
 from rcmd.bus.wire import FIXED_HEADER, Flag, Kind, Message, decode, encode, marshal, message_length
 
 CALL = Message(

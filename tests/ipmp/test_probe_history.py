@@ -47,7 +47,7 @@ def test_decisions_are_numbered_in_their_own_order(history: ProbeHistory) -> Non
 def test_a_late_answer_is_no_new_decision(history: ProbeHistory) -> None:
     slot = ask(history)
     ask(history, at=1.0)
-    history.settle(2.0, 1.0, 0.0)
+    history.settle(2.5, 9.0, 0.0)
     (lost,) = decided(history)
     assert lost[2] is SlotState.LOST
     assert history.answered(slot, 3.0) is Answer.LATE

@@ -78,7 +78,8 @@ V4, V6 = ip_interface("10.0.0.1/24"), ip_interface("fe80::1/64")
         (ProbeMethod.AUTO, None, True, ProbeMethod.ARP, None),
         (ProbeMethod.AUTO, None, False, ProbeMethod.NONE, None),
         (ProbeMethod.ICMP, None, True, ProbeMethod.NONE, None),
-        (ProbeMethod.ARP, V4, False, ProbeMethod.ARP, None),
+        (ProbeMethod.ARP, V4, False, ProbeMethod.ARP, "10.0.0.1"),
+        (ProbeMethod.ARP, None, False, ProbeMethod.ARP, None),
         (ProbeMethod.NONE, V4, True, ProbeMethod.NONE, None),
     ],
 )

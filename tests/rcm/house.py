@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from stories.kernel import Kernel
 
 from rcmd.configuration import ConfigurationFiles, Loaded, load
+from rcmd.configuration.files import hostname_interface
 from rcmd.daemon import Daemon
 from rcmd.errors import RcmError, Veto
 from rcmd.ipmp.commands import Move, Plumb, Release, SendProbes, UnwatchInterface, WatchInterface
@@ -35,8 +36,13 @@ class ModelKernel:
         self.model = model
         self.moves: list[Move] = []
         self.prepared: list[Move] = []
+        self.overruns = 0
+        """So many snapshots will fail."""
 
     def snapshot(self) -> KernelSnapshot:
+        if self.overruns:
+            self.overruns -= 1
+            raise RcmError("a dump was interrupted 5 times")
         return self.model.snapshot()
 
     def link(self, ifindex: int) -> LinkSeen | LinkGone:
@@ -165,9 +171,14 @@ class Files:
 
     hostname: dict[str, str]
     settings: str = "groups: {test: {probe: none}}"
+    reads: int = 0
 
     def load(self) -> Loaded:
+        self.reads += 1
         return load(ConfigurationFiles(hostname=self.hostname, settings=self.settings))
+
+    def has_hostname_file(self, name: str) -> bool:
+        return any(hostname_interface(path) == name for path in self.hostname)
 
 
 class House:
@@ -199,12 +210,13 @@ class House:
             NoProbes(),
             self.store,
             self.files.load,
+            self.files.has_hostname_file,
         )
         self.daemon.on_report.append(self.events.append)
         self.attacher = Attacher(self.daemon, self.store)
         loaded = self.files.load()
         self.coordination = Coordination(
-            self.daemon, self.store, self.store, self.attacher, loaded, self.clients
+            self.daemon, self.store, self.store, self.attacher, self.clients
         )
         self.model.unread.clear()
         self.daemon.feed(self.kernel.snapshot())

@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from rcmd.errors import NoSuchResource
+from rcmd.configuration import Loaded
+from rcmd.errors import ConfigurationError, NoSuchResource, RcmError, Vetoed
 from rcmd.ipmp.engine import Engine
+from rcmd.model import Configuration, Fault
 from rcmd.rcm.boot import settle
 from rcmd.rcm.undo import UndoStack
 
@@ -77,6 +79,94 @@ def test_stranger_without_a_file_is_left_alone(play: Play) -> None:
     assert "attach" not in play(story).kinds()
 
 
+def test_for_a_stranger_without_a_file_nothing_is_read(play: Play) -> None:
+    async def story(house: House) -> None:
+        before = house.files.reads
+        stranger = house.model.put_in("veth1234")
+        house.listen()
+        assert not house.attacher.take_again(stranger.link)
+        assert house.files.reads == before
+
+    play(story)
+
+
+def test_attach_of_a_stranger_without_a_file_is_refused(play: Play) -> None:
+    async def story(house: House) -> None:
+        house.model.put_in("eth9")
+        house.listen()
+        with pytest.raises(Vetoed, match=r"^eth9: managed: there is no /etc/hostname\.eth9"):
+            await house.coordination.attach("eth9", ROOT)
+
+    assert "attach" not in play(story).kinds()
+
+
+def test_faults_of_a_device_that_appears_are_told_and_shown(play: Play) -> None:
+    async def story(house: House) -> None:
+        house.files.hostname["/etc/hostname.eth9"] = "192.168.85.29/24 group test frobnicate\n"
+        house.model.put_in("eth9")
+        house.listen()
+        house.attacher.take(house.model.device("eth9").link)
+        told = [event.message for event in house.events if event.kind == "configuration"]
+        assert [message.partition(": ")[0] for message in told] == ["/etc/hostname.eth9:1"]
+        shown = {it.name: it.problem for it in house.coordination.status().interfaces}
+        assert "rcmd --check" in shown["eth9"]
+        house.files.hostname["/etc/hostname.eth9"] = "192.168.85.29/24 group test up\n"
+        come_back(house, "eth9")
+        shown = {it.name: it.problem for it in house.coordination.status().interfaces}
+        assert "rcmd --check" not in shown["eth9"]
+
+    play(story)
+
+
+def test_attach_of_a_stranger_with_an_unreadable_file_says_so(play: Play) -> None:
+    async def story(house: House) -> None:
+        path = "/etc/hostname.eth9"
+        house.files.hostname[path] = ""
+        fault = Fault(path, 1, "not a regular file")
+        loaded = Loaded(Configuration(), (fault,), frozenset({"eth9"}))
+        house.daemon.read_configuration = lambda: loaded
+        house.model.put_in("eth9")
+        house.listen()
+        with pytest.raises(ConfigurationError, match=r"eth9: its hostname file has faults"):
+            await house.coordination.attach("eth9", ROOT)
+
+    assert "/etc/hostname.eth9:1: not a regular file" in [it.message for it in play(story).events]
+
+
+def test_attach_says_what_was_refused(play: Play) -> None:
+    async def story(house: House) -> None:
+        await house.coordination.detach("hme0", ROOT, force=False)
+        house.devices.refusal = "up: Device or resource busy"
+        with pytest.raises(RcmError, match="hme0 could not be plumbed: up: Device or resource"):
+            await house.coordination.attach("hme0", ROOT)
+
+    play(story)
+
+
+def test_attach_of_a_nic_without_a_cable_is_done_and_says_so(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rcmd.rcm.coordination.SETTLE_S", 0.1)
+
+    async def story(house: House) -> None:
+        await house.coordination.detach("hme0", ROOT, force=False)
+        house.model.set_cable("hme0", False)
+        house.listen()
+        await house.coordination.attach("hme0", ROOT)
+
+    assert play(story).events[-1].message.startswith("hme0 was attached on request")
+
+
+def test_attach_survives_a_kernel_that_cannot_be_read(play: Play) -> None:
+    async def story(house: House) -> None:
+        await house.coordination.detach("hme0", ROOT, force=False)
+        house.kernel.overruns = 1
+        await house.coordination.attach("hme0", ROOT)
+        assert hosts(house, "192.168.85.19") == ["hme0"]
+
+    play(story)
+
+
 def test_attach_on_request(play: Play) -> None:
     # behaviour 124
     async def story(house: House) -> None:
@@ -135,7 +225,7 @@ def test_boot_is_over_when_udev_has_been_idle_for_a_while(
     async def main() -> None:
         house = House(files=PAIR, nics=("hme0",))
         house.daemon.engine.scene.has_settled = False
-        await settle(house.daemon, has_settled, 0.02)
+        await settle(house.daemon, has_settled, 0.02 if polls is None else 10)
         assert house.daemon.engine.scene.has_settled
 
     asyncio.run(main())

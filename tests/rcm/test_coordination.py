@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from rcmd.configuration import Loaded
 from rcmd.errors import (
     Busy,
     ConfigurationError,
@@ -17,7 +16,7 @@ from rcmd.errors import (
     Veto,
     Vetoed,
 )
-from rcmd.model import Configuration, InterfaceState, Link
+from rcmd.model import InterfaceState, Link, TargetMode, TargetStatus
 from rcmd.rcm import checks
 from rcmd.rcm.coordination import Coordination
 from rcmd.rcm.plan import MovableKind
@@ -103,6 +102,17 @@ def test_prerequisites_leave_nothing_to_force(play: Play) -> None:
     play(story, nics=NICS)
 
 
+def test_where_nothing_is_probed_every_interface_says_so(play: Play) -> None:
+    async def story(house: House) -> None:
+        assert house.coordination.targets() == (
+            TargetStatus("hme0", None, TargetMode.DISABLED),
+            TargetStatus("hme1", None, TargetMode.DISABLED),
+        )
+        assert house.coordination.probes(0, limit=10) == ()
+
+    play(story)
+
+
 def test_resources_that_are_none(play: Play) -> None:
     async def story(house: House) -> None:
         for word in ("", " hme0", "a/b"):
@@ -132,6 +142,36 @@ def test_operation_under_way_holds_its_interface(play: Play) -> None:
         house.clients.may_answer.set()
         await first
         assert state_of(house, "hme0") is InterfaceState.DETACHED
+
+    play(story)
+
+
+def test_reload_does_not_take_an_interface_from_an_operation(play: Play) -> None:
+    async def story(house: House) -> None:
+        house.clients.may_answer.clear()
+        detach = asyncio.create_task(house.coordination.detach("hme0", ROOT, force=False))
+        await house.clients.is_asked.wait()
+        file = house.files.hostname.pop("/etc/hostname.hme0")
+        with pytest.raises(Busy, match="hme0: a detach is under way"):
+            await house.coordination.reload(ROOT)
+        house.clients.may_answer.set()
+        await detach
+        assert state_of(house, "hme0") is InterfaceState.DETACHED
+        await house.coordination.reload(ROOT)
+        house.files.hostname["/etc/hostname.hme0"] = file
+
+    play(story)
+
+
+def test_reload_takes_what_it_has_validated(play: Play) -> None:
+    async def story(house: House) -> None:
+        house.model.put_in("hme2")
+        house.listen()
+        house.files.hostname["/etc/hostname.hme2"] = THREE["/etc/hostname.hme2"]
+        before = house.files.reads
+        await house.coordination.reload(ROOT)
+        assert house.files.reads == before + 1
+        assert house.model.device("hme2").link.is_up
 
     play(story)
 
@@ -218,7 +258,7 @@ def test_reload_takes_all_or_nothing(play: Play) -> None:
 
 def test_faulty_file_shows_beside_its_interface(play: Play) -> None:
     async def story(house: House) -> None:
-        house.coordination.loaded = Loaded(Configuration(), (), frozenset({"hme1", "hme9"}))
+        house.attacher.faulty = {"hme1", "hme9"}
         shown = {it.name: it for it in house.coordination.status().interfaces}
         assert shown["hme0"].problem == ""
         for name, state in (

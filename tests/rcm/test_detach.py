@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from rcmd.errors import RcmError, RolledBack, Veto
-from rcmd.rcm.detach import recover
+from rcmd.rcm.detach import recover, tell_undone_by_reboot
 from rcmd.rcm.journal import Operation, OperationKind, Step
 from rcmd.system.store import Store, StoreError
 
-from .house import DUAL, ROOT, House
+from .house import DUAL, ROOT, House, SomeClients
 
 Play = Callable[..., House]
 
@@ -48,6 +48,21 @@ def test_detach_empties_unplumbs_and_records(play: Play) -> None:
     assert house.store.unfinished() == ()
     assert house.devices.restored == [{"net/ipv4/conf/hme0/arp_ignore": "0"}]
     assert house.kinds()[-1] == "detach"
+
+
+def test_clients_are_told_only_what_no_crash_can_take_back(play: Play) -> None:
+    async def story(house: House) -> None:
+        unfinished: list[int] = []
+
+        class Telling(SomeClients):
+            async def post_remove(self, _: str) -> None:
+                unfinished.append(len(house.store.unfinished()))
+
+        house.coordination.clients = Telling()
+        await house.coordination.detach("hme0", ROOT, force=False)
+        assert unfinished == [0]
+
+    play(story)
 
 
 def fail_at_the_kernel(house: House) -> str:
@@ -89,6 +104,7 @@ def test_step_that_cannot_be_recorded_is_not_taken(play: Play, step: Step) -> No
             await house.coordination.detach("hme0", ROOT, force=False)
         house.listen()
         assert house.model.layout() == before
+        assert ("post_remove", "hme0") not in house.clients.calls
 
     play(story, files=DUAL, store=ForgetfulStore.volatile("boot"))
 
@@ -149,8 +165,31 @@ def test_recover_undoes_whatever_was_under_way(play: Play, step: Step) -> None:
 
     house = play(story)
     assert house.store.unfinished() == ()
-    assert house.events[-1].message == (
-        "an interrupted detach of hme0 was undone; the previous configuration is restored"
+    outcome = {Step.STARTED: "nothing had been changed"}.get(
+        step, "the previous configuration is being restored"
+    )
+    assert house.events[-1].message == f"an interrupted detach of hme0 was undone; {outcome}"
+
+
+def test_recover_leaves_alone_what_was_only_begun(play: Play) -> None:
+    async def story(house: House) -> None:
+        await house.coordination.offline("hme0", ROOT)
+        before = house.model.layout()
+        house.store.begin(OperationKind.DETACH, "hme0", "uid 0", is_forced=True)
+        recover(house.daemon, house.store)
+        house.listen()
+        assert house.model.layout() == before
+
+    play(story)
+
+
+def test_what_the_reboot_undid_is_told(play: Play) -> None:
+    async def story(house: House) -> None:
+        operation = Operation(1, OperationKind.DETACH, "hme0", "uid 0", Step.UNDONE, 0)
+        tell_undone_by_reboot(house.daemon, [operation])
+
+    assert play(story).events[-1].message == (
+        "a detach of hme0 was under way when the machine went down; it was undone by the reboot"
     )
 
 
@@ -177,3 +216,22 @@ def test_device_that_will_not_go_down_rolls_back(
         assert house.model.layout() == before
 
     play(story)
+
+
+def test_undo_that_takes_its_time_does_not_claim_to_be_over(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rcmd.rcm.detach.SETTLE_S", 0.05)
+    monkeypatch.setattr("rcmd.rcm.detach.REPLUMB_S", 0.05)
+
+    async def story(house: House) -> None:
+        house.devices.refusal = "down: Device or resource busy"
+        house.model.refusals.add(("192.168.85.19", "hme0"))
+        with pytest.raises(RolledBack) as caught:
+            await house.coordination.detach("hme0", ROOT, force=False)
+        assert str(caught.value).endswith(
+            "\nthe previous configuration is being restored; not everything is back yet"
+        )
+
+    house = play(story)
+    assert "not everything is back yet" in house.events[-1].message

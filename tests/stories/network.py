@@ -55,7 +55,9 @@ class Network:
     # --- what the daemon does ---
 
     def watch(self, watch: WatchInterface) -> None:
-        device = self.kernel.devices[watch.ifindex]
+        device = self.kernel.devices.get(watch.ifindex)
+        if device is None:
+            return
         assert device.link.name == watch.name
         if watch.method is ProbeMethod.ICMP:
             assert watch.source is not None, "an echo needs a source"
@@ -64,7 +66,7 @@ class Network:
         self.watched[watch.ifindex, watch.family] = watch
 
     def unwatch(self, unwatch: UnwatchInterface) -> None:
-        del self.watched[unwatch.ifindex, unwatch.family]
+        self.watched.pop((unwatch.ifindex, unwatch.family), None)
         self._close((unwatch.ifindex, unwatch.family))
 
     def forget(self) -> None:
@@ -77,7 +79,10 @@ class Network:
         heapq.heapify(self._unread)
 
     def send(self, probe: ProbeRequest, now: float) -> None:
-        device = self.kernel.device(probe.interface)
+        device = self.kernel.named(probe.interface)
+        if device is None:
+            # Torn out while the notifications were being lost: the socket has nowhere to send.
+            return
         ifindex = device.link.ifindex
         watch = self.watched.get((ifindex, probe.family))
         assert watch is not None, f"{probe.interface} is not watched"

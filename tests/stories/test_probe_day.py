@@ -1,11 +1,12 @@
 """Long times under the virtual clock: a day of random cuts, and days on lossy links.
 
-loss   failures by chance a day     declared in the day of the test
-        N(1-p)p^5, N = 60504        (whole engine, 2 members, per member)
+A day of 8 members at the default detection time is half a million probes: it is told by the tests
+marked `bench`, and in every run with thirty times the detection time and ten times the cuts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from random import Random
@@ -13,11 +14,13 @@ from random import Random
 import pytest
 
 from rcmd.ipmp.commands import Report
+from rcmd.ipmp.member import Intent
 
 from .network import Station
 from .world import World
 
 DAY_S = 86_400.0
+INTERVAL_S = 1.428
 ROUTER = ip_address("10.0.0.254")
 
 
@@ -25,7 +28,8 @@ def world_of(count: int, seed: int, detection: str = "10s") -> World:
     world = World()
     world.network.random = Random(seed)
     world.reconcile_s = 600.0
-    world.settings = f"groups: {{test: {{probe: icmp, targets: [{ROUTER}], failure_detection_time: {detection}}}}}"
+    test = f"probe: icmp, targets: [{ROUTER}], failure_detection_time: {detection}"
+    world.settings = f"groups: {{test: {{{test}}}}}"
     world.network.stations[ROUTER] = Station()
     for number in range(count):
         name = f"eth{number}"
@@ -44,6 +48,9 @@ class Day:
 
     world: World
     random: Random
+    detection_s: float
+    longest_s: float
+    """The longest cut; there is a new one after a fifth of it on average."""
     cuts: dict[str, int] = field(default_factory=dict)
     """Interface -> how many cuts it has now; `""` is everything."""
     mended: dict[str, float] = field(default_factory=dict)
@@ -52,92 +59,128 @@ class Day:
     def live(self, until: float) -> None:
         world = self.world
         while world.now < until:
-            self._wait(min(self.random.expovariate(1 / 200), until - world.now))
+            self._wait(min(self.random.expovariate(5 / self.longest_s), until - world.now))
             self._cut()
-        self._wait(700)
+        self._wait(self.longest_s + 3 * self.detection_s)
 
     def _wait(self, seconds: float) -> None:
         end = self.world.now + seconds
         while self.world.now < end:
-            self.world.advance(min(self.world.now + 10, end))
+            self.world.advance(min(self.world.now + self.detection_s, end))
             self._look()
 
     def _cut(self) -> None:
-        world, random = self.world, self.random
+        world, network, random = self.world, self.world.network, self.random
         name = f"eth{random.randrange(8)}"
-        for_s = random.uniform(5, 300)
-        match random.choice(
-            ("hole", "hole", "cable", "cable", "loss", "offline", "switch", "sleep")
-        ):
-            case "hole" if name not in world.network.black_holes:
-                world.network.black_holes.add(name)
-                self._until(for_s, name, lambda: world.network.black_holes.discard(name))
+        match random.choice(KINDS):
+            case "hole" if name not in network.black_holes:
+                network.black_holes.add(name)
+                self._mend_later(name, lambda: network.black_holes.discard(name))
             case "cable" if world.kernel.device(name).has_cable:
                 world.set_cables({name: False})
-                self._until(for_s, name, lambda: world.kernel.set_cable(name, True))
-            case "loss" if name not in world.network.loss:
-                world.network.loss[name] = random.choice((0.1, 0.2, 0.6))
-                self._until(for_s, name, lambda: world.network.loss.pop(name))
+                self._mend_later(name, lambda: world.kernel.set_cable(name, True))
+            case "loss" if name not in network.loss:
+                network.loss[name] = random.choice((0.1, 0.2, 0.6))
+                self._mend_later(name, lambda: network.loss.pop(name))
             case "offline" if self._is_in(name):
                 world.offline(name)
-                self._until(for_s, name, lambda: world.online(name))
-            case "switch" if not world.network.is_switch_dead and random.random() < 0.2:
-                world.network.is_switch_dead = True
-                self._until(for_s, "", self._revive_switch)
+                self._mend_later(name, lambda: world.online(name))
+            case "switch" if not network.is_switch_dead and random.random() < 0.2:
+                network.is_switch_dead = True
+                self._mend_later("", self._revive_switch)
             case "sleep":
-                world.sleep(random.uniform(1, 60))
+                world.sleep(random.uniform(0.1, 6) * self.detection_s)
             case _:
                 pass
 
     def _is_in(self, name: str) -> bool:
         assert self.world.engine
-        return self.world.engine.scene.members[name].intent.name == "IN"
+        return self.world.engine.scene.members[name].intent is Intent.IN
 
     def _revive_switch(self) -> None:
         self.world.network.is_switch_dead = False
 
-    def _until(self, seconds: float, name: str, mend: object) -> None:
+    def _mend_later(self, name: str, mend: Callable[[], object]) -> None:
         self.cuts[name] = self.cuts.get(name, 0) + 1
 
         def act() -> None:
-            assert callable(mend)
             mend()
             self.cuts[name] -= 1
             self.mended[name] = self.world.now
 
-        self.world.later(seconds, act)
+        self.world.later(self.random.uniform(self.longest_s / 60, self.longest_s), act)
 
     def _look(self) -> None:
-        """Whoever was said to have failed was cut, then or just before."""
+        """Whoever was said to have failed is cut, or was just before."""
         for command in self.world.commands:
             if isinstance(command, Report) and command.kind in ("failure", "group-failed"):
                 self.failures += 1
-                at = [self.cuts.get(name, 0) for name in self._suspects(command)]
-                before = [self.mended.get(name, -1e9) for name in self._suspects(command)]
-                is_fair = any(at) or max(before) > self.world.now - 30
+                every = [*self.cuts, *self.mended]
+                suspects = every if command.kind == "group-failed" else [command.subject, ""]
+                last = max(self.mended.get(name, 0.0) for name in suspects)
+                is_cut = any(self.cuts.get(name) for name in suspects)
                 told = "\n".join(self.world.transcript[-30:])
-                assert is_fair, f"{command.message} without a cut\n{told}"
+                assert is_cut or last > self.world.now - 3 * self.detection_s, told
         self.world.forget_past()
 
-    def _suspects(self, command: Report) -> list[str]:
-        every = [*self.cuts, *self.mended, ""]
-        return every if command.kind == "group-failed" else [command.subject, ""]
+
+KINDS = ("hole", "hole", "cable", "cable", "loss", "offline", "switch", "sleep")
 
 
-def a_day(seed: int, hours: float) -> Day:
-    world = world_of(8, seed)
+def a_day(seed: int, *, detection_s: float, longest_s: float) -> Day:
+    """`World` looks after every change: no address lost or twice, none where it cannot be."""
+    world = world_of(8, seed, f"{detection_s:g}s")
     healthy = world.kernel.layout()
-    day = Day(world, Random(seed))
-    day.live(hours * 3600)
+    day = Day(world, Random(seed), detection_s, longest_s)
+    day.live(DAY_S)
     assert world.kernel.layout() == healthy
     return day
 
 
-def test_a_day_of_random_cuts() -> None:
-    """`World` looks after every change: no address lost or twice, none where it cannot be."""
-    import time
+def test_a_day_of_random_cuts_told_twice() -> None:
+    # behaviour 37 too: the process sleeps for up to six detection times now and then
+    first = a_day(1, detection_s=300, longest_s=3000)
+    second = a_day(1, detection_s=300, longest_s=3000)
+    assert first.failures > 20
+    assert first.world.transcript == second.world.transcript
+    assert first.world.network.checksum == second.world.network.checksum
 
-    t = time.time()
-    day = a_day(1, 24)
-    print(day.failures, day.world.network.count, time.time() - t)
+
+@pytest.mark.bench
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_day_of_random_cuts_at_the_default_detection_time(seed: int) -> None:
+    day = a_day(seed, detection_s=10, longest_s=300)
     assert day.failures > 100
+
+
+def failures_on_a_lossy_link(loss: float, seed: int, seconds: float) -> tuple[int, float]:
+    """(declared, by chance) for one of two members; the other one is fine."""
+    world = world_of(2, seed)
+    world.network.loss["eth0"] = loss
+    failures = 0
+    while world.now < seconds:
+        world.advance(world.now + 600)
+        reports = [it for it in world.commands if isinstance(it, Report)]
+        failures += sum(it.kind == "failure" for it in reports)
+        assert not [it for it in reports if it.kind == "group-failed" or it.subject == "eth1"]
+        world.forget_past()
+    return failures, seconds / INTERVAL_S * (1 - loss) * loss**5
+
+
+def test_a_lossy_link_in_the_whole_engine() -> None:
+    # behaviour 29: 2.6 by chance in 4 hours at 20 %
+    failures, by_chance = failures_on_a_lossy_link(0.2, 1, 4 * 3600)
+    assert 0 < failures <= by_chance + 4 * by_chance**0.5
+
+
+@pytest.mark.bench
+@pytest.mark.parametrize("loss", [0.1, 0.2, 0.4])
+def test_a_day_on_a_lossy_link_in_the_whole_engine(loss: float) -> None:
+    """Five losses in a row by chance, N(1 - p)p^5 with N = 60504, and what was declared:
+
+    10 %     0.54 a day     2 declared (seed 1)
+    20 %    15.5 a day      17
+    40 %   372 a day        119: a failed interface waits for ten answers in a row
+    """
+    failures, by_chance = failures_on_a_lossy_link(loss, 1, DAY_S)
+    assert failures <= by_chance + 4 * by_chance**0.5 + 1

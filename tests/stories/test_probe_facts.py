@@ -129,6 +129,14 @@ def test_named_targets_are_pinned():
     assert [it.mode for it in _targets(world, "hme0")] == [TargetMode.PINNED]
 
 
+def test_without_test_addresses_no_hosts_are_looked_for():
+    world = tell("probe everything by arp", "target 192.168.85.5", LINK_ONLY)
+    world.advance(20.0)
+    (status,) = _targets(world, "hme0")
+    assert (status.mode, status.method) == (TargetMode.ROUTES, ProbeMethod.ARP)
+    assert (status.test_address, status.targets) == (None, ())
+
+
 def test_hosts_that_answered_are_listed_the_next_one_first():
     hosts = [f"192.168.85.{number}" for number in (5, 6, 7)]
     world = tell("probe everything by icmp", *(f"target {host}" for host in hosts), PAIR)
@@ -276,6 +284,18 @@ def test_a_group_failure_says_what_is_wrong_with_each_member():
     world = tell(LINK_ONLY, "at 20s carrier hme0 down, hme1 down")
     (failure,) = _reports(world, "group-failed")
     assert failure.detail["cause"] == "hme0: the link is down; hme1: the link is down"
+
+
+def test_a_group_failure_by_probes_says_who_fell_silent_for_each_member():
+    world = tell("probe everything by icmp", "target 192.168.85.5", PAIR, "at 60s switch dies")
+    world.advance(75.0)
+    (failure,) = _reports(world, "group-failed")
+    silence = "probes to 192.168.85.5 are not answered"
+    assert failure.detail["cause"] == f"hme0: {silence}; hme1: {silence}"
+    # The silent host was given up, and nobody else answered.
+    world.advance(100.0)
+    problems = {it.name: it.problem for it in _engine(world).status().interfaces}
+    assert set(problems.values()) == {"nobody answers, and no other target has been found"}
 
 
 # --- members on different IP links ----------------------------------------------------------------

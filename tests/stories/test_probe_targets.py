@@ -6,6 +6,8 @@ from itertools import pairwise
 
 import pytest
 
+from rcmd.ipmp.surveillance import LONGEST_TICK_S, TICKS_PER_INTERVAL
+
 from .scenes import LINK_ONLY, PAIR
 from .teller import tell
 
@@ -453,7 +455,7 @@ def test_the_pace(detection_ms: int, interval: float) -> None:
     )
     times = world.network.times("hme0")
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    tick = min(0.1, interval / 5)
+    tick = min(LONGEST_TICK_S, interval / TICKS_PER_INTERVAL)
     assert sum(gaps) / len(gaps) == pytest.approx(interval, rel=0.01)
     assert min(gaps) >= 0.5 * interval - tick - 1e-6
     assert max(gaps) <= 1.5 * interval + tick + 1e-6

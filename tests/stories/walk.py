@@ -46,8 +46,14 @@ VERBS = (
 )
 
 
-def steps() -> st.SearchStrategy[list[Step]]:
-    step = st.builds(Step, st.sampled_from(VERBS), st.sampled_from(NAMES), st.integers(0, 3))
+BEYOND_THE_CABLE = ("black hole", "black hole", "mend", "mend", "switch dies", "switch lives")
+"""What only probes can tell."""
+
+
+def steps(*more: str) -> st.SearchStrategy[list[Step]]:
+    step = st.builds(
+        Step, st.sampled_from((*VERBS, *more)), st.sampled_from(NAMES), st.integers(0, 3)
+    )
     return st.lists(step, max_size=40)
 
 
@@ -80,6 +86,8 @@ class Walk:
         """Everything is plugged in again, and time passes."""
         world = self.world
         world.kernel.refusals.clear()
+        world.network.black_holes.clear()
+        world.network.is_switch_dead = False
         if world.engine is None:
             world.start()
         world.reconcile()
@@ -146,6 +154,12 @@ class Walk:
             case "overrun" if world.engine:
                 world.reconcile()
                 world.settle()
+            case "black hole":
+                world.network.black_holes.add(name)
+            case "mend":
+                world.network.black_holes.discard(name)
+            case "switch dies" | "switch lives":
+                world.network.is_switch_dead = step.verb == "switch dies"
             case "wait":
                 world.advance(world.now + 5 + 20 * step.number)
             case _:

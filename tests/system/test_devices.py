@@ -70,12 +70,19 @@ def test_driver_that_changes_its_address_only_while_down() -> None:
     [
         ({"mtu": errno.EINVAL}, "mtu 9000: the driver says no"),
         ({"hardware_address": errno.EADDRNOTAVAIL}, f"ether {MAC}: the driver says no"),
-        ({"is_up": errno.EPERM}, "up: the driver says no"),
+        ({"hardware_address": errno.EBUSY}, f"ether {MAC}: the driver says no"),
     ],
 )
-def test_refusal_is_told_with_what_was_asked(refusals: dict[str, int], message: str) -> None:
-    with pytest.raises(DeviceRefused, match=message):
-        devices_on(Refusing(refusals)).plumb(plumb(9000, MAC))
+def test_nic_is_set_up_whatever_else_is_refused(refusals: dict[str, int], message: str) -> None:
+    kernel = Refusing(refusals)
+    obstacles = devices_on(kernel).plumb(plumb(9000, MAC))
+    assert f"hme0 goes without {message}" in obstacles
+    assert kernel.done[-1] == ("is_up", True)
+
+
+def test_nic_that_cannot_be_set_up_is_refused() -> None:
+    with pytest.raises(DeviceRefused, match="up: the driver says no"):
+        devices_on(Refusing({"is_up": errno.EPERM})).plumb(plumb(9000, MAC))
 
 
 def test_release_takes_down_and_restores(written: list[object]) -> None:

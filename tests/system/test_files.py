@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rcmd.configuration import ConfigurationFiles
-from rcmd.system.files import LARGEST, read_tree
+from rcmd.system.files import LARGEST, has_hostname_file, read_tree
 
 
 @pytest.fixture
@@ -74,3 +74,13 @@ def test_what_cannot_be_read_is_a_fault(root):
 def test_a_byte_order_mark_is_not_a_word(root):
     (root / "etc/hostname.net0").write_bytes(b"\xef\xbb\xbfup\n")
     assert read_tree(root).hostname == {"/etc/hostname.net0": "up\n"}
+
+
+def test_whether_an_interface_has_a_file_is_known_without_reading(root):
+    assert not has_hostname_file("net0", root)
+    for path in ("hostname.net0", "hostname6.net1", "hostname.net2:1"):
+        (root / "etc" / path).write_text("up\n")
+    (root / "etc/hostname.net3").symlink_to("nowhere")
+    names = ("net", "net0", "net1", "net2", "net3", "net4", "net*", "net[0-9]")
+    found = [name for name in names if has_hostname_file(name, root)]
+    assert found == ["net0", "net1", "net2", "net3"]

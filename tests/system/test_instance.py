@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import uuid
@@ -46,6 +47,11 @@ def test_second_instance_is_told_who_has_the_lock(tmp_path: Path) -> None:
         with pytest.raises(AlreadyRunning, match=rf"\(pid {os.getpid()}\)"):
             InstanceLock(run)
     InstanceLock(run).release()
+
+
+def test_lock_is_for_its_owner_only(tmp_path: Path) -> None:
+    with InstanceLock(tmp_path):
+        assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o600
 
 
 def test_releasing_twice_does_no_harm(tmp_path: Path) -> None:

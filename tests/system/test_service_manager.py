@@ -33,7 +33,6 @@ def manager(manager_socket: socket.socket) -> ServiceManager:
 def test_tells_the_manager_what_happens(
     manager: ServiceManager, manager_socket: socket.socket
 ) -> None:
-    assert manager.is_listening
     assert manager.ready()
     assert manager.stopping()
     assert manager.alive()
@@ -42,13 +41,6 @@ def test_tells_the_manager_what_happens(
         b"STOPPING=1",
         b"WATCHDOG=1",
     ]
-
-
-def test_a_status_is_one_assignment_whatever_it_says(
-    manager: ServiceManager, manager_socket: socket.socket
-) -> None:
-    assert manager.status("group test failed\nSTOPPING=1")
-    assert manager_socket.recv(100) == b"STATUS=group test failed STOPPING=1"
 
 
 def test_reloading_carries_the_monotonic_time(
@@ -87,13 +79,12 @@ def test_never_waits_for_a_manager_that_does_not_read(
 
 def test_without_a_manager_nothing_is_sent_and_nothing_fails() -> None:
     manager = ServiceManager.from_environment({})
-    assert not manager.is_listening
     assert manager.ready()
     assert manager.watchdog_interval_s is None
 
 
 def test_an_address_of_an_unknown_kind_is_not_used(caplog: pytest.LogCaptureFixture) -> None:
-    assert not ServiceManager("vsock:2:1234").is_listening
+    assert ServiceManager("vsock:2:1234").ready()
     assert "vsock:2:1234" in caplog.text
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rcmd.model import Identity
-from rcmd.system.sysfs import identity_of, is_virtual, permanent_address, shows, uppers
+from rcmd.system.sysfs import identity_of, permanent_address, shows
 
 MAC = "02:00:00:00:00:07"
 
@@ -50,7 +50,6 @@ def test_a_pci_nic_is_its_function(tree: Tree) -> None:
     tree.device("pci0000:00/0000:00:1c.0", "pci", "pcieport")
     tree.interface("eth0", tree.device("pci0000:00/0000:00:1c.0/0000:03:00.1", "pci", "igb"))
     assert tree.identity("eth0") == Identity("eth0", MAC, "pci:0000:03:00.1", "igb")
-    assert not is_virtual("eth0", tree.root)
 
 
 def test_a_virtio_nic_is_the_function_that_carries_it(tree: Tree) -> None:
@@ -78,24 +77,12 @@ def test_a_virtio_nic_without_pci_has_no_bus_path(tree: Tree) -> None:
 def test_a_virtual_device_has_a_name_only(tree: Tree) -> None:
     tree.interface("veth0", None)
     assert tree.identity("veth0") == Identity("veth0", MAC)
-    assert is_virtual("veth0", tree.root)
 
 
 def test_a_device_without_driver_or_at_all_leaves_it_empty(tree: Tree) -> None:
     tree.interface("eth0", tree.device("pci0000:00/0000:00:03.0", "pci"))
     assert tree.identity("eth0").driver == ""
     assert tree.identity("eth7") == Identity("eth7", MAC)
-
-
-def test_uppers_are_what_is_stacked_on_a_device(tree: Tree) -> None:
-    place = tree.interface("eth0", tree.device("pci0000:00/0000:00:03.0", "pci"))
-    for upper in ("eth0.5", "br0"):
-        tree.interface(upper, None)
-        (place / f"upper_{upper}").symlink_to(tree.root / "class/net" / upper)
-    (place / "lower_x").symlink_to(tree.root)
-    assert uppers("eth0", tree.root) == ("br0", "eth0.5")
-    assert uppers("br0", tree.root) == ()
-    assert uppers("eth7", tree.root) == ()
 
 
 @pytest.mark.parametrize("name", ["lo", "no-such-device", "", "longer-than-any-name"])
@@ -109,8 +96,6 @@ def test_on_a_real_tree(in_namespaces: Callable[[Callable[[], None]], None]) -> 
         for arguments in ("link add br0 type bridge", "link add port0 master br0 type veth"):
             subprocess.run(["ip", *arguments.split()], check=True)
         assert identity_of("port0") == Identity("port0")
-        assert is_virtual("port0")
-        assert uppers("port0") == ("br0",)
 
     in_namespaces(scenario)
 

@@ -1,0 +1,158 @@
+"""Who is a member: taken into care, offline and back, detached and reattached, or given up.
+
+What is done here is done to members and the ledger; where the addresses then go is not said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rcmd.ipmp.adoption import adopt_all
+from rcmd.ipmp.arrangement import held_by
+from rcmd.ipmp.commands import Command, Release
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.memory import Memory
+from rcmd.ipmp.recollection import recollect_member
+from rcmd.ipmp.scene import Scene
+from rcmd.model import Configuration, InterfaceConfig, IPAddress
+
+
+def configure(
+    scene: Scene, configuration: Configuration, memory: Memory, now: float
+) -> list[Command]:
+    """The configured interfaces are the members; what is no longer one is given back."""
+    scene.settings = configuration.settings
+    commands: list[Command] = []
+    old = scene.members
+    scene.members = {}
+    for name in sorted(configuration.interfaces):
+        member = old.pop(name, None)
+        config = configuration.interfaces[name]
+        if member is None:
+            member = Member(config)
+            recollect_member(member, memory)
+            _resume(scene, member, now)
+        elif _needs_plumbing(member.config, config):
+            if member.config.group and not config.group and member.ifindex:
+                commands.append(Release(member.ifindex, name, take_down=False))
+            member.plumbed = 0
+        member.config = config
+        scene.members[name] = member
+    for name, member in old.items():
+        if member.ifindex and member.plumbed == member.ifindex:
+            commands.append(Release(member.ifindex, name, take_down=False))
+    homes = {key: it.home for key, it in scene.ledger.configured.items()} or memory.away
+    scene.ledger.configure(configuration)
+    _keep_guests(scene, homes)
+    return commands
+
+
+def _keep_guests(scene: Scene, homes: Mapping[IPAddress, str]) -> None:
+    """What an interface left with others stays there when its file is gone (behaviour 121)."""
+    for key, held in scene.copies().items():
+        home = homes.get(key)
+        if home and home not in scene.members and not scene.ledger.knows(key):
+            scene.ledger.adopt(*next(iter(held.items())))
+
+
+def _resume(scene: Scene, member: Member, now: float) -> None:
+    """Hold on to a device that was in our care when the last process ended.
+
+    All of them at once: if they came one by one, the first would be taken for the only one,
+    and given what the others hold.
+    """
+    link = scene.view.links.get(member.ifindex)
+    if link is None or link.name != member.name:
+        # The device that was detached is gone; another may have its index.
+        member.ifindex = 0
+    link = scene.view.links.get(member.plumbed)
+    if member.intent is Intent.DETACHED or link is None or link.name != member.name:
+        return
+    watch = member.watch
+    member.bind(link, now)
+    member.watch = watch
+
+
+def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) -> None:
+    link = scene.view.link_named(name)
+    member = scene.members.get(name)
+    if member is None:
+        if config is None:
+            return
+        member = scene.members[name] = Member(config)
+        scene.members = dict(sorted(scene.members.items()))
+    was_detached = member.intent is Intent.DETACHED
+    if link is None or (link.ifindex == member.ifindex and not was_detached):
+        return
+    if was_detached or link.ifindex != member.plumbed:
+        _replay(scene, member, config)
+        member.plumbed = 0
+    if was_detached:
+        member.intent = Intent.IN
+    member.lost.clear()
+    member.is_spare = False
+    member.needs_proof = scene.has_settled and link.ifindex != member.plumbed
+    member.bind(link, now)
+    adopt_all(scene)
+
+
+def _replay(scene: Scene, member: Member, config: InterfaceConfig | None) -> None:
+    """Without a file its addresses stay where they are, and are no longer called home."""
+    if config is not None:
+        member.config = config
+        scene.ledger.replay(member.name, config)
+        return
+    for key, held in scene.copies().items():
+        for host, copy in held.items():
+            known = scene.ledger.configured.get(key)
+            if known and known.home == member.name and host != member.name:
+                scene.ledger.adopt(host, copy)
+    scene.ledger.replay(member.name, None)
+    member.config = InterfaceConfig(member.name)
+
+
+def undo_offline(scene: Scene, name: str) -> None:
+    """Fails back whether or not failback is enabled (solaris.md 1.9)."""
+    member = scene.members[name]
+    member.intent = Intent.IN
+    ledger = scene.ledger
+    member.recalls = {data.key for data in ledger.addresses() if data.home == name}
+    member.recalls |= {known for known in ledger.routes if known.home == name}
+
+
+def unplumb(scene: Scene, name: str) -> None:
+    member = scene.members[name]
+    member.intent = Intent.DETACHED
+    for data in list(scene.ledger.addresses()):
+        if data.home == name and data.key in held_by(scene, name):
+            member.lost[data.key] = data.original
+            scene.ledger.withdraw(data.key)
+
+
+def stay(scene: Scene, name: str, now: float) -> None:
+    member = scene.members[name]
+    for key, original in member.lost.items():
+        if original is None:
+            scene.ledger.withdrawn.discard(key)
+        else:
+            scene.ledger.adopt(name, original)
+        member.recalls.add(key)
+    member.lost.clear()
+    link = scene.view.links.get(member.ifindex)
+    if link is None:
+        member.lose()
+    elif member.intent is Intent.DETACHED:
+        recalls = member.recalls
+        member.plumbed = 0
+        member.bind(link, now)
+        member.recalls = recalls
+    member.intent = member.intent_before
+
+
+def _needs_plumbing(old: InterfaceConfig, new: InterfaceConfig) -> bool:
+    return (old.families, old.mtu, old.hardware_address, bool(old.group)) != (
+        new.families,
+        new.mtu,
+        new.hardware_address,
+        bool(new.group),
+    )
