@@ -11,8 +11,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol, assert_never
+from collections.abc import Callable, Iterator, Sequence
+from typing import assert_never
 
 from rcmd.configuration import Loaded
 from rcmd.errors import RcmError
@@ -32,12 +32,10 @@ from rcmd.ipmp.events import (
     Event,
     KernelChange,
     KernelChanged,
-    KernelSnapshot,
     Leave,
     LinkGone,
     LinkSeen,
     Moved,
-    ProbeAnswer,
     Stay,
     Tick,
     Together,
@@ -45,6 +43,7 @@ from rcmd.ipmp.events import (
 )
 from rcmd.ipmp.probe_events import ProbeRequest
 from rcmd.model import Identity, IPAddress
+from rcmd.outside import Announcer, Devices, Kernel, Probes
 from rcmd.rcm.journal import HistoryEvent, Journal, SavedSysctls
 
 log = logging.getLogger(__name__)
@@ -68,61 +67,6 @@ LOG_LEVELS = {
     Severity.NOTICE: logging.INFO,
     Severity.INFO: logging.INFO,
 }
-
-
-class Kernel(Protocol):
-    """rtnetlink, as far as the daemon uses it."""
-
-    def snapshot(self) -> KernelSnapshot:
-        """Everything there is.  Raises RcmError where it changes faster than it can be read."""
-
-    def link(self, ifindex: int) -> LinkSeen | LinkGone: ...
-
-    def execute(self, move: Move) -> Moved: ...
-
-    def prepare(self, move: Move) -> Iterator[None]: ...
-
-
-class Devices(Protocol):
-    """What is done to a device as a whole; errors are RcmError."""
-
-    def plumb(self, plumb: Plumb) -> tuple[str, ...]:
-        """Sysctls, MTU, hardware address, up.  Returns obstacles, a sentence each."""
-
-    def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]: ...
-
-    def release(self, release: Release, saved: Mapping[str, str]) -> None: ...
-
-    def identify(self, name: str) -> Identity: ...
-
-    def is_router(self, name: str) -> bool: ...
-
-
-class Announcer(Protocol):
-    def announce(
-        self,
-        ifindex: int,
-        hardware_address: str,
-        addresses: Iterable[IPAddress],
-        *,
-        is_router: bool,
-    ) -> None: ...
-
-    def cancel(self, address: IPAddress) -> None: ...
-
-    def forget(self, ifindex: int) -> None: ...
-
-
-class Probes(Protocol):
-    def watch(self, watch: WatchInterface) -> None: ...
-
-    def unwatch(self, unwatch: UnwatchInterface) -> None: ...
-
-    def send(self, command: SendProbes) -> Sequence[ProbeRequest]:
-        """Those that did not leave are returned."""
-
-    def read(self) -> Sequence[ProbeAnswer]:
-        """What has been answered since the last call; does not wait."""
 
 
 Listener = Callable[[HistoryEvent], None]

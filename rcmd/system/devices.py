@@ -18,7 +18,7 @@ class DeviceRefused(RcmError):
 
 
 class KernelDevices:
-    """Implements `daemon.Devices`."""
+    """Implements `outside.Devices`."""
 
     def __init__(self, kernel: Rtnetlink) -> None:
         self._kernel = kernel

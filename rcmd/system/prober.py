@@ -21,7 +21,7 @@ _SEQUENCE_BITS = 16
 
 
 class Prober:
-    """Implements `daemon.Probes`."""
+    """Implements `outside.Probes`."""
 
     def __init__(self) -> None:
         self._sockets = ProbeSockets()

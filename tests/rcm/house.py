@@ -30,7 +30,7 @@ DUAL = {**PAIR, "/etc/hostname6.hme0": "addif 2001:db8::19/64 up\n", "/etc/hostn
 
 
 class ModelKernel:
-    """Implements `daemon.Kernel` on the model."""
+    """Implements `outside.Kernel` on the model."""
 
     def __init__(self, model: Kernel) -> None:
         self.model = model
@@ -59,7 +59,7 @@ class ModelKernel:
 
 
 class ModelDevices:
-    """Implements `daemon.Devices` on the model; can refuse."""
+    """Implements `outside.Devices` on the model; can refuse."""
 
     def __init__(self, model: Kernel) -> None:
         self.model = model
@@ -92,7 +92,7 @@ class ModelDevices:
 
 @dataclass(slots=True)
 class Announcements:
-    """Implements `daemon.Announcer`; remembers what is being told."""
+    """Implements `outside.Announcer`; remembers what is being told."""
 
     told: dict[IPAddress, tuple[int, str, bool]] = field(default_factory=dict)
 
@@ -115,7 +115,7 @@ class Announcements:
 
 @dataclass(slots=True)
 class NoProbes:
-    """Implements `daemon.Probes`: nobody is there to answer."""
+    """Implements `outside.Probes`: nobody is there to answer."""
 
     watched: set[int] = field(default_factory=set)
 

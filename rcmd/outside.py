@@ -1,0 +1,66 @@
+"""What the daemon needs of the outside; `system` implements it, tests have models of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from rcmd.ipmp.commands import Move, Plumb, Release, SendProbes, UnwatchInterface, WatchInterface
+from rcmd.ipmp.events import KernelSnapshot, LinkGone, LinkSeen, Moved, ProbeAnswer
+from rcmd.ipmp.probe_events import ProbeRequest
+from rcmd.model import Identity, IPAddress
+
+
+class Kernel(Protocol):
+    """rtnetlink, as far as the daemon uses it."""
+
+    def snapshot(self) -> KernelSnapshot:
+        """Everything there is.  Raises RcmError where it changes faster than it can be read."""
+
+    def link(self, ifindex: int) -> LinkSeen | LinkGone: ...
+
+    def execute(self, move: Move) -> Moved: ...
+
+    def prepare(self, move: Move) -> Iterator[None]: ...
+
+
+class Devices(Protocol):
+    """What is done to a device as a whole; errors are RcmError."""
+
+    def plumb(self, plumb: Plumb) -> tuple[str, ...]:
+        """Sysctls, MTU, hardware address, up.  Returns obstacles, a sentence each."""
+
+    def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]: ...
+
+    def release(self, release: Release, saved: Mapping[str, str]) -> None: ...
+
+    def identify(self, name: str) -> Identity: ...
+
+    def is_router(self, name: str) -> bool: ...
+
+
+class Announcer(Protocol):
+    def announce(
+        self,
+        ifindex: int,
+        hardware_address: str,
+        addresses: Iterable[IPAddress],
+        *,
+        is_router: bool,
+    ) -> None: ...
+
+    def cancel(self, address: IPAddress) -> None: ...
+
+    def forget(self, ifindex: int) -> None: ...
+
+
+class Probes(Protocol):
+    def watch(self, watch: WatchInterface) -> None: ...
+
+    def unwatch(self, unwatch: UnwatchInterface) -> None: ...
+
+    def send(self, command: SendProbes) -> Sequence[ProbeRequest]:
+        """Those that did not leave are returned."""
+
+    def read(self) -> Sequence[ProbeAnswer]:
+        """What has been answered since the last call; does not wait."""
