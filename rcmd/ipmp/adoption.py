@@ -34,8 +34,10 @@ SCOPE_UNIVERSE = 0
 SCOPE_SITE = 200
 IFAPROT_BY_KERNEL = frozenset({1, 2, 3})
 """Loopback, router advertisement, link-local (linux:if_addr.h)."""
-RTPROT_BY_HAND = frozenset({3, 4, RCMD_PROTOCOL})
-"""Boot and static (linux:rtnetlink.h): an administrator's.  Routing daemons mind their own."""
+RTPROT_BY_KERNEL = frozenset({1, 2, 9})
+"""Redirect, kernel, router advertisement (linux:rtnetlink.h)."""
+RTPROT_BY_DAEMON = frozenset({8, 10, 11, 12, 13, 14, 15, 17, 18, 42, 99, 186, 187, 188, 189, 192})
+"""gated to openr, bgp to eigrp (linux:rtnetlink.h): routing daemons mind their own routes."""
 
 
 def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Command]:
@@ -156,7 +158,9 @@ def _is_static(address: KernelAddress) -> bool:
 
 
 def _adopt_route(scene: Scene, member: Member, route: Route) -> None:
-    if route.protocol not in RTPROT_BY_HAND or member.intent is Intent.DETACHED:
+    if route.protocol in RTPROT_BY_KERNEL | RTPROT_BY_DAEMON:
+        return
+    if member.intent is Intent.DETACHED:
         return
     if route.destination.is_link_local or route.destination.is_multicast:
         return

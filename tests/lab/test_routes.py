@@ -55,7 +55,7 @@ def test_routes_follow_and_return(lab: Lab) -> None:
     add_route(
         lab,
         *("10.9.0.0/16", "via", ROUTER, "src", "192.168.85.19", "metric", "50"),
-        *("proto", "42", "mtu", "1400"),
+        *("proto", "200", "mtu", "1400"),
     )
     add_route(lab, "10.10.0.0/16", "dev", "hme0", "scope", "link")
     add_route(lab, "10.11.0.0/16", "via", ROUTER, "dev", "hme1")

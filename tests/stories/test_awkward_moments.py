@@ -83,3 +83,16 @@ def test_a_device_whose_group_is_taken_away_gets_its_sysctls_back() -> None:
         """,
     )
     assert [it.name for it in world.commands if isinstance(it, Release)] == ["hme0"]
+
+
+def test_a_routing_daemon_minds_its_own_routes() -> None:
+    tell(
+        LINK_ONLY,
+        """
+        at 50s  add route 10.9.0.0/16 via 192.168.85.1 on hme0 protocol 186
+                add route 10.8.0.0/16 via 192.168.85.1 on hme0 protocol 200
+        at 60s  leave hme0
+                expect route 10.8.0.0/16 on hme1
+                expect route 10.9.0.0/16 on hme0
+        """,
+    )
