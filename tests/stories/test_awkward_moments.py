@@ -87,7 +87,7 @@ def test_a_device_whose_group_is_taken_away_gets_its_sysctls_back() -> None:
 
 def test_a_routing_daemon_minds_its_own_routes() -> None:
     tell(
-        LINK_ONLY,
+        PAIR,
         """
         at 50s  add route 10.9.0.0/16 via 192.168.85.1 on hme0 protocol 186
                 add route 10.8.0.0/16 via 192.168.85.1 on hme0 protocol 200
