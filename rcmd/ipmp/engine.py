@@ -38,7 +38,7 @@ from rcmd.ipmp.events import (
     Unplumb,
 )
 from rcmd.ipmp.judgement import Judgement
-from rcmd.ipmp.kernel_view import KernelView, RouteKey
+from rcmd.ipmp.kernel_view import KernelView, essence
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.memory import Memory
@@ -51,7 +51,6 @@ from rcmd.ipmp.status import status_of
 from rcmd.ipmp.surveillance import Surveillance
 from rcmd.model import (
     Configuration,
-    KernelAddress,
     ProbeStatus,
     Route,
     Status,
@@ -356,8 +355,3 @@ def first_refusals(moved: Moved) -> list[Refusal]:
         for refusal in moved.refusals
         if refusal.item in additions or essence(refusal.item) not in not_added
     ]
-
-
-def essence(item: KernelAddress | Route) -> object:
-    """What makes it the same address, or the same route, on whichever device."""
-    return RouteKey.of(item) if isinstance(item, Route) else item.address.ip

@@ -19,6 +19,9 @@ from rcmd.ipmp.events import (
 )
 from rcmd.model import Family, IPInterface, KernelAddress, Link, Route
 
+DEFAULT_IPV6_METRIC = 1024
+"""What the kernel makes of none (IP6_RT_PRIO_USER)."""
+
 
 @dataclass(frozen=True, slots=True)
 class RouteKey:
@@ -30,6 +33,15 @@ class RouteKey:
     @classmethod
     def of(cls, route: Route) -> RouteKey:
         return cls(replace(route, ifindex=0, protocol=0))
+
+
+def essence(item: KernelAddress | Route) -> object:
+    """What makes it the same address, or the same route, on whichever device."""
+    if isinstance(item, KernelAddress):
+        return item.address.ip
+    if item.family is Family.IPV6 and not item.priority:
+        item = replace(item, priority=DEFAULT_IPV6_METRIC)
+    return RouteKey.of(item)
 
 
 class KernelView:

@@ -24,6 +24,7 @@ from rcmd.ipmp.events import (
     RouteGone,
     RouteSeen,
 )
+from rcmd.ipmp.kernel_view import essence
 from rcmd.model import Family, KernelAddress, Link, Route
 from rcmd.system import netlink_decoding as decoding
 from rcmd.system import netlink_encoding as encoding
@@ -59,7 +60,6 @@ RECEIVE_BUFFER = 16 << 20
 _DUMP_ATTEMPTS = 5
 _ALREADY_THERE = frozenset({errno.EEXIST})
 _ALREADY_GONE = frozenset({errno.EADDRNOTAVAIL, errno.ENODEV, errno.ESRCH, errno.ENOENT})
-_DEFAULT_IPV6_METRIC = 1024
 _ADDRESS_MESSAGES = frozenset({MessageType.NEWADDR, MessageType.DELADDR})
 _ROUTE_MESSAGES = frozenset({MessageType.NEWROUTE, MessageType.DELROUTE})
 
@@ -255,7 +255,7 @@ class _Outcome:
                 self.added.append(item)
             else:
                 self.refusals.append(Refusal(item, ack.reason))
-                self._not_added[_essence(item)] = ack.reason
+                self._not_added[essence(item)] = ack.reason
 
     def changes(self, items: Sequence[Item], acks: Sequence[Ack]) -> None:
         """What is refused stays as it was added, which serves as well."""
@@ -264,7 +264,7 @@ class _Outcome:
                 self.added.append(item)
 
     def has_added(self, item: Item) -> bool:
-        return _essence(item) not in self._not_added
+        return essence(item) not in self._not_added
 
     def without_kept(self, items: Sequence[Item]) -> Sequence[Item]:
         """The items that may be removed; the others are refused: they are nowhere else."""
@@ -272,7 +272,7 @@ class _Outcome:
             return items
         removable: list[Item] = []
         for item in items:
-            reason = self._not_added.get(_essence(item))
+            reason = self._not_added.get(essence(item))
             if reason is None:
                 removable.append(item)
             else:
@@ -287,16 +287,6 @@ class _Outcome:
                 self.removed.append(item)
             else:
                 self.refusals.append(Refusal(item, ack.reason))
-
-
-def _essence(item: Item) -> object:
-    """What makes it the same address, or the same route, on whichever device."""
-    if isinstance(item, KernelAddress):
-        return item.address.ip
-    priority = item.priority
-    if item.family is Family.IPV6:
-        priority = priority or _DEFAULT_IPV6_METRIC
-    return item.destination, item.table, item.tos, priority
 
 
 def _decode_all(
