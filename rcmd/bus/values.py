@@ -39,10 +39,6 @@ def unsigned_long(value: int) -> Variant:
     return Variant("t", value)
 
 
-def signed(value: int) -> Variant:
-    return Variant("i", value)
-
-
 def plain(value: Any) -> Any:
     """The value with every variant in it unwrapped."""
     match value:

@@ -91,9 +91,6 @@ class KernelView:
     def link_named(self, name: str) -> Link | None:
         return next((link for link in self.links.values() if link.name == name), None)
 
-    def holds(self, address: KernelAddress) -> bool:
-        return address.address in self.addresses.get(address.ifindex, {})
-
     def add(self, item: KernelAddress | Route) -> None:
         if isinstance(item, Route):
             self.add_route(item)

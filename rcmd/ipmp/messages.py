@@ -152,10 +152,6 @@ def listed(targets: Sequence[IPAddress]) -> str:
     return ", ".join(str(target) for target in targets)
 
 
-def simple(kind: str, name: str, text: str) -> Report:
-    return Report(Severity.NOTICE, kind, name, text)
-
-
 def _of(group: str) -> str:
     return f" of group {group}" if group else ""
 

@@ -130,7 +130,6 @@ class Coordination:
             if plan.vetoes:
                 raise Vetoed(plan.vetoes)
             operation = self.journal.begin(OperationKind.DETACH, name, str(caller), is_forced=force)
-            self.attacher.forget(self.machine.engine.scene.members[name].ifindex)
             detach = Detach(self.machine, self.journal, self.clients, operation, name, plan)
             return await detach.run()
 
