@@ -1,12 +1,37 @@
-"""From a resource's name to the interfaces it contains, and to what hangs on them."""
+"""Slot -> device -> function -> VFs -> interface -> what is stacked on it -> addresses and routes.
+
+The tree is made anew from one look at the hardware and from what the engine knows of the kernel;
+nothing of it is kept.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from rcmd.errors import InvalidArgument, NoSuchResource
+from rcmd.errors import NoSuchResource
 from rcmd.ipmp.engine import Engine
-from rcmd.model import Link
+from rcmd.model import Link, Route
+from rcmd.rcm.hardware import Hardware
+from rcmd.rcm.hardware_steps import removal_steps, restoring_steps
+from rcmd.rcm.hardware_tree import hardware_roots
+from rcmd.rcm.resource import Resource, ResourceKind
+from rcmd.rcm.resource_name import canonical_name
+from rcmd.rcm.usage import describe_route, interface_usage
+
+__all__ = [
+    "Stacked",
+    "find",
+    "removal_steps",
+    "restoring_steps",
+    "stacked_on",
+    "tree",
+]
+
+_BY_KERNEL = 2
+"""RTPROT_KERNEL: the route of an address's prefix, which comes and goes with the address."""
+_MOST_ROUTES = 16
+"""A router may have a million: nobody reads them in a tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,36 +45,119 @@ class Stacked:
         return f"{self.name} ({self.kind})"
 
 
-def resolve(engine: Engine, resource: str) -> str:
-    """The interface that a resource names.
+def tree(hardware: Hardware, engine: Engine) -> tuple[Resource, ...]:
+    """The roots: slots, devices outside slots, USB devices, interfaces without hardware."""
+    surroundings = _Surroundings.of(engine)
+    roots = hardware_roots(hardware, surroundings.interface)
+    return (*roots, *surroundings.without_hardware(_names_in(roots)))
+
+
+def find(roots: Iterable[Resource], name: str) -> Resource:
+    """The resource of that name; what is stacked on another is an interface when asked for itself.
 
     Raises InvalidArgument for what is no resource name, NoSuchResource for what is not there.
     """
-    if not resource or resource != resource.strip() or "/" in resource:
-        raise InvalidArgument(f"{resource!r} is not the name of a resource")
-    if resource in engine.scene.members or engine.scene.view.link_named(resource):
-        return resource
-    raise NoSuchResource(f"{resource}: no such resource")
+    wanted = canonical_name(name)
+    found = [it for root in roots for it in root.walk() if it.name == wanted]
+    for resource in sorted(found, key=lambda it: it.kind is ResourceKind.STACKED):
+        match resource.kind:
+            case ResourceKind.STACKED:
+                return replace(resource, kind=ResourceKind.INTERFACE)
+            case ResourceKind.ADDRESS | ResourceKind.ROUTE:
+                continue
+            case _:
+                return resource
+    if wanted.startswith(("pci:", "usb:")):
+        raise NoSuchResource(f"{name}: no such resource, or none with a network interface")
+    raise NoSuchResource(f"{name}: no such resource")
 
 
 def stacked_on(engine: Engine, name: str) -> list[Stacked]:
     """Bridge, bond or team that the interface is a port of; VLANs and macvlans on top of it."""
-    links = engine.scene.view.links
-    link = engine.scene.view.link_named(name)
-    if link is None:
-        return []
-    found = [
-        Stacked(other.name, other.kind or "device")
-        for other in links.values()
-        if other.lower == link.ifindex
-    ]
-    master = links.get(link.master)
-    return [*_port_of(master), *found]
+    surroundings = _Surroundings.of(engine)
+    link = surroundings.links.get(name)
+    return [] if link is None else list(surroundings.stacked(link))
 
 
-def _port_of(master: Link | None) -> list[Stacked]:
-    return (
-        [Stacked(master.name, f"{master.kind or 'master'}, of which it is a port")]
-        if master
-        else []
-    )
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """The links of the kernel, by what one asks for them."""
+
+    engine: Engine
+    links: dict[str, Link]
+    uppers: dict[int, list[Link]]
+    """ifindex -> what is stacked on that device, apart from its master."""
+    masters: frozenset[int]
+
+    @classmethod
+    def of(cls, engine: Engine) -> _Surroundings:
+        links = engine.scene.view.links.values()
+        uppers: dict[int, list[Link]] = {}
+        for link in links:
+            if link.lower:
+                uppers.setdefault(link.lower, []).append(link)
+        masters = frozenset(link.master for link in links)
+        return cls(engine, {link.name: link for link in links}, uppers, masters)
+
+    def interface(self, name: str) -> Resource:
+        return self._device(name, ResourceKind.INTERFACE, "", frozenset())
+
+    def without_hardware(self, placed: set[str]) -> Iterator[Resource]:
+        """Virtual devices, and those that are configured and missing.
+
+        Devices that are stacked on each other in a circle hang on nothing, and are shown too.
+        """
+        names = [*self.links, *(it for it in self.engine.scene.members if it not in self.links)]
+        for is_stacked in (False, True):
+            for name in names:
+                if name not in placed and self._is_stacked(name) is is_stacked:
+                    found = self.interface(name)
+                    placed |= _names_in((found,))
+                    yield found
+
+    def _is_stacked(self, name: str) -> bool:
+        link = self.links.get(name)
+        if link is None:
+            return False
+        return link.ifindex in self.masters or link.lower in self.engine.scene.view.links
+
+    def stacked(self, link: Link) -> Iterator[Stacked]:
+        master = self.engine.scene.view.links.get(link.master)
+        if master:
+            yield Stacked(master.name, f"{master.kind or 'master'}, of which it is a port")
+        for upper in self.uppers.get(link.ifindex, ()):
+            if upper is not master:
+                yield Stacked(upper.name, upper.kind or "device")
+
+    def _device(
+        self, name: str, kind: ResourceKind, relation: str, above: frozenset[str]
+    ) -> Resource:
+        """`above` are the devices that it is stacked on: what is one of them is left out."""
+        scene, link = self.engine.scene, self.links.get(name)
+        above |= {name}
+        held = list(scene.view.addresses.get(link.ifindex, {})) if link else []
+        addresses = [it.ip for it in held]
+        usage = interface_usage(name, scene.members.get(name), link, addresses)
+        stacked = [
+            self._device(it.name, ResourceKind.STACKED, it.kind, above)
+            for it in (self.stacked(link) if link else ())
+            if it.name not in above
+        ]
+        children = (
+            *stacked,
+            *(Resource(f"ip:{it.ip}", ResourceKind.ADDRESS, str(it)) for it in held),
+            *(_routes(scene.view.routes.get(link.ifindex, {}).values()) if link else ()),
+        )
+        return Resource(name, kind, f"{relation}; {usage}" if relation else usage, children)
+
+
+def _routes(routes: Iterable[Route]) -> list[Resource]:
+    texts = [describe_route(route) for route in routes if route.protocol != _BY_KERNEL]
+    shown = [Resource(text, ResourceKind.ROUTE) for text in texts[:_MOST_ROUTES]]
+    more = len(texts) - len(shown)
+    return [*shown, Resource(f"{more} more routes", ResourceKind.ROUTE)] if more else shown
+
+
+def _names_in(roots: Iterable[Resource]) -> set[str]:
+    kinds = (ResourceKind.INTERFACE, ResourceKind.STACKED)
+    return {it.name for root in roots for it in root.walk() if it.kind in kinds}
