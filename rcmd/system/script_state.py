@@ -1,0 +1,128 @@
+"""What is known of scripts while the machine is up: two small files in /run/rcmd.
+
+`scripts` lists the processes of running scripts, so that a daemon that starts can end what a dead
+one left behind.  `scripts-asked` lists who was told to let go of what.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from rcmd.rcm.script_runner import Asked
+from rcmd.system.instance import RUN_DIRECTORY
+
+_log = logging.getLogger(__name__)
+
+
+class RunningScripts:
+    """The leaders of the process groups that scripts run in: one `PID STARTED NAME` a line.
+
+    STARTED, in clock ticks since the machine came up, tells the process from a later one with the
+    same number (proc_pid_stat(5), field 22).
+    """
+
+    def __init__(self, run: Path = RUN_DIRECTORY) -> None:
+        self._path = run / "scripts"
+        self._lines: dict[int, str] = {}
+
+    def add(self, pid: int, name: str) -> None:
+        started = start_time(pid)
+        if started is not None:
+            self._lines[pid] = f"{pid} {started} {name}\n"
+            self._write()
+
+    def remove(self, pid: int) -> None:
+        if self._lines.pop(pid, None) is not None:
+            self._write()
+
+    def end_leftovers(self) -> tuple[int, ...]:
+        """Kill what a daemon that died has left running.  Returns the process ids."""
+        ended = tuple(pid for pid in map(_leftover, _lines(self._path)) if pid is not None)
+        self._write()
+        return ended
+
+    def _write(self) -> None:
+        _replace(self._path, "".join(self._lines.values()))
+
+
+def start_time(pid: int) -> int | None:
+    """When the process started, in clock ticks; None where there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # The name, in parentheses, may contain anything.
+    fields = text.rpartition(")")[2].split()
+    return int(fields[19]) if len(fields) > 19 else None
+
+
+def _leftover(line: str) -> int | None:
+    words = line.split(maxsplit=2)
+    if len(words) < 3 or not all(word.isascii() and word.isdigit() for word in words[:2]):
+        return None
+    pid, started, name = int(words[0]), int(words[1]), words[2]
+    if pid <= 1 or start_time(pid) != started:
+        return None
+    _log.warning("script %s (pid %d) of an rcmd that died is killed", name, pid)
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except OSError as error:
+        _log.error("pid %d could not be killed: %s", pid, error.strerror)
+        return None
+    return pid
+
+
+class AskedFile:
+    """`rcmd.rcm.script_runner.AskedMemory` in a file."""
+
+    def __init__(self, run: Path = RUN_DIRECTORY) -> None:
+        self._path = run / "scripts-asked"
+
+    def recall(self) -> tuple[Asked, ...]:
+        return tuple(asked for asked in map(_asked, _lines(self._path)) if asked is not None)
+
+    def keep(self, asked: tuple[Asked, ...]) -> None:
+        rows = (json.dumps([each.script, each.resource, each.is_released]) for each in asked)
+        _replace(self._path, "".join(f"{row}\n" for row in rows))
+
+
+def _asked(line: str) -> Asked | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    match row:
+        case [str(script), str(resource), bool(is_released)]:
+            return Asked(script, resource, is_released)
+        case _:
+            return None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        _log.error("%s cannot be read: %s", path, error.strerror)
+        return []
+
+
+def _replace(path: Path, text: str) -> None:
+    """Whole or not at all.  A machine must come up: without the file we go on, and say so."""
+    partial = path.with_name(f"{path.name}.new")
+    try:
+        if not text:
+            with suppress(FileNotFoundError):
+                path.unlink()
+            return
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8", errors="replace")
+        partial.replace(path)
+    except OSError as error:
+        _log.error("%s cannot be written: %s", path, error.strerror)
