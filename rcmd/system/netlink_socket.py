@@ -107,9 +107,10 @@ class CommandSocket:
     does not wait.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
+        """`protocol` is the NETLINK_ family to talk to."""
         self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol
         )
         try:
             _grow(self._socket, 1 << 20)
