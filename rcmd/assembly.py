@@ -7,86 +7,64 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from rcmd.bus.clients import ClientRegistry
 from rcmd.bus.objects import ServiceState
 from rcmd.bus.service import BusService
 from rcmd.configuration import Loaded, load
-from rcmd.daemon import MEMORY_KEY, RECONCILE_S, RETRY_S, Daemon
+from rcmd.daemon import RECONCILE_S, RETRY_S, Daemon
 from rcmd.errors import RcmError
+from rcmd.history import HistoryWriter, RecordedHistory
+from rcmd.ipmp.bare import bare_members
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import Configured, LinkGone, LinkSeen
-from rcmd.ipmp.memory import Memory
 from rcmd.model import Link
 from rcmd.rcm.attach import UDEV_GRACE_S, Attacher
 from rcmd.rcm.boot import settle
+from rcmd.rcm.clients import Everybody
 from rcmd.rcm.coordination import Coordination
-from rcmd.rcm.detach import recover, tell_undone_by_reboot
-from rcmd.rcm.journal import HistoryEvent
+from rcmd.rcm.drain import Drains
+from rcmd.rcm.operations import Operations
+from rcmd.rcm.recovery import recover, tell_undone_by_reboot
+from rcmd.rcm.scripts import Scripts
+from rcmd.rcm.slot_notice import notice_of
+from rcmd.rcm.stage import Stage
+from rcmd.starting import (
+    RUNNING_KEY,
+    keep_settings,
+    open_store,
+    remember_running,
+    remembered,
+    starting_configuration,
+)
 from rcmd.system import udev
 from rcmd.system.announcements import Announcer
+from rcmd.system.arp_sender import ArpSenders
 from rcmd.system.carrier import CarrierWatch, PollPace
 from rcmd.system.devices import KernelDevices
 from rcmd.system.files import has_hostname_file, read_tree
-from rcmd.system.instance import boot_id
+from rcmd.system.hardware_control import SysfsControl
+from rcmd.system.kernel_log import KernelLog
 from rcmd.system.prober import Prober
 from rcmd.system.rtnetlink import Overrun, Rtnetlink
+from rcmd.system.script_runner import ScriptRunner
+from rcmd.system.script_state import AskedFile
 from rcmd.system.service_manager import ServiceManager
-from rcmd.system.store import Store, StoreError
+from rcmd.system.sock_diag import bound_sockets
+from rcmd.system.store import Store
 from rcmd.system.sysfs import shows
 
 log = logging.getLogger(__name__)
 
-RUNNING_KEY = "running"
-"""Remembered from the start to the end of a process; what is found at a start is a crash."""
-STORE_PATH = Path("/var/lib/rcmd/rcmd.db")
 PRIORITY = -15
 """Nice value: below the kernel's own workers, before everything else."""
 FIRST_LOOKS = 10
 """So often the kernel is looked at when we start, if it changes faster than it can be read."""
 GARBAGE_THRESHOLD = 25_000
 """New objects before garbage is looked for: a failover of a thousand addresses is not held up."""
-HISTORY_DELAY_S = 0.05
-"""The history may lag: it must never hold up a failover."""
-
-
-@dataclass(slots=True)
-class HistoryWriter:
-    """Collects what happened, and writes it a little later in one go."""
-
-    store: Store
-    loop: asyncio.AbstractEventLoop
-    waiting: list[HistoryEvent]
-
-    def __call__(self, event: HistoryEvent) -> None:
-        if not self.waiting:
-            self.loop.call_later(HISTORY_DELAY_S, self.flush)
-        self.waiting.append(event)
-
-    def flush(self) -> None:
-        events, self.waiting = self.waiting, []
-        if events:
-            self.store.append(events)
-
-
-class RecordedHistory:
-    """The history as it is read: what waits to be written belongs to it."""
-
-    def __init__(self, writer: HistoryWriter) -> None:
-        self._writer = writer
-
-    def append(self, events: Iterable[HistoryEvent]) -> None:
-        for event in events:
-            self._writer(event)
-
-    def since(self, time_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
-        self._writer.flush()
-        return self._writer.store.since(time_us, limit=limit, skip=skip)
 
 
 def be_first() -> None:
@@ -95,58 +73,6 @@ def be_first() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     except OSError as error:
         log.info("going on with the usual priority: %s", error.strerror)
-
-
-def open_store() -> Store:
-    """A machine must come up: without its disk the daemon remembers until it ends."""
-    boot = boot_id()
-    try:
-        return Store.open(STORE_PATH, boot)
-    except StoreError as error:
-        log.error("%s; nothing will be remembered", error)
-        return Store.volatile(boot)
-
-
-def starting_configuration(store: Store) -> Loaded:
-    """A bad rcmd.yaml is answered with the last good one, or with defaults, loudly."""
-    files = read_tree()
-    loaded = load(files)
-    for fault in loaded.faults:
-        if fault.is_warning:
-            log.warning("%s", fault)
-    if not loaded.settings_faults:
-        keep_settings(store, files.settings)
-        return loaded
-    last_good = store.last_good_settings()
-    which = "defaults" if last_good is None else "the last good one"
-    log.error("/etc/rcmd/rcmd.yaml has faults: going on with %s", which)
-    return replace(load(files, settings_text=last_good or ""), faults=loaded.faults)
-
-
-def keep_settings(store: Store, text: str) -> None:
-    try:
-        if text != store.last_good_settings():
-            store.keep_settings(text)
-    except StoreError as error:
-        log.error("%s", error)
-
-
-def remembered(store: Store) -> Memory:
-    text = store.recall(MEMORY_KEY)
-    if text is None:
-        return Memory()
-    try:
-        return Memory.from_text(text)
-    except (ValueError, KeyError, TypeError) as error:
-        log.error("what was remembered cannot be read (%s): starting anew", error)
-        return Memory()
-
-
-def remember_running(store: Store, *, is_running: bool) -> None:
-    try:
-        store.remember(RUNNING_KEY, "yes" if is_running else "")
-    except StoreError as error:
-        log.error("%s", error)
 
 
 async def first_look(daemon: Daemon) -> None:
@@ -167,6 +93,7 @@ class Assembly:
         self.loaded = starting_configuration(store)
         self.kernel = Rtnetlink.open()
         self.carrier = CarrierWatch()
+        self.arp_senders = ArpSenders()
         self.pace = PollPace()
         self.udev = udev.DeviceMonitor.open()
         self.announcer = Announcer(self.loop.call_later)
@@ -185,11 +112,26 @@ class Assembly:
         )
         self.attacher = Attacher(self.daemon, store, faulty=set(self.loaded.faulty))
         self.failure: BaseException | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
         self.stop = asyncio.Event()
-        clients = ClientRegistry(lambda: self.daemon.engine.scene.settings.hook_timeout_s)
+        self.kernel_log = KernelLog.open()
+        runner = ScriptRunner()
+        runner.end_leftovers()
+        self.scripts = Scripts(runner, AskedFile(), self.hook_timeout_s)
+        peers = ClientRegistry(self.hook_timeout_s)
+        everybody = Everybody(self.scripts, peers)
+        self.operations = Operations(store)
+        peers.on_change.append(self.operations.changed)
+        self.stage = Stage(self.daemon, everybody, SysfsControl(), bound_sockets, self.operations)
+        self.drains = Drains(self.stage, self.fail)
         history = RecordedHistory(self.history)
-        self.coordination = Coordination(self.daemon, store, history, self.attacher, clients)
-        self.bus = BusService(self.coordination, clients=clients, on_fatal=self.fail)
+        self.coordination = Coordination(
+            self.stage, history, self.attacher, self.scripts.statuses
+        )
+        self.bus = BusService(self.coordination, clients=peers, on_fatal=self.fail)
+
+    def hook_timeout_s(self) -> float:
+        return self.daemon.engine.scene.settings.hook_timeout_s
 
     def read_configuration(self) -> Loaded:
         files = read_tree()
@@ -207,23 +149,27 @@ class Assembly:
 
     async def start(self) -> None:
         self.daemon.on_report += [self.history, self.bus.emit]
-        self.daemon.on_change += [self.publish, self.watch_carrier]
+        self.daemon.on_change += [self.publish, self.watch_carrier, self.choose_arp_senders]
         remember_running(self.store, is_running=True)
         self.daemon.on_link.append(self.link_changed)
         await first_look(self.daemon)
         self.daemon.feed(Configured(self.loaded.configuration))
         self.attach_present()
-        recover(self.daemon, self.store)
+        self.watched(recover(self.stage, self.store)(), "recovery")
         tell_undone_by_reboot(self.daemon, self.store.undone_by_reboot)
         self.report_faults()
         self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
         if self.udev is not None:
             self.loop.add_reader(self.udev.fileno(), self.udev_readable)
+        if self.kernel_log is not None:
+            self.loop.add_reader(self.kernel_log.fileno(), self.kernel_log_readable)
+        self.operations.on_change.append(self.publish_operations)
         self.poll_carrier()
         self.repeat(RECONCILE_S, self.daemon.look_around)
         interval = self.manager.watchdog_interval_s
         if interval is not None:
             self.repeat(interval, self.manager.alive)
+        self.watched(self.scripts.sync(), "scripts")
         await self.bus.start()
         self.bus.state = ServiceState.RUNNING
 
@@ -285,6 +231,9 @@ class Assembly:
     def watch_carrier(self) -> None:
         self.carrier.watch(self.daemon.carrier_devices())
 
+    def choose_arp_senders(self) -> None:
+        self.arp_senders.follow(bare_members(self.daemon.engine.scene))
+
     def link_changed(self, change: LinkSeen | LinkGone) -> None:
         if isinstance(change, LinkGone):
             self.attacher.forget(change.ifindex)
@@ -318,6 +267,16 @@ class Assembly:
                 self.daemon.look_at(event.ifindex)
             self.take(event.ifindex)
 
+    def kernel_log_readable(self) -> None:
+        assert self.kernel_log is not None
+        for line in self.kernel_log.read():
+            notice = notice_of(line)
+            if notice is not None:
+                self.drains.hear(notice)
+
+    def publish_operations(self) -> None:
+        self.bus.publish_operations(self.coordination.operations())
+
     def publish(self) -> None:
         status = self.coordination.status()
         names = (interface.name for interface in status.interfaces)
@@ -328,6 +287,7 @@ class Assembly:
     def reload(self) -> None:
         self.manager.reloading()
         try:
+            self.scripts.reload()
             self.coordination.reconfigure()
         except RcmError as error:
             text = f"the configuration was not read again: {error}"
@@ -347,28 +307,41 @@ class Assembly:
         self.loop.add_signal_handler(signal.SIGHUP, self.reload)
         await self.start()
         wait_s = self.loaded.configuration.settings.missing_at_boot_wait_s
-        boot = self.loop.create_task(settle(self.daemon, udev.has_settled, wait_s), name="boot")
-        boot.add_done_callback(self.fail_if_failed)
+        self.watched(settle(self.daemon, udev.has_settled, wait_s), "boot")
         self.manager.ready()
         log.info("ready: %d interfaces", len(self.loaded.configuration.interfaces))
         gc.collect()
         gc.freeze()
         gc.set_threshold(GARBAGE_THRESHOLD)
         await self.stop.wait()
-        boot.cancel()
         await self.close()
         if self.failure is not None:
             raise self.failure
 
+    def watched(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Something that goes on beside everything else; where it fails, the process ends."""
+        task = self.loop.create_task(work, name=name)
+        self.tasks.add(task)
+        task.add_done_callback(self.fail_if_failed)
+        return task
+
     def fail_if_failed(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
 
     async def close(self) -> None:
         """Nothing in the kernel is touched: the next one finds it as it is."""
         self.manager.stopping()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
         # First, and with open ears: a detach that is under way is undone, and waits for the kernel.
         await self.bus.stop()
+        await self.drains.close()
+        if self.kernel_log is not None:
+            self.loop.remove_reader(self.kernel_log.fileno())
+            self.kernel_log.close()
         self.loop.remove_reader(self.kernel.fileno())
         if self.udev is not None:
             self.loop.remove_reader(self.udev.fileno())

@@ -54,6 +54,8 @@ PREPARE_AFTER_S = 0.2
 """Quiet time before the next failovers are prepared."""
 SHORTEST_PAUSE_S = 0.001
 """Between two steps of the preparation."""
+REST = 4
+"""It rests this many times as long as it worked: a fifth of a core at most."""
 RETRY_S = 1.0
 """Until the next look at a kernel that changes faster than it can be read."""
 MEMORY_KEY = "engine"
@@ -139,7 +141,7 @@ class Daemon:
 
     def _turn(self, event: Event) -> None:
         commands = self._engine.handle(event, self._loop.time())
-        if isinstance(event, Leave | Unplumb | Stay):
+        if _is_of_operation(event):
             # A crash in the middle must find what has to be put back.
             self._remember(is_part_of_operation=True)
         answers: list[Event] = []
@@ -334,7 +336,7 @@ class Daemon:
         begin = self._loop.time()
         steps = self._preparations() if steps is None else steps
         for _ in steps:
-            pause_s = max(SHORTEST_PAUSE_S, self._loop.time() - begin)
+            pause_s = max(SHORTEST_PAUSE_S, REST * (self._loop.time() - begin))
             self._preparation = self._loop.call_later(pause_s, self._prepare, steps)
             return
         self._preparation = None
@@ -349,8 +351,12 @@ class Daemon:
 
     def identify(self, name: str) -> Identity:
         """As it is now, or as it was when it was last here."""
-        link = self._engine.scene.view.link_named(name)
+        view = self._engine.scene.view
         ifindex, identity = self._identities.get(name, (0, None))
+        link = view.links.get(ifindex)
+        if link is None or link.name != name:
+            # Who has hundreds of devices is asked for hundreds of identities at once.
+            link = view.link_named(name)
         if link is not None and link.ifindex != ifindex:
             identity = self._devices.identify(name)
             self._identities[name] = (link.ifindex, identity)
@@ -378,3 +384,13 @@ class Daemon:
             for member in self._engine.scene.members.values()
             if member.ifindex
         }
+
+
+def _is_of_operation(event: Event) -> bool:
+    match event:
+        case Leave() | Unplumb() | Stay():
+            return True
+        case Together(events):
+            return any(_is_of_operation(part) for part in events)
+        case _:
+            return False

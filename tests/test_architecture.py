@@ -30,14 +30,36 @@ MAY_USE: dict[str, set[str]] = {
     "daemon": {"model", "errors", "configuration", "ipmp", "rcm", "outside"},
     "system": {"model", "errors", "configuration", "ipmp", "rcm"},
     "bus": {"model", "errors", "rcm"},
-    "ctl": {"model", "errors", "rcm", "bus"},
+    "ctl": {"model", "errors", "rcm", "bus", "system"},
     "lab": {"model", "errors", "rcm", "configuration", "system", "bus", "ctl"},
-    "assembly": {"model", "errors", "configuration", "ipmp", "rcm", "daemon", "system", "bus"},
-    "__main__": {"errors", "configuration", "system", "assembly"},
+    "history": {"rcm"},
+    "starting": {"configuration", "ipmp", "daemon", "system"},
+    "assembly": {
+        "model",
+        "errors",
+        "configuration",
+        "ipmp",
+        "rcm",
+        "daemon",
+        "system",
+        "bus",
+        "history",
+        "starting",
+    },
+    "__main__": {"errors", "configuration", "system", "assembly", "starting"},
 }
 """Room -> the other rooms it may import.  The first part of a module's name is its room."""
 
-NOUNS_OF_RCM = {"rcmd.rcm.coordinator", "rcmd.rcm.journal", "rcmd.rcm.plan"}
+NOUNS_OF_RCM = {
+    "rcmd.rcm.bystanders",
+    "rcmd.rcm.coordinator",
+    "rcmd.rcm.journal",
+    "rcmd.rcm.plan",
+    "rcmd.rcm.resource",
+    "rcmd.rcm.script",
+    "rcmd.rcm.script_language",
+    "rcmd.rcm.script_runner",
+}
 """What `bus`, `ctl` and `lab` may know of `rcm`: values and Protocols, nothing that acts."""
 
 UNCLEAN = {

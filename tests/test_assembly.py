@@ -9,22 +9,15 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from rcmd import assembly
-from rcmd.assembly import (
-    Assembly,
-    HistoryWriter,
-    RecordedHistory,
-    first_look,
-    open_store,
-    remember_running,
-    remembered,
-    starting_configuration,
-)
+from rcmd import assembly, starting
+from rcmd.assembly import Assembly, first_look
 from rcmd.configuration import ConfigurationFiles
 from rcmd.daemon import MEMORY_KEY
 from rcmd.errors import RcmError
+from rcmd.history import HistoryWriter, RecordedHistory
 from rcmd.ipmp.memory import Memory
 from rcmd.rcm.journal import HistoryEvent
+from rcmd.starting import open_store, remember_running, remembered, starting_configuration
 from rcmd.system.store import Store
 
 GOOD = "failure_detection_time: 700ms\n"
@@ -32,7 +25,7 @@ BAD = "failure_detection_time: soon\n"
 
 
 def detection_ms(monkeypatch: pytest.MonkeyPatch, store: Store, settings: str) -> int:
-    monkeypatch.setattr(assembly, "read_tree", lambda: ConfigurationFiles(settings=settings))
+    monkeypatch.setattr(starting, "read_tree", lambda: ConfigurationFiles(settings=settings))
     loaded = starting_configuration(store)
     assert loaded.has_errors is (settings == BAD)
     return loaded.configuration.settings.default_group.failure_detection_ms
@@ -83,9 +76,9 @@ def test_unreadable_memory_is_no_memory(text: str, caplog: pytest.LogCaptureFixt
 def test_process_that_did_not_end_by_itself_is_found_out() -> None:
     store = Store.volatile("boot")
     remember_running(store, is_running=True)
-    assert store.recall(assembly.RUNNING_KEY)
+    assert store.recall(starting.RUNNING_KEY)
     remember_running(store, is_running=False)
-    assert not store.recall(assembly.RUNNING_KEY)
+    assert not store.recall(starting.RUNNING_KEY)
     store.close()
 
 
@@ -93,8 +86,8 @@ def test_machine_without_a_usable_disk_still_has_a_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(assembly, "STORE_PATH", tmp_path / "file" / "rcmd.db")
-    monkeypatch.setattr(assembly, "boot_id", lambda: "boot")
+    monkeypatch.setattr(starting, "STORE_PATH", tmp_path / "file" / "rcmd.db")
+    monkeypatch.setattr(starting, "boot_id", lambda: "boot")
     store = open_store()
     assert "nothing will be remembered" in caplog.text
     store.remember("key", "text")
@@ -130,9 +123,12 @@ def test_end_listens_to_the_kernel_until_the_bus_is_done(failure: BaseException 
     for edge in ("bus", *edges):
         setattr(ending, edge, getattr(calls, edge))
     ending.failure = failure
+    ending.tasks = set()
+    ending.drains = Mock(close=AsyncMock())
+    ending.kernel_log = None
     with closing(calls.store) as store:
         ending.store = Mock(wraps=store)
-        ending.store.close = lambda: remembered.append(store.recall(assembly.RUNNING_KEY))
+        ending.store.close = lambda: remembered.append(store.recall(starting.RUNNING_KEY))
         asyncio.run(ending.close())
     assert bool(remembered[0]) is (failure is not None)
     names = [call[0] for call in calls.mock_calls]

@@ -39,6 +39,8 @@ class Member:
     """Plugged in while the machine ran: probes must be answered before anything comes back."""
     failed_by_probes: bool = False
     """Ten answers have to repair it, whatever its link does."""
+    looked_in_vain: bool = False
+    """Nobody was found to probe, and nobody has been since."""
     is_recovering: bool = False
     """Failed, but it is being answered again: repaired soon, if that goes on."""
     is_spare: bool = False
@@ -64,6 +66,11 @@ class Member:
     @property
     def group(self) -> str:
         return "" if self.rejected else self.config.group
+
+    @property
+    def circle(self) -> str:
+        """Those that have to do with each other: its configured group, or itself alone."""
+        return self.config.group or f"/{self.config.name}"
 
     def bind(self, link: Link, now: float) -> None:
         """Take a device into use."""
@@ -92,7 +99,9 @@ class Member:
         """The device is gone; what comes back under its name has to prove itself anew."""
         self.ifindex = 0
         self.health = Health.UNPROVEN
-        self.recalls.clear()
+        if self.intent not in (Intent.LEAVING, Intent.DETACHED):
+            # A detach that is under way may have taken the device away, and bring it back.
+            self.recalls.clear()
         self.is_spare = False
 
     def lose(self) -> None:

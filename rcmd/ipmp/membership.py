@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rcmd.ipmp.adoption import adopt_all
+from rcmd.ipmp.adoption import adopt_on
 from rcmd.ipmp.arrangement import held_by
 from rcmd.ipmp.commands import Command, Release
 from rcmd.ipmp.member import Intent, Member
@@ -90,10 +90,11 @@ def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) 
     if was_detached:
         member.intent = Intent.IN
     member.lost.clear()
+    member.recalls.clear()
     member.is_spare = False
     member.needs_proof = scene.has_settled and link.ifindex != member.plumbed
     member.bind(link, now)
-    adopt_all(scene)
+    adopt_on(scene, member)
 
 
 def _replay(scene: Scene, member: Member, config: InterfaceConfig | None) -> None:
@@ -138,14 +139,15 @@ def stay(scene: Scene, name: str, now: float) -> None:
             scene.ledger.adopt(name, original)
         member.recalls.add(key)
     member.lost.clear()
-    link = scene.view.links.get(member.ifindex)
+    link = scene.view.link_named(name)
     if link is None:
+        member.intent = member.intent_before
         member.lose()
-    elif member.intent is Intent.DETACHED:
-        recalls = member.recalls
+        return
+    if member.intent is Intent.DETACHED or link.ifindex != member.ifindex:
+        # Of hardware that was taken away and brought back the device is another one.
         member.plumbed = 0
         member.bind(link, now)
-        member.recalls = recalls
     member.intent = member.intent_before
 
 

@@ -7,7 +7,7 @@ what udev does not announce in time is taken at the kernel's word.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from rcmd.configuration.files import hostname_interface
@@ -29,6 +29,8 @@ UDEV_GRACE_S = 2.0
 class Attacher:
     machine: Machine
     journal: Journal
+    is_held: Callable[[str], bool] = field(default=lambda _: False)
+    """Whether an operation works on the interface: it decides what becomes of its device."""
     seen: dict[int, str] = field(default_factory=dict)
     """Devices that were looked at under this name, so that each is taken once."""
     faulty: set[str] = field(default_factory=set)
@@ -36,7 +38,8 @@ class Attacher:
 
     def is_wanted(self, link: Link) -> bool:
         """Does a device wait to be taken into use?"""
-        return self.seen.get(link.ifindex) != link.name and not self._is_taken(link)
+        is_new = self.seen.get(link.ifindex) != link.name and not self._is_taken(link)
+        return is_new and not self.is_held(link.name)
 
     def _is_taken(self, link: Link) -> bool:
         member = self.machine.engine.scene.members.get(link.name)
@@ -141,3 +144,7 @@ class Attacher:
 
     def _report(self, kind: str, name: str, text: str) -> None:
         self.machine.report(Report(Severity.NOTICE, kind, name, text))
+
+
+def fault_text(name: str) -> str:
+    return f"its hostname file has faults; see rcmd --check (/etc/hostname.{name})"

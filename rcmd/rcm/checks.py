@@ -1,64 +1,137 @@
 """The built-in checks before a detach.  All are asked, all refusals kept; none changes anything.
 
-| check      | refuses                                                        | --force |
-|------------|----------------------------------------------------------------|---------|
-| managed    | an interface that rcmd does not manage                         | no      |
-| state      | one that is detached already                                   | no      |
-| redundancy | one without a group, the only functioning one of its group, or | yes     |
-|            | whose addresses no other member can take                       |         |
-| stacking   | one that something is stacked on                               | yes     |
+| check       | refuses                                                            | --force |
+|-------------|--------------------------------------------------------------------|---------|
+| managed     | an interface without a hostname file; hardware that is no NIC      | no      |
+| state       | an interface that is detached already, or missing                  | no      |
+| hardware    | what cannot be taken away: sysfs is read-only, no power switch     | no      |
+| redundancy  | a member without a group, the only functioning one of its group,   | yes     |
+|             | or whose addresses no other member can take; judged with every     |         |
+|             | interface of the card gone                                         |         |
+| stacking    | an interface that something is stacked on                          | yes     |
+| unmanaged   | another interface of the card, not ours, that has addresses        | yes     |
+| functions   | virtual functions in use by others than us                         | yes     |
+| card        | another device on the card that a driver uses                      | yes     |
+
+What force overrides is told as a warning; so is what no check refuses: sockets that are bound to
+the device, and the caller's own session (`bystanders`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from rcmd.errors import Veto
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.redundancy import objection
+from rcmd.model import KernelAddress
+from rcmd.rcm.removal import Removal
+from rcmd.rcm.resource import ResourceKind
 from rcmd.rcm.resources import stacked_on
 
-Check = Callable[[Engine, str, Collection[str]], Iterator[Veto]]
-"""Of the engine, the interface, and the others that are about to go, too."""
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """May it go?"""
+
+    engine: Engine
+    removal: Removal
+    going: frozenset[str] = frozenset()
+    """Interfaces whose detach began before: they help nobody any more."""
 
 
-def managed(engine: Engine, name: str, _others: Collection[str]) -> Iterator[Veto]:
-    if name not in engine.scene.members:
-        yield Veto(name, "managed", f"there is no /etc/hostname.{name}: rcmd does not manage it")
+Check = Callable[[Question], Iterator[Veto]]
 
 
-def state(engine: Engine, name: str, _others: Collection[str]) -> Iterator[Veto]:
-    member = engine.scene.members.get(name)
-    if member and member.intent is Intent.DETACHED:
+def managed(question: Question) -> Iterator[Veto]:
+    removal = question.removal
+    if removal.is_interface and removal.strangers:
+        reason = f"there is no /etc/hostname.{removal.name}: rcmd does not manage it"
+        yield Veto(removal.name, "managed", reason)
+    elif not removal.is_interface and not _has_network(removal):
+        yield Veto(removal.name, "managed", "there is no NIC in it: rcmd does not manage it")
+
+
+def _has_network(removal: Removal) -> bool:
+    kinds = (ResourceKind.FUNCTION, ResourceKind.VIRTUAL_FUNCTION)
+    functions = [it for kind in kinds for it in removal.functions(kind)]
+    return bool(removal.resource.interfaces()) or any(it.is_network for it in functions)
+
+
+def state(question: Question) -> Iterator[Veto]:
+    name = question.removal.name
+    member = question.engine.scene.members.get(name)
+    if not question.removal.is_interface or member is None:
+        return
+    if member.intent is Intent.DETACHED:
         yield Veto(name, "state", "it is detached already")
-    elif member and not member.ifindex:
+    elif not member.ifindex:
         yield Veto(name, "state", "it is missing: there is nothing to detach")
 
 
-def redundancy(engine: Engine, name: str, others: Collection[str]) -> Iterator[Veto]:
-    member = engine.scene.members.get(name)
-    if member is None or not member.ifindex or member.intent is Intent.DETACHED:
+def hardware(question: Question) -> Iterator[Veto]:
+    for obstacle in question.removal.obstacles:
+        yield Veto(question.removal.name, "hardware", obstacle)
+
+
+def redundancy(question: Question) -> Iterator[Veto]:
+    leaving = {*question.removal.members, *question.going}
+    for name in question.removal.members:
+        reason = objection(question.engine.scene, name, leaving)
+        if reason:
+            yield Veto(name, "redundancy", reason)
+
+
+def stacking(question: Question) -> Iterator[Veto]:
+    for name in question.removal.resource.interfaces():
+        for stacked in stacked_on(question.engine, name):
+            yield Veto(name, "stacking", f"in use by {stacked}")
+
+
+def unmanaged(question: Question) -> Iterator[Veto]:
+    if question.removal.is_interface:
         return
-    reason = objection(engine.scene, name, {name, *others})
-    if reason:
-        yield Veto(name, "redundancy", reason)
+    view = question.engine.scene.view
+    for name in question.removal.strangers:
+        link = view.link_named(name)
+        held = view.addresses.get(link.ifindex, {}).values() if link else ()
+        texts = [str(it.address) for it in held if _is_global(it)]
+        if texts:
+            reason = f"rcmd does not manage it, and it has {', '.join(texts)}"
+            yield Veto(name, "unmanaged", reason)
 
 
-def stacking(engine: Engine, name: str, _others: Collection[str]) -> Iterator[Veto]:
-    for stacked in stacked_on(engine, name):
-        yield Veto(name, "stacking", f"in use by {stacked}")
+def _is_global(address: KernelAddress) -> bool:
+    return not address.address.ip.is_link_local
 
 
-PREREQUISITES: tuple[Check, ...] = (managed, state)
-"""Force does not help against these: there would be nothing to do."""
-OBJECTIONS: tuple[Check, ...] = (redundancy, stacking)
+def functions(question: Question) -> Iterator[Veto]:
+    removal = question.removal
+    for function in removal.functions(ResourceKind.VIRTUAL_FUNCTION):
+        is_ours = bool(function.interfaces) and set(function.interfaces) <= {*removal.members}
+        name = f"pci:{function.address}"
+        if function.driver and not is_ours and name != removal.name:
+            yield Veto(name, "functions", f"this virtual function is in use by {function.driver}")
 
 
-def prerequisites(engine: Engine, name: str) -> tuple[Veto, ...]:
-    return tuple(veto for check in PREREQUISITES for veto in check(engine, name, ()))
+def card(question: Question) -> Iterator[Veto]:
+    for function in question.removal.functions(ResourceKind.FUNCTION):
+        if function.driver and not function.is_network and not function.interfaces:
+            reason = f"no NIC, and its driver {function.driver} may be in use"
+            yield Veto(f"pci:{function.address}", "card", reason)
 
 
-def objections(engine: Engine, name: str, others: Collection[str] = ()) -> tuple[Veto, ...]:
-    """`others` are interfaces whose detach or offline has begun: they help nobody any more."""
-    return tuple(veto for check in OBJECTIONS for veto in check(engine, name, others))
+PREREQUISITES: tuple[Check, ...] = (managed, state, hardware)
+"""Force does not help against these: there would be nothing to do, or no way to do it."""
+OBJECTIONS: tuple[Check, ...] = (redundancy, stacking, unmanaged, functions, card)
+OVERRIDABLE = frozenset(check.__name__ for check in OBJECTIONS)
+
+
+def prerequisites(question: Question) -> tuple[Veto, ...]:
+    return tuple(veto for check in PREREQUISITES for veto in check(question))
+
+
+def objections(question: Question) -> tuple[Veto, ...]:
+    return tuple(veto for check in OBJECTIONS for veto in check(question))

@@ -1,27 +1,36 @@
-"""Detach: an interface is emptied, unplumbed and given up, as one transaction.
+"""Detach: everything below a resource is emptied, unplumbed and given up, as one transaction.
 
-It never moves an address itself.  It tells the engine that the interface is leaving and waits until
-it is empty.  Whatever fails, the steps taken are undone in reverse and the configuration is what it
-was (overview, "Detaching NICs").
+It never moves an address itself.  It tells the engine that the interfaces are leaving and waits
+until they are empty.  Whatever fails, the second port of a card or the hardware step, the steps
+taken are undone in reverse and the configuration is what it was (overview, "Detaching NICs").
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from rcmd.errors import RcmError, RolledBack, Veto
+from rcmd.errors import RcmError, RolledBack, Vetoed
 from rcmd.ipmp.commands import Report, Severity
-from rcmd.ipmp.events import Leave, Stay, Unplumb
-from rcmd.rcm.coordinator import Clients
-from rcmd.rcm.journal import Journal, Operation, Step
-from rcmd.rcm.machine import REPLUMB_S, SETTLE_S, Machine
+from rcmd.ipmp.events import Leave, Stay, Together, Unplumb
+from rcmd.rcm.bystanders import Session
+from rcmd.rcm.hardware import HardwareFailed
+from rcmd.rcm.journal import Step
+from rcmd.rcm.machine import REPLUMB_S, SETTLE_S
+from rcmd.rcm.operations import Running
 from rcmd.rcm.plan import DetachPlan
+from rcmd.rcm.planning import concerned, plan_detach
+from rcmd.rcm.removal import Removal
+from rcmd.rcm.resources import restoring_steps
+from rcmd.rcm.stage import Stage
 from rcmd.rcm.undo import UndoStack
+from rcmd.rcm.uninterrupted import uninterrupted
 
 log = logging.getLogger(__name__)
+
+RETURN_S = 30.0
+"""How long devices may take to appear once their hardware was brought back."""
 
 
 class StepFailed(RcmError):
@@ -30,138 +39,193 @@ class StepFailed(RcmError):
 
 @dataclass(slots=True)
 class Detach:
-    machine: Machine
-    journal: Journal
-    clients: Clients
-    operation: Operation
-    name: str
-    plan: DetachPlan
-    is_restored: bool = True
-    """After a failed step: is everything back as it was?"""
+    stage: Stage
+    running: Running
+    removal: Removal
+    session: Session | None = None
+    """Of the caller, if he told: he may be about to cut himself off."""
+    told: list[str] = field(default_factory=list)
+    """The resources whose clients were told to let go, in that order."""
+    is_hardware_touched: bool = False
+    not_restored: list[str] = field(default_factory=list)
+    """After a failed step: what is not back as it was, in sentences."""
 
     async def run(self) -> DetachPlan:
-        """Raises RolledBack if a step failed; everything is then as before, or becomes so."""
+        """Raises Vetoed, or RolledBack if a step failed: all is then as before, or becomes so."""
+        plan = await self._ask()
         undo = UndoStack()
         try:
             await self._forward(undo)
         except RcmError as error:
-            await self._back(undo)
-            message = f"detach of {self.name} failed: {error}"
-            self._report("detach-undone", f"{message}; {self._outcome()}")
-            raise RolledBack(f"{message}\n{self._outcome()}") from error
+            await uninterrupted(self._back(undo))
+            raise self._rolled_back(str(error)) from error
         except asyncio.CancelledError:
-            await self._back(undo)
+            await uninterrupted(self._back(undo))
+            if self.running.cancelled_by:
+                raise self._rolled_back(f"cancelled by {self.running.cancelled_by}") from None
+            self._rolled_back("its caller has gone, or rcmd is stopping")
             raise
-        await self.clients.post_remove(self.name)
-        self._report("detach", f"{self.name} was detached")
-        return self.plan
+        self._report("detach", f"{self.removal.name} was detached")
+        await uninterrupted(self._tell_gone())
+        return plan
+
+    # --- forward ---
+
+    async def _ask(self) -> DetachPlan:
+        operations = self.stage.operations
+        self.running.awaits = self.stage.clients.awaited
+        try:
+            plan = await plan_detach(
+                self.stage,
+                self.removal,
+                session=self.session,
+                going=operations.going(before=self.running),
+                force=self.running.operation.is_forced,
+            )
+        except asyncio.CancelledError:
+            operations.try_advance(self.running, Step.REFUSED)
+            if self.running.cancelled_by:
+                text = f"detach of {self.removal.name} was cancelled by {self.running.cancelled_by}"
+                raise RolledBack(f"{text}\nnothing had been changed") from None
+            raise
+        if plan.vetoes:
+            operations.try_advance(self.running, Step.REFUSED)
+            raise Vetoed(plan.vetoes)
+        return plan
 
     async def _forward(self, undo: UndoStack) -> None:
+        self._advance(Step.PREPARING)
         undo.push(self._tell_undone)
-        _refuse_all(await self.clients.pre_remove(self.name, force=self.operation.is_forced))
+        await self._prepare()
         self._advance(Step.LEAVING)
+        self.running.awaits = self._not_empty
         undo.push(self._stay)
-        self.machine.feed(Leave(self.name))
+        self._feed(Leave)
         await self._emptied()
         self._advance(Step.UNPLUMBING)
-        self.machine.feed(Unplumb(self.name))
+        self.running.awaits = self._not_unplumbed
+        self._feed(Unplumb)
         await self._unplumbed()
+        if self.removal.steps:
+            self._advance(Step.REMOVING)
+            undo.push(self._restore_hardware)
+            await self._remove()
         # Recorded before anybody is told: after a crash in between it must not come back.
         self._advance(Step.DONE)
 
-    async def _back(self, undo: UndoStack) -> None:
-        try:
-            self._advance(Step.UNDOING)
-        except RcmError as error:
-            # Undoing matters more than recording it: a restart would undo it just the same.
-            log.warning("%s", error)
-        await undo.unwind()
-        try:
-            self._advance(Step.UNDONE)
-        except RcmError as error:
-            log.warning("%s", error)
+    async def _prepare(self) -> None:
+        """Parents before their children; the first refusal ends it (solaris.md 4.4, 4)."""
+        for name in concerned(self.stage.engine, self.removal):
+            self.told.append(name)
+            is_forced = self.running.operation.is_forced
+            vetoes = await self.stage.clients.pre_remove(name, force=is_forced)
+            if vetoes:
+                raise StepFailed("; ".join(f"{veto.client}: {veto.reason}" for veto in vetoes))
 
     async def _emptied(self) -> None:
-        engine = self.machine.engine
-        if self.operation.is_forced:
-            await self.machine.until(engine.is_settled, SETTLE_S)
+        engine = self.stage.engine
+        if self.running.operation.is_forced:
+            await self.stage.machine.until(engine.is_settled, SETTLE_S)
             return
-        is_over = await self.machine.until(
-            lambda: engine.is_empty(self.name) or bool(engine.refusals(self.name)), SETTLE_S
+        is_over = await self.stage.machine.until(
+            lambda: not self._not_empty() or bool(self._refusals()), SETTLE_S
         )
-        if not engine.is_empty(self.name):
-            reasons = "; ".join(engine.refusals(self.name))
+        if self._not_empty():
             late = (
                 "its addresses did not leave in time" if not is_over else "it could not be emptied"
             )
-            raise StepFailed(reasons or late)
+            raise StepFailed("; ".join(self._refusals()) or late)
 
     async def _unplumbed(self) -> None:
-        engine = self.machine.engine
-        if not await self.machine.until(lambda: engine.is_unplumbed(self.name), SETTLE_S):
-            raise StepFailed(f"{self.name} could not be unplumbed")
+        if not await self.stage.machine.until(lambda: not self._not_unplumbed(), SETTLE_S):
+            raise StepFailed(f"{', '.join(self._not_unplumbed())} could not be unplumbed")
+
+    async def _remove(self) -> None:
+        for step in self.removal.steps:
+            self.running.awaits = lambda: ("the hardware",)
+            # What a driver has begun cannot be stopped; its outcome has to be known.
+            await uninterrupted(self.stage.hardware.perform(step))
+            self.is_hardware_touched = True
+        if not await self.stage.machine.until(lambda: not self._present(), SETTLE_S):
+            raise StepFailed(f"{', '.join(self._present())} did not go")
+
+    async def _tell_gone(self) -> None:
+        for name in self.told:
+            await self.stage.clients.post_remove(name)
+
+    # --- questions ---
+
+    def _not_empty(self) -> list[str]:
+        return [it for it in self.removal.members if not self.stage.engine.is_empty(it)]
+
+    def _not_unplumbed(self) -> list[str]:
+        return [it for it in self.removal.members if not self.stage.engine.is_unplumbed(it)]
+
+    def _refusals(self) -> list[str]:
+        engine = self.stage.engine
+        return [text for it in self.removal.members for text in engine.refusals(it)]
+
+    def _present(self) -> list[str]:
+        view = self.stage.engine.scene.view
+        return [it for it in self.removal.resource.interfaces() if view.link_named(it)]
+
+    def _absent(self) -> list[str]:
+        view = self.stage.engine.scene.view
+        return [it for it in self.removal.members if not view.link_named(it)]
+
+    # --- back ---
+
+    async def _back(self, undo: UndoStack) -> None:
+        self.stage.operations.try_advance(self.running, Step.UNDOING)
+        await undo.unwind()
+        self.stage.operations.try_advance(self.running, Step.UNDONE)
+
+    async def _restore_hardware(self) -> None:
+        """What was taken away returns under a new ifindex."""
+        if not self.is_hardware_touched and not self._absent():
+            # The first step failed: a rescan might bring back what others have removed.
+            return
+        self.running.awaits = lambda: ("the hardware",)
+        for step in restoring_steps(self.removal.resource, self.removal.hardware):
+            try:
+                await self.stage.hardware.perform(step)
+            except HardwareFailed as error:
+                self.not_restored.append(str(error))
+        self.running.awaits = self._absent
+        if not await self.stage.machine.until(lambda: not self._absent(), RETURN_S):
+            self.not_restored.append(f"{', '.join(self._absent())} did not come back")
 
     async def _stay(self) -> None:
-        self.machine.feed(Stay(self.name))
-        engine = self.machine.engine
-        self.is_restored = await self.machine.until(
-            lambda: engine.is_restored(self.name), REPLUMB_S
-        )
-
-    def _outcome(self) -> str:
-        if self.is_restored:
-            return "the previous configuration is restored"
-        return "the previous configuration is being restored; not everything is back yet"
+        self._feed(Stay)
+        engine = self.stage.engine
+        back = [name for name in self.removal.members if name not in self._absent()]
+        if not await self.stage.machine.until(
+            lambda: all(engine.is_restored(name) for name in back), REPLUMB_S
+        ):
+            self.not_restored.append("not everything is back yet")
 
     async def _tell_undone(self) -> None:
-        await self.clients.undo_remove(self.name)
+        for name in reversed(self.told):
+            await self.stage.clients.undo_remove(name)
+
+    def _rolled_back(self, reason: str) -> RolledBack:
+        outcome = "the previous configuration is restored"
+        if self.not_restored:
+            problems = "; ".join(self.not_restored)
+            outcome = f"the previous configuration is being restored; {problems}"
+        message = f"detach of {self.removal.name} failed: {reason}"
+        self._report("detach-undone", f"{message}; {outcome}")
+        return RolledBack(f"{message}\n{outcome}")
+
+    # --- telling ---
+
+    def _feed(self, event: type[Leave] | type[Stay] | type[Unplumb]) -> None:
+        self.stage.machine.feed(Together(tuple(event(name) for name in self.removal.members)))
 
     def _advance(self, step: Step) -> None:
-        self.operation = self.journal.advance(self.operation, step)
+        self.stage.operations.advance(self.running, step)
 
     def _report(self, kind: str, message: str) -> None:
-        detail = {"caller": self.operation.caller, "forced": str(self.operation.is_forced).lower()}
-        self.machine.report(Report(Severity.NOTICE, kind, self.name, message, detail))
-
-
-def _refuse_all(vetoes: tuple[Veto, ...]) -> None:
-    if vetoes:
-        raise StepFailed("; ".join(f"{veto.client}: {veto.reason}" for veto in vetoes))
-
-
-def recover(machine: Machine, journal: Journal) -> None:
-    """Undo what a dead daemon left half done.
-
-    | recorded step | what is so in the kernel          | at start                        |
-    |---------------|-----------------------------------|---------------------------------|
-    | started       | nothing was changed               | nothing to do                   |
-    | leaving       | some or all addresses moved off   | stay: they come home            |
-    | unplumbing    | addresses gone, device maybe down | stay: plumbed again, as before  |
-    | undoing       | any mixture of the above          | stay                            |
-    | done, undone  | the operation is over             | detached stays detached         |
-    """
-    for operation in journal.unfinished():
-        is_touched = operation.step is not Step.STARTED
-        if is_touched and operation.resource in machine.engine.scene.members:
-            machine.feed(Stay(operation.resource))
-        try:
-            journal.advance(operation, Step.UNDONE)
-        except RcmError as error:
-            log.error("%s", error)
-        outcome = (
-            "the previous configuration is being restored"
-            if is_touched
-            else "nothing had been changed"
-        )
-        text = f"an interrupted {operation.kind} of {operation.resource} was undone; {outcome}"
-        machine.report(Report(Severity.NOTICE, "detach-undone", operation.resource, text))
-
-
-def tell_undone_by_reboot(machine: Machine, operations: Iterable[Operation]) -> None:
-    """What was under way when the machine went down; the reboot has put every device back."""
-    for operation in operations:
-        text = (
-            f"a {operation.kind} of {operation.resource} was under way when the machine went "
-            "down; it was undone by the reboot"
-        )
-        machine.report(Report(Severity.NOTICE, "detach-undone", operation.resource, text))
+        operation = self.running.operation
+        detail = {"caller": operation.caller, "forced": str(operation.is_forced).lower()}
+        self.stage.machine.report(Report(Severity.NOTICE, kind, self.removal.name, message, detail))

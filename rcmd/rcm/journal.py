@@ -29,24 +29,44 @@ class HistoryEvent:
 
 class OperationKind(StrEnum):
     DETACH = "detach"
+    ATTACH = "attach"
+    DRAIN = "drain"
+    """Addresses leave a slot that is about to lose its power; nobody can refuse that."""
 
 
 class Step(StrEnum):
     """How far an operation got; each is recorded before the change that it names."""
 
-    STARTED = "started"
+    ASKING = "asking"
+    """Everybody is asked whether it may go; nothing was changed."""
+    PREPARING = "preparing"
+    """Clients are told to let go."""
     LEAVING = "leaving"
     """Data addresses are moving off."""
     UNPLUMBING = "unplumbing"
     """Test addresses go, the device is set down."""
+    REMOVING = "removing"
+    """The hardware is taken away."""
+    CONFIGURING = "configuring"
+    """Of an attach: hardware is looked for, switched on, taken into use."""
     UNDOING = "undoing"
     DONE = "done"
     UNDONE = "undone"
+    REFUSED = "refused"
+
+
+FINISHED = frozenset({Step.DONE, Step.UNDONE, Step.REFUSED})
+
+FIRST_STEP = {
+    OperationKind.DETACH: Step.ASKING,
+    OperationKind.ATTACH: Step.CONFIGURING,
+    OperationKind.DRAIN: Step.LEAVING,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A detach, under way or finished."""
+    """A detach, attach or drain, under way or finished."""
 
     number: int
     kind: OperationKind
@@ -55,6 +75,8 @@ class Operation:
     step: Step
     started_us: int
     is_forced: bool = False
+    interfaces: tuple[str, ...] = ()
+    """Those in our care that it is about: they cannot be found once the hardware is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +93,15 @@ class Journal(Protocol):
     """What must survive a crash.  Everything here but `remember` is on disk on return."""
 
     def begin(
-        self, kind: OperationKind, resource: str, caller: str, *, is_forced: bool
-    ) -> Operation: ...
+        self,
+        kind: OperationKind,
+        resource: str,
+        caller: str,
+        *,
+        is_forced: bool = False,
+        interfaces: tuple[str, ...] = (),
+    ) -> Operation:
+        """Record it in its first step: ASKING for a detach, LEAVING for a drain, CONFIGURING."""
 
     def advance(self, operation: Operation, step: Step) -> Operation: ...
 

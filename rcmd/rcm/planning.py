@@ -1,58 +1,134 @@
-"""What a detach would move, and where to: read off the engine, changing nothing."""
+"""What a detach would do: everybody asked, every move read off the engine, nothing changed."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
-from rcmd.ipmp.arrangement import held_by
+from rcmd.errors import Veto
+from rcmd.ipmp.arrangement import Targets, held_by
 from rcmd.ipmp.engine import Engine
-from rcmd.model import Route
-from rcmd.rcm.plan import MovableKind, PlannedMove
+from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.rcm import checks
+from rcmd.rcm.bystanders import Session, bystander_warnings
+from rcmd.rcm.coordinator import Clients
+from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
+from rcmd.rcm.removal import Removal
 from rcmd.rcm.resources import stacked_on
+from rcmd.rcm.stage import Stage
+from rcmd.rcm.usage import describe_route
 
 
-def planned_moves(engine: Engine, name: str) -> tuple[PlannedMove, ...]:
-    return tuple(_moves(engine, name))
+async def plan_detach(
+    stage: Stage,
+    removal: Removal,
+    *,
+    session: Session | None,
+    going: frozenset[str],
+    force: bool,
+) -> DetachPlan:
+    """All refusals and all moves; with force, our own objections are warnings."""
+    question = checks.Question(stage.engine, removal, going)
+    prerequisites = checks.prerequisites(question)
+    if prerequisites:
+        return DetachPlan(removal.name, prerequisites)
+    asked = await ask_all(stage.clients, concerned(stage.engine, removal), force=force)
+    # Judged after the answers: meanwhile a cable may have been pulled.
+    moves = planned_moves(stage.engine, removal.members)
+    plan = DetachPlan(
+        removal.name,
+        (*checks.objections(question), *asked),
+        moves,
+        (*warnings(stage.engine, removal), *notices(stage, removal, session, moves)),
+    )
+    return _overridden(plan) if force else plan
 
 
-def _moves(engine: Engine, name: str) -> Iterator[PlannedMove]:
-    """Everything that lives on the interface, in the order in which it lies there."""
-    if name not in engine.scene.members:
-        return
-    targets = engine.targets_if_leaving(frozenset({name}))
+def concerned(engine: Engine, removal: Removal) -> tuple[str, ...]:
+    """What clients are asked about: the resources, and the addresses that have nowhere to go.
+
+    Of those that move nobody needs to be asked (solaris.md 5.3).  Parents before their children.
+    """
+    targets = engine.targets_if_leaving(frozenset(removal.members))
+    stranded = (
+        f"ip:{key}"
+        for name in removal.members
+        for key in held_by(engine.scene, name)
+        if not isinstance(key, RouteAtHome) and _outside(targets.get(key), removal.members) is None
+    )
+    return (*removal.asked_about, *sorted(stranded))
+
+
+async def ask_all(clients: Clients, names: tuple[str, ...], *, force: bool) -> tuple[Veto, ...]:
+    """Everybody about everything at once, so that all refusals are known together."""
+    async with asyncio.TaskGroup() as group:
+        questions = [group.create_task(clients.query_remove(name, force=force)) for name in names]
+    return tuple(veto for question in questions for veto in question.result())
+
+
+def _overridden(plan: DetachPlan) -> DetachPlan:
+    """Force turns our own objections into warnings; those of others stand."""
+    standing = tuple(veto for veto in plan.vetoes if veto.client not in checks.OVERRIDABLE)
+    ignored = (
+        _overridden_text(plan, veto) for veto in plan.vetoes if veto.client in checks.OVERRIDABLE
+    )
+    return replace(plan, vetoes=standing, warnings=(*ignored, *plan.warnings))
+
+
+def _overridden_text(plan: DetachPlan, veto: Veto) -> str:
+    return veto.reason if veto.resource == plan.resource else f"{veto.resource}: {veto.reason}"
+
+
+def planned_moves(engine: Engine, members: tuple[str, ...]) -> tuple[PlannedMove, ...]:
+    """Everything that lives on the interfaces, in the order in which it lies there."""
+    targets = engine.targets_if_leaving(frozenset(members))
+    return tuple(move for name in members for move in _moves(engine, name, targets, members))
+
+
+def _moves(
+    engine: Engine, name: str, targets: Targets, members: tuple[str, ...]
+) -> Iterator[PlannedMove]:
     member = engine.scene.members[name]
     for address in engine.scene.view.addresses.get(member.ifindex, {}):
         if engine.scene.ledger.knows(address.ip):
-            target = targets.get(address.ip)
-            yield PlannedMove(
-                MovableKind.ADDRESS, str(address), name, None if target == name else target
-            )
+            target = _outside(targets.get(address.ip), members)
+            yield PlannedMove(MovableKind.ADDRESS, str(address), name, target)
     for test in engine.scene.test_addresses(member):
         yield PlannedMove(MovableKind.ADDRESS, str(test.address), name, None)
     held = held_by(engine.scene, name)
     for key in engine.scene.ledger.routes:
         if key in held:
-            target = targets.get(key)
-            yield PlannedMove(
-                MovableKind.ROUTE,
-                describe_route(key.key.route),
-                name,
-                None if target == name else target,
-            )
+            target = _outside(targets.get(key), members)
+            yield PlannedMove(MovableKind.ROUTE, describe_route(key.key.route), name, target)
 
 
-def warnings(engine: Engine, name: str) -> tuple[str, ...]:
+def _outside(target: str | None, members: tuple[str, ...]) -> str | None:
+    """What stays where it is disappears with it."""
+    return None if target in members else target
+
+
+def warnings(engine: Engine, removal: Removal) -> tuple[str, ...]:
     """What cannot follow, in sentences; told also where force overrides a veto."""
-    cut_off = [f"{stacked} would be cut off" for stacked in stacked_on(engine, name)]
-    return tuple(cut_off)
+    cut_off = [
+        f"{stacked} would be cut off"
+        for name in removal.resource.interfaces()
+        for stacked in stacked_on(engine, name)
+    ]
+    unmanaged = [
+        f"{name} is not managed: it goes, and nothing of it is moved"
+        for name in removal.strangers
+        if not removal.is_interface
+    ]
+    return (*cut_off, *unmanaged)
 
 
-def describe_route(route: Route) -> str:
-    """As `ip route` would say it, without the device."""
-    is_default = route.destination.prefixlen == 0
-    parts = ["default" if is_default else str(route.destination)]
-    if route.gateway is not None:
-        parts.append(f"via {route.gateway}")
-    if route.table != 254:
-        parts.append(f"table {route.table}")
-    return " ".join(parts)
+def notices(
+    stage: Stage, removal: Removal, session: Session | None, moves: tuple[PlannedMove, ...]
+) -> tuple[str, ...]:
+    """Who would notice without having a say: bound sockets, and the caller's own session."""
+    view = stage.engine.scene.view
+    links = (view.link_named(name) for name in removal.resource.interfaces())
+    names = {link.ifindex: link.name for link in links if link is not None}
+    sockets = stage.bound_sockets(names) if names else ()
+    return bystander_warnings(sockets=sockets, names=names, session=session, moves=moves)

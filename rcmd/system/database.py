@@ -16,7 +16,7 @@ from pathlib import Path
 from rcmd.errors import RcmError
 from rcmd.rcm.journal import OperationKind, Step
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def _one_of(words: Iterable[str]) -> str:
@@ -25,8 +25,7 @@ def _one_of(words: Iterable[str]) -> str:
 
 # integrity_check looks at the CHECKs too, so that what passes it can be read.  Whoever adds a kind
 # or a step here raises SCHEMA_VERSION and brings the older file along in `_check_or_create`.
-_SCHEMA = f"""
-CREATE TABLE boot (id TEXT NOT NULL PRIMARY KEY) STRICT;
+_OPERATION = f"""
 CREATE TABLE operation (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL CHECK (kind IN ({_one_of(OperationKind)})),
@@ -34,8 +33,24 @@ CREATE TABLE operation (
     caller TEXT NOT NULL,
     step TEXT NOT NULL CHECK (step IN ({_one_of(Step)})),
     started_us INTEGER NOT NULL,
-    is_forced INTEGER NOT NULL
+    is_forced INTEGER NOT NULL,
+    interfaces TEXT NOT NULL
 ) STRICT;
+"""
+
+_FROM_VERSION_1 = f"""
+ALTER TABLE operation RENAME TO operation_of_version_1;
+{_OPERATION}
+INSERT INTO operation SELECT number, kind, resource, caller,
+    CASE step WHEN 'started' THEN '{Step.ASKING.value}' ELSE step END,
+    started_us, is_forced, resource FROM operation_of_version_1;
+DROP TABLE operation_of_version_1;
+"""
+"""An operation was about one interface, and the resource was its name."""
+
+_SCHEMA = f"""
+CREATE TABLE boot (id TEXT NOT NULL PRIMARY KEY) STRICT;
+{_OPERATION}
 CREATE TABLE remembered (key TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL) STRICT;
 CREATE TABLE sysctls (
     name TEXT NOT NULL,
@@ -219,14 +234,21 @@ def _check_or_create(connection: sqlite3.Connection) -> None:
         raise _UnusableError("damaged", verdict)
     if version == 0:
         _create(connection)
-    elif _shape(connection) != _expected_shape():
+        return
+    if version == 1:
+        _run(connection, _FROM_VERSION_1)
+    if _shape(connection) != _expected_shape():
         raise _UnusableError("damaged", f"its tables are not those of version {version}")
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    """Make everything in one transaction: a crash leaves an empty file or a whole one."""
+    _run(connection, _SCHEMA)
+
+
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    """All in one transaction: a crash leaves the file as it was, or as it is to be."""
     connection.executescript(
-        f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+        f"BEGIN IMMEDIATE; {script} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
     )
 
 

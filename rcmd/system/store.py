@@ -17,7 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from rcmd.model import Identity
-from rcmd.rcm.journal import HistoryEvent, Operation, OperationKind, SavedSysctls, Step
+from rcmd.rcm.journal import (
+    FINISHED,
+    FIRST_STEP,
+    HistoryEvent,
+    Operation,
+    OperationKind,
+    SavedSysctls,
+    Step,
+)
 from rcmd.system.database import StoreError, open_database, volatile_database
 
 __all__ = ["HISTORY_LIMIT", "Store", "StoreError"]
@@ -27,8 +35,8 @@ HISTORY_LIMIT = 10_000
 OPERATIONS_KEPT = 100
 NICS_KEPT = 1_000
 
-_FINISHED = (Step.DONE.value, Step.UNDONE.value)
-_OPERATION = "number, kind, resource, caller, step, started_us, is_forced"
+_FINISHED = "({})".format(", ".join(f"'{step.value}'" for step in sorted(FINISHED)))
+_OPERATION = "number, kind, resource, caller, step, started_us, is_forced, interfaces"
 
 _log = logging.getLogger(__name__)
 
@@ -72,28 +80,44 @@ class Store:
     # --- Journal --------------------------------------------------------------------------------
 
     def begin(
-        self, kind: OperationKind, resource: str, caller: str, *, is_forced: bool
+        self,
+        kind: OperationKind,
+        resource: str,
+        caller: str,
+        *,
+        is_forced: bool = False,
+        interfaces: tuple[str, ...] = (),
     ) -> Operation:
-        started_us = time.time_ns() // 1000
+        operation = Operation(
+            number=0,
+            kind=kind,
+            resource=resource,
+            caller=caller,
+            step=FIRST_STEP[kind],
+            started_us=time.time_ns() // 1000,
+            is_forced=is_forced,
+            interfaces=interfaces,
+        )
         with self._transaction() as database:
             number = database.execute(
-                "INSERT INTO operation (kind, resource, caller, step, started_us, is_forced)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO operation (kind, resource, caller, step, started_us, is_forced,"
+                " interfaces) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     kind.value,
                     _storable(resource),
                     _storable(caller),
-                    Step.STARTED.value,
-                    started_us,
+                    operation.step.value,
+                    operation.started_us,
                     int(is_forced),
+                    _storable(" ".join(interfaces)),
                 ),
             ).lastrowid
             assert number is not None
             database.execute(
-                "DELETE FROM operation WHERE number <= ? AND step IN (?, ?)",
-                (number - OPERATIONS_KEPT, *_FINISHED),
+                f"DELETE FROM operation WHERE number <= ? AND step IN {_FINISHED}",
+                (number - OPERATIONS_KEPT,),
             )
-        return Operation(number, kind, resource, caller, Step.STARTED, started_us, is_forced)
+        return replace(operation, number=number)
 
     def advance(self, operation: Operation, step: Step) -> Operation:
         with self._transaction() as database:
@@ -238,8 +262,8 @@ class Store:
                 return ()
             interrupted = _unfinished(database)
             database.execute(
-                "UPDATE operation SET step = ? WHERE step NOT IN (?, ?)",
-                (Step.UNDONE.value, *_FINISHED),
+                f"UPDATE operation SET step = ? WHERE step NOT IN {_FINISHED}",
+                (Step.UNDONE.value,),
             )
             database.execute("DELETE FROM remembered")
             database.execute("DELETE FROM sysctls")
@@ -292,11 +316,20 @@ class Store:
 
 def _unfinished(database: sqlite3.Connection) -> tuple[Operation, ...]:
     rows = database.execute(
-        f"SELECT {_OPERATION} FROM operation WHERE step NOT IN (?, ?) ORDER BY number", _FINISHED
+        f"SELECT {_OPERATION} FROM operation WHERE step NOT IN {_FINISHED} ORDER BY number"
     ).fetchall()
     return tuple(
-        Operation(number, OperationKind(kind), resource, caller, Step(step), started, bool(forced))
-        for number, kind, resource, caller, step, started, forced in rows
+        Operation(
+            number,
+            OperationKind(kind),
+            resource,
+            caller,
+            Step(step),
+            started_us,
+            bool(is_forced),
+            tuple(interfaces.split()),
+        )
+        for number, kind, resource, caller, step, started_us, is_forced, interfaces in rows
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from stories.kernel import Kernel
@@ -17,10 +17,15 @@ from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import BootSettled, Configured, KernelSnapshot, LinkGone, LinkSeen, Moved
 from rcmd.model import Identity, IPAddress
 from rcmd.rcm.attach import Attacher
+from rcmd.rcm.bystanders import BoundSocket
 from rcmd.rcm.coordination import Coordination
 from rcmd.rcm.coordinator import Caller
 from rcmd.rcm.journal import HistoryEvent
+from rcmd.rcm.operations import Operations
+from rcmd.rcm.stage import Stage
 from rcmd.system.store import Store
+
+from .cards import ModelHardware
 
 ROOT = Caller(":1.1", 0, 1)
 HME0 = "192.168.85.19/24 group test up \\\naddif 192.168.85.21/24 deprecated -failover up\n"
@@ -141,6 +146,13 @@ class SomeClients:
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     is_asked: asyncio.Event = field(default_factory=asyncio.Event)
     was_forced: bool = False
+    used: frozenset[str] = frozenset()
+    """Resources that it uses for something."""
+    let_go: tuple[str, ...] = ()
+    """What a daemon before this one had asked for."""
+    stops_at: str = ""
+    """The question that is not answered before the one who asks gives up."""
+    is_stopped: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.may_answer.set()
@@ -157,12 +169,26 @@ class SomeClients:
     async def undo_remove(self, resource: str) -> None:
         self.calls.append(("undo_remove", resource))
 
+    async def usages(self, resource: str) -> tuple[str, ...]:
+        return (f"{resource}: some client: a test",) if resource in self.used else ()
+
+    def awaited(self) -> tuple[str, ...]:
+        return () if self.may_answer.is_set() else ("a client",)
+
+    def pending(self) -> tuple[str, ...]:
+        return self.let_go
+
     async def _ask(self, question: str, resource: str, force: bool) -> tuple[Veto, ...]:
         self.calls.append((question, resource))
         self.was_forced = force
         self.is_asked.set()
+        if question == self.stops_at or not self.may_answer.is_set():
+            self.is_stopped.set()
+        if question == self.stops_at:
+            await asyncio.Event().wait()
         await self.may_answer.wait()
-        return (self.vetoes[question],) if question in self.vetoes else ()
+        veto = self.vetoes.get(question)
+        return (veto,) if veto and veto.resource == resource else ()
 
 
 @dataclass(slots=True)
@@ -198,6 +224,8 @@ class House:
         self.devices = ModelDevices(self.model)
         self.announcements = Announcements()
         self.clients = SomeClients()
+        self.hardware = ModelHardware(self.model, self.listen)
+        self.sockets: tuple[BoundSocket, ...] = ()
         self.events: list[HistoryEvent] = []
         if model is None:
             for nic in nics:
@@ -215,9 +243,9 @@ class House:
         self.daemon.on_report.append(self.events.append)
         self.attacher = Attacher(self.daemon, self.store)
         loaded = self.files.load()
-        self.coordination = Coordination(
-            self.daemon, self.store, self.store, self.attacher, self.clients
-        )
+        operations = Operations(self.store)
+        self.stage = Stage(self.daemon, self.clients, self.hardware, self.bound_sockets, operations)
+        self.coordination = Coordination(self.stage, self.store, self.attacher)
         self.model.unread.clear()
         self.daemon.feed(self.kernel.snapshot())
         self.daemon.feed(Configured(loaded.configuration))
@@ -234,12 +262,18 @@ class House:
             changes = tuple(self.model.unread)
             self.model.unread.clear()
             self.daemon.kernel_changed(changes)
+            for change in changes:
+                if isinstance(change, LinkGone):
+                    self.attacher.forget(change.ifindex)
 
     async def listening(self) -> None:
         """As the loop does, for as long as something else goes on."""
         while True:
             self.listen()
             await asyncio.sleep(0)
+
+    def bound_sockets(self, ifindexes: Collection[int]) -> tuple[BoundSocket, ...]:
+        return tuple(it for it in self.sockets if it.ifindex in ifindexes)
 
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events]

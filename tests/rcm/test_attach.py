@@ -146,7 +146,7 @@ def test_attach_says_what_was_refused(play: Play) -> None:
 def test_attach_of_a_nic_without_a_cable_is_done_and_says_so(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rcmd.rcm.coordination.SETTLE_S", 0.1)
+    monkeypatch.setattr("rcmd.rcm.attach_request.SETTLE_S", 0.1)
 
     async def story(house: House) -> None:
         await house.coordination.detach("hme0", ROOT, force=False)

@@ -21,7 +21,8 @@ from rcmd.rcm import checks
 from rcmd.rcm.coordination import Coordination
 from rcmd.rcm.plan import MovableKind
 from rcmd.rcm.planning import describe_route
-from rcmd.rcm.resources import resolve, stacked_on
+from rcmd.rcm.removal import removal_of
+from rcmd.rcm.resources import stacked_on
 
 from .house import HME0, HME1, PAIR, ROOT, House
 
@@ -54,6 +55,7 @@ def test_every_refusal_is_collected_and_nothing_changed(play: Play) -> None:
     async def story(house: House) -> None:
         lower = house.model.device("hme0").link.ifindex
         device = house.model.put_in("mv0")
+        house.listen()
         device.link = Link(device.link.ifindex, "mv0", lower=lower, kind="macvlan")
         house.daemon.look_around()
         house.clients.vetoes["query_remove"] = Veto("hme0", "backup", "in use")
@@ -117,7 +119,7 @@ def test_resources_that_are_none(play: Play) -> None:
     async def story(house: House) -> None:
         for word in ("", " hme0", "a/b"):
             with pytest.raises(InvalidArgument):
-                resolve(house.daemon.engine, word)
+                await house.coordination.query_detach(word, force=False)
         with pytest.raises(NoSuchResource, match="nope0: no such resource"):
             await house.coordination.detach("nope0", ROOT, force=False)
 
@@ -182,7 +184,8 @@ def test_interfaces_that_are_going_help_nobody(play: Play) -> None:
         first = asyncio.create_task(house.coordination.detach("hme0", ROOT, force=False))
         await house.clients.is_asked.wait()
         engine = house.daemon.engine
-        assert checks.objections(engine, "hme1") == ()
+        removal = removal_of(engine, house.hardware, "hme1")
+        assert checks.objections(checks.Question(engine, removal)) == ()
         with pytest.raises(Vetoed, match="only functioning interface of group test"):
             await house.coordination.offline("hme1", ROOT)
         second = asyncio.create_task(house.coordination.detach("hme1", ROOT, force=False))

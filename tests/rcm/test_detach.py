@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from rcmd.errors import RcmError, RolledBack, Veto
-from rcmd.rcm.detach import recover, tell_undone_by_reboot
 from rcmd.rcm.journal import Operation, OperationKind, Step
+from rcmd.rcm.recovery import recover, tell_undone_by_reboot
 from rcmd.system.store import Store, StoreError
 
 from .house import DUAL, ROOT, House, SomeClients
@@ -58,7 +59,7 @@ def test_clients_are_told_only_what_no_crash_can_take_back(play: Play) -> None:
             async def post_remove(self, _: str) -> None:
                 unfinished.append(len(house.store.unfinished()))
 
-        house.coordination.clients = Telling()
+        house.coordination.stage = replace(house.stage, clients=Telling())
         await house.coordination.detach("hme0", ROOT, force=False)
         assert unfinished == [0]
 
@@ -152,20 +153,20 @@ def test_forced_detach_of_the_last_one_takes_its_addresses_along(play: Play) -> 
     assert [line for line in house.model.layout() if "192.168.85.22" in line]
 
 
-@pytest.mark.parametrize("step", [Step.STARTED, Step.LEAVING, Step.UNPLUMBING, Step.UNDOING])
+@pytest.mark.parametrize("step", [Step.ASKING, Step.LEAVING, Step.UNPLUMBING, Step.UNDOING])
 def test_recover_undoes_whatever_was_under_way(play: Play, step: Step) -> None:
     # behaviour 105
     async def story(house: House) -> None:
         before = house.model.layout()
-        operation = house.store.begin(OperationKind.DETACH, "hme0", "uid 0", is_forced=False)
+        operation = house.store.begin(OperationKind.DETACH, "hme0", "uid 0", interfaces=("hme0",))
         house.store.advance(operation, step)
-        recover(house.daemon, house.store)
+        await recover(house.stage, house.store)()
         house.listen()
         assert house.model.layout() == before
 
     house = play(story)
     assert house.store.unfinished() == ()
-    outcome = {Step.STARTED: "nothing had been changed"}.get(
+    outcome = {Step.ASKING: "nothing had been changed"}.get(
         step, "the previous configuration is being restored"
     )
     assert house.events[-1].message == f"an interrupted detach of hme0 was undone; {outcome}"
@@ -176,7 +177,7 @@ def test_recover_leaves_alone_what_was_only_begun(play: Play) -> None:
         await house.coordination.offline("hme0", ROOT)
         before = house.model.layout()
         house.store.begin(OperationKind.DETACH, "hme0", "uid 0", is_forced=True)
-        recover(house.daemon, house.store)
+        await recover(house.stage, house.store)()
         house.listen()
         assert house.model.layout() == before
 
@@ -196,7 +197,7 @@ def test_what_the_reboot_undid_is_told(play: Play) -> None:
 def test_recover_forgets_an_interface_that_is_no_more(play: Play) -> None:
     async def story(house: House) -> None:
         house.store.begin(OperationKind.DETACH, "gone0", "uid 0", is_forced=False)
-        recover(house.daemon, house.store)
+        await recover(house.stage, house.store)()
 
     assert play(story).store.unfinished() == ()
 

@@ -70,7 +70,7 @@ def test_operation_is_unfinished_until_it_is_done_or_undone(store: Store) -> Non
     first = store.begin(DETACH, "eth0", "uid 0, pid 1", is_forced=True)
     second = store.begin(DETACH, "eth1", "uid 0", is_forced=False)
     assert first == Operation(
-        first.number, DETACH, "eth0", "uid 0, pid 1", Step.STARTED, first.started_us, True
+        first.number, DETACH, "eth0", "uid 0, pid 1", Step.ASKING, first.started_us, True
     )
     assert before_us <= first.started_us <= second.started_us
     assert second.number > first.number
@@ -85,7 +85,7 @@ def test_operation_is_unfinished_until_it_is_done_or_undone(store: Store) -> Non
 
 
 def test_advancing_an_unknown_operation_is_an_error(store: Store) -> None:
-    stranger = Operation(77, DETACH, "eth0", "", Step.STARTED, 0)
+    stranger = Operation(77, DETACH, "eth0", "", Step.ASKING, 0)
     with pytest.raises(StoreError, match="operation 77 is not in the journal"):
         store.advance(stranger, Step.DONE)
 
@@ -460,10 +460,44 @@ def test_database_of_a_newer_version_is_kept_for_it(
 ) -> None:
     filled(path)
     with closing(sqlite3.connect(path)) as database:
-        database.execute("PRAGMA user_version=2")
+        database.execute("PRAGMA user_version=3")
     assert_works(path)
     assert aside(path) == ["newer-1"]
-    assert "written by a newer rcmd: version 2, we know 1" in caplog.text
+    assert "written by a newer rcmd: version 3, we know 2" in caplog.text
+
+
+OPERATION_OF_VERSION_1 = """
+CREATE TABLE operation (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL CHECK (kind IN ('detach')),
+    resource TEXT NOT NULL,
+    caller TEXT NOT NULL,
+    step TEXT NOT NULL CHECK (step IN ('started', 'leaving', 'unplumbing', 'undoing', 'done',
+                                       'undone')),
+    started_us INTEGER NOT NULL,
+    is_forced INTEGER NOT NULL
+) STRICT;
+"""
+
+
+def test_database_of_version_1_is_brought_along(path: Path) -> None:
+    filled(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.executescript(
+            f"DROP TABLE operation; {OPERATION_OF_VERSION_1}"
+            "INSERT INTO operation VALUES (6, 'detach', 'eth0', 'uid 0', 'done', 0, 0);"
+            "INSERT INTO operation VALUES (7, 'detach', 'eth1', 'uid 0', 'started', 0, 1);"
+            "INSERT INTO operation VALUES (8, 'detach', 'eth2', 'uid 0', 'leaving', 0, 0);"
+            "PRAGMA user_version=1;"
+        )
+    with closing(Store.open(path, "boot")) as store:
+        assert [(it.number, it.step, it.interfaces) for it in store.unfinished()] == [
+            (7, Step.ASKING, ("eth1",)),
+            (8, Step.LEAVING, ("eth2",)),
+        ]
+        assert store.begin(DETACH, "eth3", "uid 0").number == 9
+        assert len(store.since(0, limit=1000)) == 301
+    assert aside(path) == []
 
 
 def test_changed_detail_of_an_event_costs_only_the_detail(path: Path) -> None:

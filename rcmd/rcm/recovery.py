@@ -1,0 +1,143 @@
+"""What a dead daemon left half done is undone by the next, or ended where it was as good as over.
+
+| recorded step | what is so in the kernel            | at start                               |
+|---------------|-------------------------------------|----------------------------------------|
+| asking        | nothing was changed                 | nothing to do                          |
+| preparing     | clients have let go                 | told that it stays after all            |
+| leaving       | some or all addresses moved off     | stay: they come home                   |
+| unplumbing    | addresses gone, device maybe down   | stay: plumbed again, as before         |
+| removing      | all of the hardware is gone         | it was detached: told to the clients   |
+|               | some of it is there                 | hardware brought back, then stay       |
+| configuring   | an attach got some way              | what is there is taken as at any start |
+| undoing       | any mixture of the above            | hardware brought back, then stay       |
+| done, undone, | the operation is over               | nothing to do                          |
+| refused       |                                     |                                        |
+
+After a reboot, or where the journal was lost with its disk, nothing is undone: every device is
+configured from its files, as at any boot.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
+from typing import Any, assert_never
+
+from rcmd.errors import NoSuchResource, RcmError
+from rcmd.ipmp.commands import Report, Severity
+from rcmd.ipmp.events import Stay, Together, Unplumb
+from rcmd.ipmp.member import Intent
+from rcmd.rcm.hardware import HardwareFailed, PowerOn, Rescan
+from rcmd.rcm.journal import Journal, Operation, Step
+from rcmd.rcm.machine import Machine
+from rcmd.rcm.resource import ResourceKind
+from rcmd.rcm.resources import find, tree
+from rcmd.rcm.stage import Stage
+
+log = logging.getLogger(__name__)
+
+
+Rest = Callable[[], Coroutine[Any, Any, None]]
+"""What remains to be done, and may take its time."""
+
+
+def recover(stage: Stage, journal: Journal) -> Rest:
+    """Put everything right in the kernel, now; hardware and scripts come later, with the rest."""
+    operations = journal.unfinished()
+    finished = [_finish(stage, operation) for operation in operations]
+    for operation in finished:
+        try:
+            journal.advance(operation, operation.step)
+        except RcmError as error:
+            log.error("%s", error)
+
+    async def rest() -> None:
+        for before in operations:
+            if before.step in (Step.REMOVING, Step.UNDOING):
+                await _restore_hardware(stage, before)
+        await _tell_clients(stage)
+
+    return rest
+
+
+def _finish(stage: Stage, operation: Operation) -> Operation:
+    """The operation as it ended, after what had to be done for that."""
+    members = [it for it in operation.interfaces if it in stage.engine.scene.members]
+    outcome = "the previous configuration is being restored"
+    match operation.step:
+        case Step.ASKING | Step.PREPARING:
+            outcome = "nothing had been changed"
+        case Step.CONFIGURING:
+            outcome = "what is there is configured from its files"
+        case Step.REMOVING if _is_gone(stage, operation):
+            # It cannot be unplumbed; that it was asked to go must be known when it returns.
+            stage.machine.feed(Together(tuple(Unplumb(name) for name in members)))
+            text = f"{operation.resource} was detached; only the record of it was interrupted"
+            _tell(stage, "detach", operation, text)
+            return replace(operation, step=Step.DONE)
+        case Step.LEAVING | Step.UNPLUMBING | Step.REMOVING | Step.UNDOING:
+            stage.machine.feed(Together(tuple(Stay(name) for name in members)))
+        case Step.DONE | Step.UNDONE | Step.REFUSED:
+            raise AssertionError(f"operation {operation.number} is over, and was not")
+        case _:
+            assert_never(operation.step)
+    kind, resource = operation.kind, operation.resource
+    text = f"an interrupted {kind} of {resource} was undone; {outcome}"
+    _tell(stage, "detach-undone", operation, text)
+    return replace(operation, step=Step.UNDONE)
+
+
+def _is_gone(stage: Stage, operation: Operation) -> bool:
+    """Is nothing left of the hardware?"""
+    try:
+        resource = find(tree(stage.hardware.survey(), stage.engine), operation.resource)
+    except NoSuchResource:
+        return True
+    return resource.kind is ResourceKind.SLOT and not resource.children
+
+
+async def _tell_clients(stage: Stage) -> None:
+    """Whoever let go of something, and was not told what became of it."""
+    roots = tree(stage.hardware.survey(), stage.engine)
+    present = {resource.name for root in roots for resource in root.walk()}
+    for name in reversed(stage.clients.pending()):
+        if name in present and not _is_detached(stage, name):
+            await stage.clients.undo_remove(name)
+        else:
+            await stage.clients.post_remove(name)
+
+
+def _is_detached(stage: Stage, name: str) -> bool:
+    member = stage.engine.scene.members.get(name)
+    return member is not None and member.intent is Intent.DETACHED
+
+
+async def _restore_hardware(stage: Stage, operation: Operation) -> None:
+    """Only where something is missing.  What appears is attached as whatever appears."""
+    view = stage.engine.scene.view
+    if _is_gone(stage, operation) and operation.step is Step.REMOVING:
+        return
+    if all(view.link_named(name) for name in operation.interfaces):
+        return
+    kind, _, name = operation.resource.partition(":")
+    slot = stage.hardware.survey().slots.get(name) if kind == "slot" else None
+    is_off = slot is not None and slot.is_powered is False
+    try:
+        await stage.hardware.perform(PowerOn(name) if is_off else Rescan())
+    except HardwareFailed as error:
+        log.error("%s", error)
+
+
+def _tell(stage: Stage, kind: str, operation: Operation, text: str) -> None:
+    stage.machine.report(Report(Severity.NOTICE, kind, operation.resource, text))
+
+
+def tell_undone_by_reboot(machine: Machine, operations: Iterable[Operation]) -> None:
+    """What was under way when the machine went down; the reboot has put every device back."""
+    for operation in operations:
+        text = (
+            f"a {operation.kind} of {operation.resource} was under way when the machine went "
+            "down; it was undone by the reboot"
+        )
+        machine.report(Report(Severity.NOTICE, "detach-undone", operation.resource, text))

@@ -1,0 +1,29 @@
+"""What every transaction works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from rcmd.ipmp.engine import Engine
+from rcmd.rcm.bystanders import BoundSocket
+from rcmd.rcm.coordinator import Clients
+from rcmd.rcm.hardware import HardwareControl
+from rcmd.rcm.machine import Machine
+from rcmd.rcm.operations import Operations
+
+BoundSockets = Callable[[Collection[int]], Sequence[BoundSocket]]
+"""The sockets bound to these devices, by ifindex (SO_BINDTODEVICE)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    machine: Machine
+    clients: Clients
+    hardware: HardwareControl
+    bound_sockets: BoundSockets
+    operations: Operations
+
+    @property
+    def engine(self) -> Engine:
+        return self.machine.engine
