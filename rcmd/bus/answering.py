@@ -25,10 +25,18 @@ class Answering:
     is a mistake of ours: the caller is told so without particulars, and the daemon is told to end.
     """
 
-    def __init__(self, connection: Connection, message: Message, on_fatal: OnFatal) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        message: Message,
+        on_fatal: OnFatal,
+        why_cancelled: Callable[[], str],
+    ) -> None:
+        """`why_cancelled` gives the words for work that was cancelled."""
         self._connection = connection
         self._message = message
         self._on_fatal = on_fatal
+        self._why_cancelled = why_cancelled
         self._signature = ""
         self._body = b""
         self._is_postponed = False
@@ -62,7 +70,7 @@ class Answering:
             case Malformed():
                 self._refuse("org.freedesktop.DBus.Error.InvalidArgs", "unreadable arguments")
             case asyncio.CancelledError():
-                self._refuse(RcmError.bus_name, "rcmd is stopping")
+                self._refuse(RcmError.bus_name, self._why_cancelled())
                 return False
             case _:
                 log.error("%s failed", self._message.member, exc_info=error)

@@ -20,9 +20,10 @@ from rcmd.bus.address import system_bus_address
 from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
 from rcmd.bus.faults import Disconnected, ErrorReply
 from rcmd.bus.members import MANAGER, ROOT, SERVICE
-from rcmd.bus.values import plain, variant
+from rcmd.bus.values import VariantMap, plain, variant
 from rcmd.bus.wire import Flag, Kind, Message
 from rcmd.errors import BY_BUS_NAME, NotAuthorized, RcmError, Unreachable, Veto, Vetoed
+from rcmd.rcm.bystanders import Session
 from rcmd.rcm.journal import HistoryEvent
 from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
 
@@ -89,10 +90,7 @@ class ManagerClient:
 
     async def status(self) -> dict[str, Any]:
         """The document that `rcmctl status --json` prints (`rcmd.bus.status_document`)."""
-        document = json.loads(await self._read("GetStatus"))
-        if not isinstance(document, dict):
-            raise RcmError("rcmd answered with a status that is not an object")
-        return document
+        return await self._document("GetStatus")
 
     async def history(self, since_us: int, limit: int) -> tuple[HistoryEvent, ...]:
         """The newest `limit` events at or after the time (us since the epoch), oldest first."""
@@ -113,10 +111,20 @@ class ManagerClient:
 
     async def targets(self) -> dict[str, Any]:
         """The document that `rcmctl targets --json` prints (`rcmd.bus.probe_documents`)."""
-        document = json.loads(await self._read("GetTargets"))
-        if not isinstance(document, dict):
-            raise RcmError("rcmd answered with targets that are not an object")
-        return document
+        return await self._document("GetTargets")
+
+    async def operations(self) -> dict[str, Any]:
+        """The document that `rcmctl operations --json` prints."""
+        body = await self._call("ListOperations", timeout_s=self._timeout_s)
+        return {"operations": [_operation(row) for row in plain(body[0])]}
+
+    async def resources(self) -> dict[str, Any]:
+        """The document that `rcmctl resources --json` prints (`rcmd.bus.resource_document`)."""
+        return await self._document("GetResources")
+
+    async def scripts(self) -> dict[str, Any]:
+        """The document that `rcmctl scripts --json` prints (`rcmd.bus.script_document`)."""
+        return await self._document("GetScripts")
 
     async def probes(self, since: int, limit: int) -> list[dict[str, Any]]:
         """The newest `limit` probes decided about after number `since`, oldest first."""
@@ -135,17 +143,26 @@ class ManagerClient:
                 yield row
             await asyncio.sleep(_PROBES_EVERY_S)
 
-    async def query_detach(self, resource: str, *, force: bool) -> DetachPlan:
+    async def query_detach(
+        self, resource: str, *, force: bool, session: Session | None = None
+    ) -> DetachPlan:
         """What a detach would do, with every veto; changes nothing."""
-        options = {"force": variant(force)}
+        options = _detach_options(force=force, session=session)
         return _plan(await self._call("QueryDetach", "sa{sv}", (resource, options)))
 
-    async def detach(self, resource: str, *, force: bool) -> DetachPlan:
+    async def detach(
+        self, resource: str, *, force: bool, session: Session | None = None
+    ) -> DetachPlan:
         """Raises `Vetoed`, `RolledBack`, `NoSuchResource`, `Busy`, `NotAuthorized`."""
-        return _plan(await self._change("Detach", "sa{sv}", (resource, {"force": variant(force)})))
+        options = _detach_options(force=force, session=session)
+        return _plan(await self._change("Detach", "sa{sv}", (resource, options)))
 
     async def attach(self, resource: str) -> None:
         await self._change("Attach", "sa{sv}", (resource, {}))
+
+    async def cancel(self, number: int) -> None:
+        """Undo an operation; returns when that is done.  Raises `NoSuchResource`."""
+        await self._change("Cancel", "u", (number,))
 
     async def offline(self, name: str) -> None:
         await self._change("Offline", "sa{sv}", (name, {}))
@@ -200,6 +217,12 @@ class ManagerClient:
                 _, old, _ = message.arguments()
                 if old == self._owner:
                     self._events.put_nowait(Unreachable("rcmd has ended"))
+
+    async def _document(self, member: str) -> dict[str, Any]:
+        document = json.loads(await self._read(member))
+        if not isinstance(document, dict):
+            raise RcmError(f"rcmd answered {member} with JSON that is not an object")
+        return document
 
     async def _read(self, member: str, signature: str = "", body: Sequence[Any] = ()) -> str:
         answer = await self._call(member, signature, body, timeout_s=self._timeout_s)
@@ -301,6 +324,11 @@ def _veto(line: str) -> Veto:
     return Veto(**found.groupdict())
 
 
+def _detach_options(*, force: bool, session: Session | None) -> VariantMap:
+    told = {} if session is None else {"session": variant(session.to_text())}
+    return {"force": variant(force), **told}
+
+
 def _plan(body: Sequence[Any]) -> DetachPlan:
     plan = plain(body[0])
     return DetachPlan(
@@ -315,6 +343,11 @@ def _plan(body: Sequence[Any]) -> DetachPlan:
 
 def _move(move: Mapping[str, str]) -> PlannedMove:
     return PlannedMove(MovableKind(move["kind"]), move["what"], move["from"], move["to"] or None)
+
+
+def _operation(row: Mapping[str, Any]) -> dict[str, Any]:
+    """As in the status, where the time has another name."""
+    return {("started_us" if key == "started_usec" else key): value for key, value in row.items()}
 
 
 def _event(body: Sequence[Any]) -> HistoryEvent:

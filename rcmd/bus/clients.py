@@ -1,20 +1,35 @@
-"""Programs on the bus that want a say in removals: registered, asked, told, forgotten."""
+"""Programs on the bus that want a say in removals: registered, asked, told, forgotten.
+
+| a client that                                   | is                                             |
+|-------------------------------------------------|------------------------------------------------|
+| registers while its resource is under operation | asked from the next question on                |
+| was asked to let go (`PreRemove`)               | told what came of it, whatever it answered     |
+| was not, or has registered anew since           | not told                                       |
+| leaves the bus                                  | forgotten; a question to it ends with that     |
+| returns                                         | somebody new, and asked again                  |
+
+Solaris refuses a registration while its resource is under operation (solaris.md 4.2); here the
+client would have to try again until that is over, and would miss the question in between.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
+from rcmd.bus.connection import Connection
+from rcmd.bus.departures import is_present, unwatch, watch
 from rcmd.bus.faults import Disconnected, ErrorReply
 from rcmd.bus.members import CLIENT
 from rcmd.bus.values import text
 from rcmd.bus.wire import Flag, Kind, Message, marshal
-from rcmd.errors import InvalidArgument, Veto
+from rcmd.errors import InvalidArgument, RcmError, Veto
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +37,6 @@ _MAX_CLIENTS = 256
 _MAX_PATTERNS = 64
 _MAX_LENGTH = 255
 _MAX_REASON = 1000
-_BUS_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +53,21 @@ class Registration:
         return any(fnmatchcase(resource, pattern) for pattern in self.patterns)
 
 
-@dataclass(frozen=True, slots=True)
+class _Question(StrEnum):
+    """By the name of the method that asks it."""
+
+    MAY_IT_GO = "QueryRemove"
+    LET_GO = "PreRemove"
+
+
+@dataclass(slots=True, eq=False)
 class _Peer:
     registration: Registration
     connection: Connection
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while it is asked: nobody is asked twice at a time."""
+    asked_to_let_go: dict[str, None] = field(default_factory=dict)
+    """Resources whose outcome it waits for, in the order of asking."""
 
 
 class ClientRegistry:
@@ -52,6 +77,9 @@ class ClientRegistry:
         """`timeout_s` tells after how many seconds silence counts as a refusal, now."""
         self._timeout_s = timeout_s
         self._peers: dict[tuple[str, str], _Peer] = {}
+        self._awaited: list[_Peer] = []
+        self.on_change: list[Callable[[], None]] = []
+        """Called whenever `awaited` has changed."""
 
     # --- who is there ---------------------------------------------------------------------------
 
@@ -65,22 +93,17 @@ class ClientRegistry:
             raise InvalidArgument(f"there are {_MAX_CLIENTS} clients already")
         self._peers[key] = _Peer(registration, connection)
         try:
-            await _ask_bus(connection, "AddMatch", _departure(registration.sender))
-            # It may have left before the bus knew that we care.
-            await _ask_bus(connection, "GetNameOwner", registration.sender)
-        except (ErrorReply, Disconnected, TimeoutError) as error:
+            await watch(connection, registration.sender)
+        except RcmError as error:
             self._peers.pop(key, None)
-            raise InvalidArgument(f"{registration.sender} cannot be watched: {error}") from error
+            raise InvalidArgument(str(error)) from error
         log.info("client %s (%s) registered", registration.name, registration.sender)
 
-    async def unregister(self, connection: Connection, sender: str, path: str) -> None:
+    def unregister(self, connection: Connection, sender: str, path: str) -> None:
         """Raises `InvalidArgument` if there is no such registration of this sender."""
         if self._peers.pop((sender, path), None) is None:
             raise InvalidArgument(f"{path} is not registered")
-        try:
-            await _ask_bus(connection, "RemoveMatch", _departure(sender))
-        except (ErrorReply, Disconnected, TimeoutError) as error:
-            log.info("still watching %s: %s", sender, error)
+        unwatch(connection, sender)
 
     def forget(self, sender: str) -> None:
         """It left the bus."""
@@ -88,19 +111,7 @@ class ClientRegistry:
         for key in gone:
             peer = self._peers.pop(key)
             log.info("client %s (%s) left the bus", peer.registration.name, sender)
-            rule = marshal("s", [_departure(sender)])
-            peer.connection.send(
-                Message(
-                    Kind.CALL,
-                    path=BUS_PATH,
-                    interface=BUS_NAME,
-                    member="RemoveMatch",
-                    destination=BUS_NAME,
-                    signature="s",
-                    flags=Flag.NO_REPLY,
-                    body=rule,
-                )
-            )
+            unwatch(peer.connection, sender)
 
     def forget_all(self) -> None:
         """The bus is gone, and every name on it."""
@@ -112,27 +123,69 @@ class ClientRegistry:
     # --- what the transactions ask (rcmd.rcm.coordinator.Clients) ---------------------------------
 
     async def query_remove(self, resource: str, *, force: bool) -> tuple[Veto, ...]:
-        return await self._ask_all("QueryRemove", resource, force=force)
+        return await self._ask_all(_Question.MAY_IT_GO, resource, force=force)
 
     async def pre_remove(self, resource: str, *, force: bool) -> tuple[Veto, ...]:
-        return await self._ask_all("PreRemove", resource, force=force)
+        return await self._ask_all(_Question.LET_GO, resource, force=force)
+
+    async def usages(self, resource: str) -> tuple[str, ...]:  # noqa: ARG002
+        """The contract has no such question for programs on the bus."""
+        return ()
 
     async def post_remove(self, resource: str) -> None:
-        self._tell_all("PostRemove", resource)
+        self._tell("PostRemove", resource)
 
     async def undo_remove(self, resource: str) -> None:
-        self._tell_all("UndoRemove", resource)
+        self._tell("UndoRemove", resource)
 
-    async def _ask_all(self, member: str, resource: str, *, force: bool) -> tuple[Veto, ...]:
+    def awaited(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(peer.registration.name for peer in self._awaited))
+
+    def pending(self) -> tuple[str, ...]:
+        """Nobody that was asked by another process of ours is registered with this one."""
+        peers = self._peers.values()
+        return tuple(dict.fromkeys(it for peer in peers for it in peer.asked_to_let_go))
+
+    async def _ask_all(
+        self, question: _Question, resource: str, *, force: bool
+    ) -> tuple[Veto, ...]:
         async with asyncio.TaskGroup() as group:
-            questions = [
-                group.create_task(self._ask(peer, member, resource, force=force))
+            asking = [
+                group.create_task(self._ask_in_turn(peer, question, resource, force=force))
                 for peer in self._concerned(resource)
             ]
-        answers = [question.result() for question in questions]
+        answers = [task.result() for task in asking]
         return tuple(veto for veto in answers if veto is not None)
 
-    async def _ask(self, peer: _Peer, member: str, resource: str, *, force: bool) -> Veto | None:
+    async def _ask_in_turn(
+        self, peer: _Peer, question: _Question, resource: str, *, force: bool
+    ) -> Veto | None:
+        with self._awaiting(peer):
+            async with peer.turn:
+                if peer not in self._peers.values():
+                    # It left, or wants no say any more.
+                    return None
+                if question is _Question.LET_GO:
+                    peer.asked_to_let_go[resource] = None
+                return await self._ask(peer, question, resource, force=force)
+
+    @contextmanager
+    def _awaiting(self, peer: _Peer) -> Iterator[None]:
+        self._awaited.append(peer)
+        self._changed()
+        try:
+            yield
+        finally:
+            self._awaited.remove(peer)
+            self._changed()
+
+    def _changed(self) -> None:
+        for listener in self.on_change:
+            listener()
+
+    async def _ask(
+        self, peer: _Peer, question: _Question, resource: str, *, force: bool
+    ) -> Veto | None:
         to = peer.registration
         timeout_s = self._timeout_s()
         try:
@@ -140,7 +193,7 @@ class ClientRegistry:
                 to.sender,
                 to.path,
                 CLIENT,
-                member,
+                question,
                 "sb",
                 [text(resource), force],
                 timeout_s=timeout_s,
@@ -150,7 +203,7 @@ class ClientRegistry:
         except TimeoutError:
             reason = f"did not answer within {timeout_s:g} s"
         except ErrorReply as error:
-            if not await _is_present(peer.connection, to.sender):
+            if not await is_present(peer.connection, to.sender):
                 # Whatever it held, it holds no more.
                 log.info("client %s left the bus while asked about %s", to.name, resource)
                 return None
@@ -161,8 +214,12 @@ class ClientRegistry:
             return _veto(resource, to.name, answer)
         return Veto(resource, to.name, reason)
 
-    def _tell_all(self, member: str, resource: str) -> None:
-        for peer in self._concerned(resource):
+    def _tell(self, member: str, resource: str) -> None:
+        """Tell those who were asked to let go of it, once."""
+        for peer in self._peers.values():
+            if resource not in peer.asked_to_let_go:
+                continue
+            del peer.asked_to_let_go[resource]
             peer.connection.send(
                 Message(
                     Kind.CALL,
@@ -201,28 +258,3 @@ def _check(registration: Registration) -> None:
         raise InvalidArgument(f"a client names 1 to {_MAX_PATTERNS} resources")
     if any(not pattern or len(pattern) > _MAX_LENGTH for pattern in patterns):
         raise InvalidArgument(f"a resource pattern has 1 to {_MAX_LENGTH} characters")
-
-
-def _departure(sender: str) -> str:
-    """The match rule for the moment at which the sender leaves the bus."""
-    return (
-        f"type='signal',sender='{BUS_NAME}',interface='{BUS_NAME}',"
-        f"member='NameOwnerChanged',arg0='{sender}'"
-    )
-
-
-async def _ask_bus(connection: Connection, member: str, argument: str) -> None:
-    await connection.call(
-        BUS_NAME, BUS_PATH, BUS_NAME, member, "s", [argument], timeout_s=_BUS_TIMEOUT_S
-    )
-
-
-async def _is_present(connection: Connection, sender: str) -> bool:
-    """Whether it is still on the bus; in doubt, it is."""
-    try:
-        await _ask_bus(connection, "GetNameOwner", sender)
-    except ErrorReply:
-        return False
-    except (Disconnected, TimeoutError):
-        return True
-    return True

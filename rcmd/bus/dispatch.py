@@ -10,6 +10,7 @@ from typing import Any
 
 from rcmd.bus.answering import Answering, OnFatal
 from rcmd.bus.connection import Connection
+from rcmd.bus.departures import Callers
 from rcmd.bus.exports import Exports
 from rcmd.bus.faults import CallRefused
 from rcmd.bus.introspection import introspect
@@ -17,6 +18,7 @@ from rcmd.bus.manager import ManagerCalls
 from rcmd.bus.members import (
     MANAGER,
     OBJECT_MANAGER_INTERFACE,
+    OPERATION,
     OWN_INTERFACES,
     PROPERTIES,
     ROOT,
@@ -47,11 +49,12 @@ class Dispatcher:
         self._on_fatal = on_fatal
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: Counter[str] = Counter()
+        self._callers = Callers()
         self._is_stopping = False
 
     def handle(self, connection: Connection, message: Message) -> None:
         """Answer a call, now or later."""
-        with Answering(connection, message, self._on_fatal) as answering:
+        with self._answering(connection, message) as answering:
             interface, method = self._find(message)
             answer = self._read(interface, method, message)
             if answer is not None:
@@ -59,6 +62,10 @@ class Dispatcher:
             else:
                 self._start(method, message, connection)
                 answering.postpone()
+
+    def caller_left(self, sender: str) -> None:
+        """Give up the calls that nobody waits for any more."""
+        self._callers.left(sender)
 
     async def stop(self) -> None:
         """Give up what is under way; every caller is told."""
@@ -69,6 +76,12 @@ class Dispatcher:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _answering(self, connection: Connection, message: Message) -> Answering:
+        return Answering(connection, message, self._on_fatal, self._why_cancelled)
+
+    def _why_cancelled(self) -> str:
+        return "rcmd is stopping" if self._is_stopping else "the call was given up"
 
     # --- finding ----------------------------------------------------------------------------------
 
@@ -107,9 +120,10 @@ class Dispatcher:
         """The body of the answer; None if it has to wait."""
         if method.name == "GetManagedObjects":
             return self._current().managed_objects()
+        values: Sequence[Any] | None = None
         if interface.name == MANAGER:
             values = self._manager.read(method)
-        else:
+        elif interface.name != OPERATION:
             values = self._values(method, message)
         return None if values is None else marshal(method.gives_signature, values)
 
@@ -150,9 +164,18 @@ class Dispatcher:
         task.add_done_callback(lambda done: self._finished(done, sender))
 
     async def _run(self, method: Method, message: Message, connection: Connection) -> None:
-        with Answering(connection, message, self._on_fatal) as answering:
-            values = await self._manager.run(method, message, connection)
+        with self._answering(connection, message) as answering:
+            values = await self._carry_out(method, message, connection)
             answering.give(method.gives_signature, marshal(method.gives_signature, values))
+
+    async def _carry_out(
+        self, method: Method, message: Message, connection: Connection
+    ) -> Sequence[Any]:
+        # Whoever wants no answer need not stay for it.
+        if not (method.ends_with_caller and message.wants_reply):
+            return await self._manager.run(method, message, connection)
+        async with self._callers.tied(connection, message.sender):
+            return await self._manager.run(method, message, connection)
 
     def _finished(self, task: asyncio.Task[None], sender: str) -> None:
         self._tasks.discard(task)

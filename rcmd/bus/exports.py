@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
 from typing import Any
 
 from rcmd.bus.members import OBJECT_MANAGER, PROPERTIES, ROOT
-from rcmd.bus.objects import Exported, ServiceState, Tree, changed_properties, object_tree
+from rcmd.bus.objects import Exported, Picture, Tree, changed_properties, object_tree
 from rcmd.bus.wire import Kind, Message, marshal
-from rcmd.model import Identity, Status
 
 MANAGED = "a{oa{sa{sv}}}"
 _ARRAY_HEAD = 8
@@ -20,7 +18,7 @@ class Exports:
     """The tree of objects, with everything costly kept until it changes."""
 
     def __init__(self) -> None:
-        self._tree: Tree = object_tree(Status(), {}, ServiceState.STARTING, {})
+        self._tree: Tree = object_tree(Picture(), {})
         self._entries: dict[str, tuple[Exported, bytes]] = {}
         self._managed: bytes | None = None
 
@@ -28,11 +26,9 @@ class Exports:
     def tree(self) -> Tree:
         return self._tree
 
-    def replace(
-        self, status: Status, identities: Mapping[str, Identity], state: ServiceState
-    ) -> list[Message]:
+    def replace(self, picture: Picture) -> list[Message]:
         """Show the new picture; return the signals that say so, at most one per object."""
-        old, new = self._tree, object_tree(status, identities, state, self._tree)
+        old, new = self._tree, object_tree(picture, self._tree)
         self._tree = new
         signals = [_removed(old[path]) for path in old if path not in new]
         signals += [_added(new[path]) for path in new if path not in old]

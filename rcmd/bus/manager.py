@@ -12,9 +12,12 @@ from typing import Any
 from rcmd.bus.clients import ClientRegistry, Registration
 from rcmd.bus.connection import Connection
 from rcmd.bus.library import Variant
-from rcmd.bus.members import Method
+from rcmd.bus.members import ROOT, Method
+from rcmd.bus.paths import operation_number
 from rcmd.bus.polkit import Authority
 from rcmd.bus.probe_documents import probe_document, target_document
+from rcmd.bus.resource_document import resource_document
+from rcmd.bus.script_document import script_document
 from rcmd.bus.status_document import operation_document
 from rcmd.bus.values import (
     VariantMap,
@@ -27,8 +30,9 @@ from rcmd.bus.values import (
 )
 from rcmd.bus.wire import Message
 from rcmd.errors import InvalidArgument, Veto
-from rcmd.rcm.coordinator import Caller, Coordinator
-from rcmd.rcm.journal import HistoryEvent, Operation
+from rcmd.rcm.bystanders import Session
+from rcmd.rcm.coordinator import Caller, Coordinator, OperationStatus
+from rcmd.rcm.journal import HistoryEvent
 from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
 
 MAX_ROWS = 2000
@@ -72,6 +76,10 @@ class ManagerCalls:
         arguments = message.arguments()
         if method.action is not None:
             caller = await self._authority.authorise(connection, message, method.action)
+            if method.name == "Cancel":
+                number = arguments[0] if message.path == ROOT else operation_number(message.path)
+                await self._coordinator.cancel(number, caller)
+                return []
             return await self._change(method.name, arguments, caller, connection)
         match method.name:
             case "GetHistory":
@@ -82,12 +90,17 @@ class ManagerCalls:
                 return [await self._history(since_us, limit, skip)]
             case "GetProbes":
                 return [await self._probes(*arguments)]
+            case "GetResources":
+                return [await self._resources()]
+            case "GetScripts":
+                return [await self._scripts()]
             case "QueryDetach":
                 resource, options = arguments
-                force = _force(options)
-                return [_plan(await self._coordinator.query_detach(resource, force=force))]
+                force, session = _detach_options(options)
+                plan = await self._coordinator.query_detach(resource, force=force, session=session)
+                return [_plan(plan)]
             case "UnregisterClient":
-                await self._registry.unregister(connection, message.sender, arguments[0])
+                self._registry.unregister(connection, message.sender, arguments[0])
                 return []
         raise AssertionError(f"{method.name} is in the table, but nobody does it")
 
@@ -97,8 +110,11 @@ class ManagerCalls:
         match name:
             case "Detach":
                 resource, options = arguments
-                force = _force(options)
-                return [_plan(await self._coordinator.detach(resource, caller, force=force))]
+                force, session = _detach_options(options)
+                plan = await self._coordinator.detach(
+                    resource, caller, force=force, session=session
+                )
+                return [_plan(plan)]
             case "Attach":
                 resource, options = arguments
                 _no_options(options)
@@ -135,6 +151,17 @@ class ManagerCalls:
             probes = self._coordinator.probes(since, limit=min(limit, MAX_ROWS))
             return await _encode(probe_document(probe, epoch_s) for probe in probes)
 
+    async def _resources(self) -> str:
+        """The whole tree, one caller at a time."""
+        async with self._reading_turn:
+            rows = await _encode(resource_document(root) for root in self._coordinator.resources())
+            return f'{{"resources": {rows}}}'
+
+    async def _scripts(self) -> str:
+        async with self._reading_turn:
+            rows = await _encode(script_document(each) for each in self._coordinator.scripts())
+            return f'{{"scripts": {rows}}}'
+
 
 async def _encode(rows: Iterable[Mapping[str, Any]]) -> str:
     encoded = []
@@ -157,15 +184,19 @@ def _row(event: HistoryEvent) -> dict[str, Any]:
     return asdict(event) | {"detail": dict(event.detail)}
 
 
-def _force(options: Mapping[str, Variant]) -> bool:
-    """The one option of a detach.  Raises `InvalidArgument` for any other."""
-    _no_options({name: value for name, value in options.items() if name != "force"})
-    force = options.get("force")
-    if force is None:
-        return False
-    if force.signature != "b":
+def _detach_options(options: Mapping[str, Variant]) -> tuple[bool, Session | None]:
+    """Whether to force, and the caller's own session.  Raises `InvalidArgument` for any other."""
+    _no_options({name: it for name, it in options.items() if name not in ("force", "session")})
+    force, session = options.get("force"), options.get("session")
+    if force is not None and force.signature != "b":
         raise InvalidArgument(f"option force is a boolean (b), not {force.signature}")
-    return bool(force.value)
+    if session is not None and session.signature != "s":
+        raise InvalidArgument(f"option session is a string (s), not {session.signature}")
+    try:
+        told = None if session is None else Session.from_text(session.value)
+    except ValueError as error:
+        raise InvalidArgument(f"option session: {error}") from error
+    return force is not None and bool(force.value), told
 
 
 def _no_options(options: Mapping[str, Variant]) -> None:
@@ -199,8 +230,8 @@ def _move(move: PlannedMove) -> VariantMap:
     )
 
 
-def _operation(operation: Operation) -> VariantMap:
-    words = operation_document(operation)
+def _operation(status: OperationStatus) -> VariantMap:
+    words = operation_document(status)
     return {
         "number": unsigned(words["number"]),
         "kind": variant(words["kind"]),
@@ -209,4 +240,5 @@ def _operation(operation: Operation) -> VariantMap:
         "step": variant(words["step"]),
         "started_usec": unsigned_long(words["started_us"]),
         "forced": variant(words["forced"]),
+        "waiting_for": variant(words["waiting_for"]),
     }

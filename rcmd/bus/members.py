@@ -2,9 +2,11 @@
 
 What the signatures do not say:
 
-Detach, QueryDetach   take the option `force` (b); give `resource` (s), `vetoes` (aa{sv}: resource,
-                      client, reason), `moves` (aa{sv}: kind `address` or `route`, what, address,
-                      from, to; `to` is empty for what has nowhere to go) and `warnings` (as)
+Detach, QueryDetach   take the options `force` (b) and `session` (s: the remote and the local
+                      address of the caller's own session, so that it can be warned); give
+                      `resource` (s), `vetoes` (aa{sv}: resource, client, reason), `moves` (aa{sv}:
+                      kind `address` or `route`, what, address, from, to; `to` is empty for what
+                      has nowhere to go) and `warnings` (as)
 Attach                takes no options; gives `resource` (s)
 GetStatus             the JSON object of `rcmctl status --json`
 GetHistory            a JSON array of the newest `limit` (at most 2000) events at or after the time,
@@ -15,7 +17,12 @@ GetProbes             a JSON array of the newest `limit` (at most 2000) probes t
                       about after the one of number `since`, oldest first: number, time_us,
                       interface, family, sequence, target, outcome, network_rtt_us, rtt_us; each
                       member keeps 52 per family.  The numbers begin anew with the daemon
-ListOperations        number (u), kind, resource, caller, step (s), started_usec (t), forced (b)
+ListOperations        number (u), kind, resource, caller, step (s), started_usec (t), forced (b),
+                      waiting_for (as: the clients that were asked and have not answered)
+Cancel                undoes an operation, and returns when that is done; the one who asked for it
+                      gets the error RolledBack.  NoSuchResource where it is over already
+GetResources          the JSON object of `rcmctl resources --json`
+GetScripts            the JSON object of `rcmctl scripts --json`
 Event                 `detail` has `message` (s) and `severity` (u, as in syslog) besides its own
 """
 
@@ -29,6 +36,7 @@ ROOT = "/org/rcmd1"
 MANAGER = "org.rcmd1.Manager"
 GROUP = "org.rcmd1.Group"
 INTERFACE = "org.rcmd1.Interface"
+OPERATION = "org.rcmd1.Operation"
 CLIENT = "org.rcmd1.Client"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
@@ -59,6 +67,8 @@ class Method:
     gives: tuple[Argument, ...] = ()
     action: Action | None = None
     """None: it changes nothing and is open to every user."""
+    ends_with_caller: bool = False
+    """A caller that leaves while it waits for the answer takes the call along."""
 
     @property
     def takes_signature(self) -> str:
@@ -105,9 +115,15 @@ _EVENT = _arguments("time_usec:t", "kind:s", "subject:s", "detail:a{sv}")
 MANAGER_INTERFACE = Interface(
     MANAGER,
     methods=(
-        Method("Detach", _RESOURCE, _PLAN, Action.DETACH),
+        Method("Detach", _RESOURCE, _PLAN, Action.DETACH, ends_with_caller=True),
         Method("QueryDetach", _RESOURCE, _PLAN),
-        Method("Attach", _RESOURCE, _arguments("result:a{sv}"), Action.ATTACH),
+        Method(
+            "Attach",
+            _RESOURCE,
+            _arguments("result:a{sv}"),
+            Action.ATTACH,
+            ends_with_caller=True,
+        ),
         Method("Offline", _arguments("interface:s", "options:a{sv}"), action=Action.OFFLINE),
         Method("UndoOffline", _arguments("interface:s"), action=Action.OFFLINE),
         Method(
@@ -128,6 +144,9 @@ MANAGER_INTERFACE = Interface(
         Method("GetTargets", gives=_arguments("json:s")),
         Method("GetProbes", _arguments("since:t", "limit:u"), _arguments("json:s")),
         Method("ListOperations", gives=_arguments("operations:aa{sv}")),
+        Method("Cancel", _arguments("number:u"), action=Action.DETACH),
+        Method("GetResources", gives=_arguments("json:s")),
+        Method("GetScripts", gives=_arguments("json:s")),
     ),
     signals=(Signal("Event", _EVENT),),
     properties=(Property("Version", "s", is_constant=True), Property("State", "s")),
@@ -162,6 +181,21 @@ INTERFACE_INTERFACE = Interface(
     ),
 )
 
+OPERATION_INTERFACE = Interface(
+    OPERATION,
+    methods=(Method("Cancel", action=Action.DETACH),),
+    properties=(
+        Property("Number", "u", is_constant=True),
+        Property("Kind", "s", is_constant=True),
+        Property("Resource", "s", is_constant=True),
+        Property("Caller", "s", is_constant=True),
+        Property("Step", "s"),
+        Property("WaitingFor", "as"),
+        Property("StartedAt", "t", is_constant=True),
+        Property("Forced", "b", is_constant=True),
+    ),
+)
+
 STANDARD_INTERFACES = (
     Interface(INTROSPECTABLE, (Method("Introspect", gives=_arguments("xml:s")),)),
     Interface(PEER, (Method("Ping"), Method("GetMachineId", gives=_arguments("machine_uuid:s")))),
@@ -192,5 +226,10 @@ OBJECT_MANAGER_INTERFACE = Interface(
 
 OWN_INTERFACES = {
     interface.name: interface
-    for interface in (MANAGER_INTERFACE, GROUP_INTERFACE, INTERFACE_INTERFACE)
+    for interface in (
+        MANAGER_INTERFACE,
+        GROUP_INTERFACE,
+        INTERFACE_INTERFACE,
+        OPERATION_INTERFACE,
+    )
 }

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
 import rcmd
-from rcmd.bus.members import GROUP, INTERFACE, MANAGER, ROOT
-from rcmd.bus.paths import group_path, interface_path
-from rcmd.bus.values import VariantMap, unsigned, variant
+from rcmd.bus.members import GROUP, INTERFACE, MANAGER, OPERATION, ROOT
+from rcmd.bus.paths import group_path, interface_path, operation_path
+from rcmd.bus.values import VariantMap, unsigned, unsigned_long, variant
 from rcmd.model import AddressKind, GroupStatus, Identity, InterfaceStatus, Status
+from rcmd.rcm.coordinator import OperationStatus
 
 _UNKNOWN = Identity(name="")
 
@@ -23,6 +24,16 @@ class ServiceState(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything that the objects show."""
+
+    status: Status = field(default_factory=Status)
+    identities: Mapping[str, Identity] = field(default_factory=dict)
+    operations: tuple[OperationStatus, ...] = ()
+    state: ServiceState = ServiceState.STARTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +51,27 @@ Tree = Mapping[str, Exported]
 """Object path -> object."""
 
 
-def object_tree(
-    status: Status, identities: Mapping[str, Identity], state: ServiceState, previous: Tree
-) -> dict[str, Exported]:
+def object_tree(picture: Picture, previous: Tree) -> dict[str, Exported]:
     """Every object, the manager first; objects of `previous` are kept where nothing changed."""
+    status = picture.status
     data: dict[str, list[str]] = defaultdict(list)
     test: dict[str, list[str]] = defaultdict(list)
     for address in status.addresses:
         if address.hosted_on is not None:
             hosted = data if address.kind is AddressKind.DATA else test
             hosted[address.hosted_on].append(str(address.address))
-    sources: dict[str, _Source] = {ROOT: state}
+    sources: dict[str, _Source] = {ROOT: picture.state}
     sources |= {group_path(group.name): group for group in status.groups}
     sources |= {
         interface_path(interface.name): _Member(
             interface,
-            identities.get(interface.name, _UNKNOWN),
+            picture.identities.get(interface.name, _UNKNOWN),
             tuple(data[interface.name]),
             tuple(test[interface.name]),
         )
         for interface in status.interfaces
     }
+    sources |= {operation_path(each.operation.number): each for each in picture.operations}
     return {
         path: old
         if (old := previous.get(path)) is not None and old.source == source
@@ -90,7 +101,7 @@ class _Member:
     test: tuple[str, ...]
 
 
-_Source = ServiceState | GroupStatus | _Member
+_Source = ServiceState | GroupStatus | _Member | OperationStatus
 
 
 def _export(path: str, source: _Source) -> Exported:
@@ -101,6 +112,8 @@ def _export(path: str, source: _Source) -> Exported:
             return Exported(path, GROUP, _group(source), source)
         case _Member():
             return Exported(path, INTERFACE, _interface(source), source)
+        case OperationStatus():
+            return Exported(path, OPERATION, _operation(source), source)
         case _:
             assert_never(source)
 
@@ -134,4 +147,18 @@ def _interface(member: _Member) -> VariantMap:
         "Driver": variant(member.identity.driver),
         "DataAddresses": variant(member.data),
         "TestAddresses": variant(member.test),
+    }
+
+
+def _operation(status: OperationStatus) -> VariantMap:
+    operation = status.operation
+    return {
+        "Number": unsigned(operation.number),
+        "Kind": variant(operation.kind.value),
+        "Resource": variant(operation.resource),
+        "Caller": variant(operation.caller),
+        "Step": variant(operation.step.value),
+        "WaitingFor": variant(status.waiting_for),
+        "StartedAt": unsigned_long(operation.started_us),
+        "Forced": variant(operation.is_forced),
     }

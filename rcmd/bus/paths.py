@@ -24,3 +24,12 @@ def group_path(name: str) -> str:
 
 def interface_path(name: str) -> str:
     return f"{ROOT}/interface/{escape(name)}"
+
+
+def operation_path(number: int) -> str:
+    return f"{ROOT}/operation/{number}"
+
+
+def operation_number(path: str) -> int:
+    """The way back; for the path of an operation only."""
+    return int(path.rpartition("/")[2])

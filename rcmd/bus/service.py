@@ -11,6 +11,7 @@ import json
 import logging
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 
 from rcmd.bus.address import system_bus_address
 from rcmd.bus.answering import OnFatal
@@ -21,13 +22,13 @@ from rcmd.bus.exports import Exports
 from rcmd.bus.faults import Disconnected, ErrorReply
 from rcmd.bus.manager import ManagerCalls, event_values
 from rcmd.bus.members import MANAGER, ROOT, SERVICE
-from rcmd.bus.objects import ServiceState
+from rcmd.bus.objects import Picture, ServiceState
 from rcmd.bus.polkit import Authority
 from rcmd.bus.status_document import status_document
 from rcmd.bus.wire import Kind, Message, marshal
 from rcmd.model import Identity, Status
-from rcmd.rcm.coordinator import Coordinator
-from rcmd.rcm.journal import HistoryEvent, Operation
+from rcmd.rcm.coordinator import Coordinator, OperationStatus
+from rcmd.rcm.journal import HistoryEvent
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +62,7 @@ class BusService:
         self._bus_address = bus_address
         self._authority = authority or Authority()
         self._exports = Exports()
-        self._state = ServiceState.STARTING
-        self._picture: tuple[Status, Mapping[str, Identity]] = (Status(), {})
+        self._picture = Picture()
         self._status_text: tuple[object, str] | None = None
         self._is_stale = False
         self._flush_timer: asyncio.TimerHandle | None = None
@@ -114,17 +114,19 @@ class BusService:
     @property
     def state(self) -> ServiceState:
         """`Manager.State`."""
-        return self._state
+        return self._picture.state
 
     @state.setter
     def state(self, state: ServiceState) -> None:
-        self._state = state
-        self._changed()
+        self._show(replace(self._picture, state=state))
 
     def publish(self, status: Status, identities: Mapping[str, Identity]) -> None:
         """Show this picture from now on; costs next to nothing, call it after every change."""
-        self._picture = (status, identities)
-        self._changed()
+        self._show(replace(self._picture, status=status, identities=identities))
+
+    def publish_operations(self, operations: tuple[OperationStatus, ...]) -> None:
+        """Show these operations from now on; just as cheap."""
+        self._show(replace(self._picture, operations=operations))
 
     def emit(self, event: HistoryEvent) -> None:
         """Send `Manager.Event`; forgotten where there is no bus, as every signal is."""
@@ -136,7 +138,8 @@ class BusService:
 
     # --- the picture ------------------------------------------------------------------------------
 
-    def _changed(self) -> None:
+    def _show(self, picture: Picture) -> None:
+        self._picture = picture
         self._is_stale = True
         if self._flush_timer is None and self._connection is not None:
             loop = asyncio.get_running_loop()
@@ -151,7 +154,7 @@ class BusService:
         if not self._is_stale or connection is None or connection.is_congested:
             return
         self._is_stale = False
-        for signal in self._exports.replace(*self._picture, self._state):
+        for signal in self._exports.replace(self._picture):
             connection.send(signal)
 
     def _current_exports(self) -> Exports:
@@ -159,10 +162,11 @@ class BusService:
         return self._exports
 
     def _render_status(self) -> str:
-        operations: tuple[Operation, ...] = self._coordinator.operations()
-        key = (*self._picture, operations)
+        operations = self._coordinator.operations()
+        picture = self._picture
+        key = (picture.status, picture.identities, operations)
         if self._status_text is None or self._status_text[0] != key:
-            document = status_document(*self._picture, operations)
+            document = status_document(*key)
             self._status_text = (key, json.dumps(document))
         return self._status_text[1]
 
@@ -226,7 +230,7 @@ class BusService:
         inbox.connection = connection
         try:
             # Whoever sees the name must see the objects, so they come first.
-            self._exports.replace(*self._picture, self._state)
+            self._exports.replace(self._picture)
             self._is_stale = False
             self._events.clear()
             self._dropped = 0
@@ -265,6 +269,8 @@ class BusService:
                 connection.abort(f"the name {SERVICE} was taken away")
             case "NameOwnerChanged", [str(name), str(), ""]:
                 self.clients.forget(name)
+                if self._dispatcher is not None:
+                    self._dispatcher.caller_left(name)
 
     def _kept(self, keeper: asyncio.Task[None]) -> None:
         if not keeper.cancelled() and (error := keeper.exception()) is not None:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from rcmd.model import AddressStatus, GroupStatus, Identity, InterfaceStatus, Status
-from rcmd.rcm.journal import Operation
+from rcmd.rcm.coordinator import OperationStatus
 
 _UNKNOWN = Identity(name="")
 
 
 def status_document(
-    status: Status, identities: Mapping[str, Identity], operations: tuple[Operation, ...]
+    status: Status, identities: Mapping[str, Identity], operations: tuple[OperationStatus, ...]
 ) -> dict[str, Any]:
     """Plain values only; an address that is nowhere has `hosted_on` null."""
     return {
@@ -26,7 +26,8 @@ def status_document(
     }
 
 
-def operation_document(operation: Operation) -> dict[str, Any]:
+def operation_document(status: OperationStatus) -> dict[str, Any]:
+    operation = status.operation
     return {
         "number": operation.number,
         "kind": operation.kind.value,
@@ -35,6 +36,7 @@ def operation_document(operation: Operation) -> dict[str, Any]:
         "step": operation.step.value,
         "started_us": operation.started_us,
         "forced": operation.is_forced,
+        "waiting_for": list(status.waiting_for),
     }
 
 

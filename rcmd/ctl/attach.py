@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from rcmd.ctl.detach import RESOURCE_HELP
 from rcmd.ctl.output import Output
 from rcmd.ctl.verb import Manager, Verb
+from rcmd.ctl.waiting import outcome
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -14,7 +15,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 async def _run(manager: Manager, arguments: Namespace, output: Output) -> int:
-    await manager.attach(arguments.resource)
+    await outcome(manager.attach(arguments.resource), manager, output)
     if output.is_json:
         output.json({"result": "attached", "resource": arguments.resource})
     else:
@@ -22,4 +23,10 @@ async def _run(manager: Manager, arguments: Namespace, output: Output) -> int:
     return 0
 
 
-VERB = Verb("attach", "configure a NIC from its files and take it into use", _run, _add_arguments)
+VERB = Verb(
+    "attach",
+    "configure a NIC from its files and take it into use",
+    _run,
+    _add_arguments,
+    when_interrupted="rcmd does not go on with it",
+)

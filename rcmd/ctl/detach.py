@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import Any
 
 from rcmd.ctl.output import Line, Output, Span, Tone
+from rcmd.ctl.session import session_of
 from rcmd.ctl.table import blocks
 from rcmd.ctl.verb import Manager, Verb
+from rcmd.ctl.waiting import outcome
 from rcmd.errors import Vetoed
 from rcmd.rcm.plan import DetachPlan, PlannedMove
 
-RESOURCE_HELP = "an interface (eth0), a PCI function or device (pci:0000:03:00.0), or slot:NAME"
+RESOURCE_HELP = (
+    "an interface (eth0), a PCI device or one function of it (pci:0000:03:00, pci:0000:03:00.0), "
+    "a USB device (usb:1-2), or a hotplug slot (slot:NAME)"
+)
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -31,7 +37,10 @@ def _add_arguments(parser: ArgumentParser) -> None:
 async def _run(manager: Manager, arguments: Namespace, output: Output) -> int:
     if arguments.dry_run:
         return await _dry_run(manager, arguments, output)
-    plan = await manager.detach(arguments.resource, force=arguments.force)
+    request = manager.detach(
+        arguments.resource, force=arguments.force, session=session_of(os.getpid())
+    )
+    plan = await outcome(request, manager, output)
     if output.is_json:
         output.json({"result": "detached", **_document(plan)})
         return 0
@@ -42,7 +51,9 @@ async def _run(manager: Manager, arguments: Namespace, output: Output) -> int:
 
 
 async def _dry_run(manager: Manager, arguments: Namespace, output: Output) -> int:
-    plan = await manager.query_detach(arguments.resource, force=arguments.force)
+    plan = await manager.query_detach(
+        arguments.resource, force=arguments.force, session=session_of(os.getpid())
+    )
     is_refused = bool(plan.vetoes)
     if output.is_json:
         result = "would be refused" if is_refused else "would be detached"
@@ -105,4 +116,10 @@ def _document(plan: DetachPlan) -> dict[str, Any]:
     }
 
 
-VERB = Verb("detach", "move everything off a NIC and take it out of use", _run, _add_arguments)
+VERB = Verb(
+    "detach",
+    "move everything off a NIC, or a whole card, and take it out of use",
+    _run,
+    _add_arguments,
+    when_interrupted="rcmd undoes what it has begun",
+)

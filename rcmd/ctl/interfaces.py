@@ -12,7 +12,7 @@ from rcmd.model import InterfaceState, InterfaceStatus, ProbeState
 
 TONES = {
     InterfaceState.RUNNING: Tone.PLAIN,
-    InterfaceState.NO_TARGETS: Tone.WARNING,
+    InterfaceState.NO_TARGETS: Tone.PLAIN,
     InterfaceState.FAILED: Tone.BAD,
     InterfaceState.MISSING: Tone.BAD,
     InterfaceState.OFFLINE: Tone.WARNING,
@@ -47,13 +47,18 @@ def interface_table(picture: Picture, width: int | None) -> list[Line]:
                 interface.group,
                 link(interface),
                 Span(interface.probe, PROBE_TONES[interface.probe]),
-                Span(interface.state, TONES[interface.state]),
+                Span(interface.state, tone(interface)),
                 " ".join(interface.flags),
             )
             for interface in picture.status.interfaces
         ),
         width,
     )
+
+
+def tone(interface: InterfaceStatus) -> Tone:
+    has_failed = "FAILED" in interface.flags and interface.state is InterfaceState.NO_TARGETS
+    return Tone.BAD if has_failed else TONES[interface.state]
 
 
 def link(interface: InterfaceStatus) -> str:

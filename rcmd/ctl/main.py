@@ -13,14 +13,18 @@ from typing import Any
 from rcmd.ctl import (
     addresses,
     attach,
+    cancel,
     detach,
     groups,
     history,
     interfaces,
     offline,
     online,
+    operations,
     probes,
     reload,
+    resources,
+    scripts,
     status,
     targets,
 )
@@ -36,9 +40,13 @@ VERBS: tuple[Verb, ...] = (
     addresses.VERB,
     targets.VERB,
     probes.VERB,
+    resources.VERB,
+    scripts.VERB,
+    operations.VERB,
     history.VERB,
     detach.VERB,
     attach.VERB,
+    cancel.VERB,
     offline.VERB,
     online.VERB,
     reload.VERB,
@@ -78,6 +86,10 @@ def _execute(words: Sequence[str], connect: Connect, output: Output) -> int:
 
 async def _run(arguments: Namespace, connect: Connect, output: Output) -> int:
     verb: Verb = arguments.verb
+    if "run_here" in arguments:
+        # It asks nothing of the daemon.
+        status: int = await arguments.run_here(arguments, output)
+        return status
     async with connect() as manager:
         return await verb.run(manager, arguments, output)
 
@@ -110,10 +122,11 @@ def _document(error: RcmError) -> dict[str, Any]:
 
 
 def _interrupt(arguments: Namespace, output: Output) -> int:
-    """Ctrl-C: how one ends what follows, and no way to stop what the daemon has begun."""
+    """Ctrl-C: how one ends what follows; what becomes of the rest, the verb knows."""
     if "follow" in arguments and arguments.follow:
         return 0
-    output.complain("rcmctl: interrupted; rcmd goes on with what it has begun")
+    verb: Verb = arguments.verb
+    output.complain(f"rcmctl: interrupted; {verb.when_interrupted}")
     return _INTERRUPTED
 
 

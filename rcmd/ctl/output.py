@@ -41,6 +41,7 @@ class Output:
         self._stdout = stdout
         self._stderr = stderr
         self._has_colour = has_colour
+        self._progress = ""
         self.is_json = is_json
         self.is_read = True
         """Somebody still reads standard output."""
@@ -70,6 +71,24 @@ class Output:
         try:
             for line in message.splitlines():
                 self._stderr.write(printable(line) + "\n")
+            self._stderr.flush()
+        except BrokenPipeError:
+            _abandon(self._stderr)
+
+    @property
+    def shows_progress(self) -> bool:
+        """A person is watching, and standard error is where to tell what is awaited."""
+        return not self.is_json and not self._stderr.closed and self._stderr.isatty()
+
+    def progress(self, text: str) -> None:
+        """Show a line on the terminal in place of the last one; the empty text erases it."""
+        line = printable(text)[: shutil.get_terminal_size().columns - 1]
+        if line == self._progress:
+            return
+        blanks = " " * (len(self._progress) - len(line))
+        self._progress = line
+        try:
+            self._stderr.write(f"\r{line}{blanks}\r{line}")
             self._stderr.flush()
         except BrokenPipeError:
             _abandon(self._stderr)

@@ -18,9 +18,27 @@ from rcmd.model import (
     ProbeState,
     Status,
 )
-from rcmd.rcm.journal import Operation, OperationKind, Step
 
 _FUNCTIONING = frozenset({InterfaceState.RUNNING, InterfaceState.NO_TARGETS})
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """An operation while it runs."""
+
+    number: int
+    kind: str
+    resource: str
+    caller: str
+    step: str
+    started_us: int
+    is_forced: bool
+    waiting_for: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What it is, as one would ask for it."""
+        return f"{self.kind} --force" if self.is_forced else self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +46,7 @@ class Picture:
     """Everything `rcmctl status` shows."""
 
     status: Status
-    operations: tuple[Operation, ...] = ()
+    operations: tuple[Underway, ...] = ()
 
     def interface(self, name: str) -> InterfaceStatus | None:
         return next((one for one in self.status.interfaces if one.name == name), None)
@@ -51,7 +69,8 @@ def is_lost(address: AddressStatus) -> bool:
 
 
 def is_functioning(interface: InterfaceStatus) -> bool:
-    return interface.state in _FUNCTIONING
+    """Without targets it is taken for good, unless it had failed before it lost the last one."""
+    return interface.state in _FUNCTIONING and "FAILED" not in interface.flags
 
 
 def is_inactive(interface: InterfaceStatus) -> bool:
@@ -67,7 +86,7 @@ def picture_of(document: Mapping[str, Any]) -> Picture:
                 interfaces=tuple(_interface(entry) for entry in document["interfaces"]),
                 addresses=tuple(_address(entry) for entry in document["addresses"]),
             ),
-            operations=tuple(_operation(entry) for entry in document["operations"]),
+            operations=operations_of(document),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise RcmError(
@@ -111,15 +130,26 @@ def _address(entry: Mapping[str, Any]) -> AddressStatus:
     )
 
 
-def _operation(entry: Mapping[str, Any]) -> Operation:
-    return Operation(
+def operations_of(document: Mapping[str, Any]) -> tuple[Underway, ...]:
+    """Its operations; raises `RcmError` for a document of another version."""
+    try:
+        return tuple(_operation(entry) for entry in document["operations"])
+    except (KeyError, TypeError) as error:
+        raise RcmError(
+            f"the operations of rcmd are not understood ({error!r}); is it of another version?"
+        ) from error
+
+
+def _operation(entry: Mapping[str, Any]) -> Underway:
+    return Underway(
         number=entry["number"],
-        kind=OperationKind(entry["kind"]),
+        kind=entry["kind"],
         resource=entry["resource"],
         caller=entry["caller"],
-        step=Step(entry["step"]),
+        step=entry["step"],
         started_us=entry["started_us"],
         is_forced=entry["forced"],
+        waiting_for=tuple(entry.get("waiting_for", ())),
     )
 
 

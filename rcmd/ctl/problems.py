@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
 
-from rcmd.ctl.interfaces import TONES as INTERFACE_TONES
+from rcmd.ctl.interfaces import tone as tone_of
 from rcmd.ctl.moments import show
 from rcmd.ctl.output import Span, Tone
 from rcmd.ctl.picture import Picture, is_functioning, is_lost
@@ -25,6 +25,22 @@ def problems(picture: Picture, events: Iterable[HistoryEvent]) -> list[Span]:
         *_address_problems(picture),
     ]
     return sorted(found, key=lambda problem: problem.tone is not Tone.BAD)
+
+
+def remarks(picture: Picture) -> Iterator[str]:
+    """What is worth knowing and no problem; sentences."""
+    names = [
+        interface.name
+        for interface in picture.status.interfaces
+        if interface.state is InterfaceState.NO_TARGETS and is_functioning(interface)
+    ]
+    if names:
+        yield f"Only the link of {_enumerated(names)} is watched: nobody to probe was found."
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _beginnings(events: Iterable[HistoryEvent]) -> dict[str, int]:
@@ -66,7 +82,7 @@ def _unusable(picture: Picture, group: GroupStatus) -> Iterator[str]:
 def _interface_problems(picture: Picture, beginnings: Mapping[str, int]) -> Iterator[Span]:
     for interface in picture.status.interfaces:
         if sentence := _sentence(interface):
-            tone = INTERFACE_TONES[interface.state]
+            tone = tone_of(interface)
             since = _since(beginnings, interface.name)
             yield Span(
                 f"{interface.name}: {sentence}{since}",

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from rcmd.ctl.groups import group_table
-from rcmd.ctl.interfaces import TONES, link
+from rcmd.ctl.interfaces import link, tone
 from rcmd.ctl.moments import show
 from rcmd.ctl.output import Line, Output, Span, Tone
-from rcmd.ctl.picture import Picture, is_lost, picture_of
-from rcmd.ctl.problems import problems
+from rcmd.ctl.picture import Picture, Underway, is_lost, picture_of
+from rcmd.ctl.problems import problems, remarks
 from rcmd.ctl.table import Cell, blocks, fold, table
 from rcmd.ctl.verb import Manager, Verb
 from rcmd.model import AddressStatus, InterfaceStatus
-from rcmd.rcm.journal import HistoryEvent, Operation
+from rcmd.rcm.journal import HistoryEvent
 
 _WIDTH = 80
 """Of output that does not go to a terminal."""
@@ -54,6 +54,7 @@ def report(picture: Picture, events: Iterable[HistoryEvent], width: int) -> Iter
         yield from ((Span(text),) for text in _EMPTY)
         return
     yield from _problem_lines(problems(picture, events), width)
+    yield from ((Span(line),) for remark in remarks(picture) for line in fold(remark, width))
     if status.groups:
         yield ()
         yield from group_table(picture, width)
@@ -98,7 +99,7 @@ def _interface_lines(picture: Picture, width: int) -> Iterator[Line]:
 def _interface_row(interface: InterfaceStatus) -> tuple[Cell, ...]:
     return (
         interface.name,
-        Span(interface.state, TONES[interface.state]),
+        Span(interface.state, tone(interface)),
         link(interface),
         interface.group,
         " ".join(interface.flags),
@@ -125,14 +126,14 @@ def _description(address: AddressStatus) -> Span:
     return Span(kind)
 
 
-def _operation_table(operations: tuple[Operation, ...], width: int) -> list[Line]:
+def _operation_table(operations: tuple[Underway, ...], width: int) -> list[Line]:
     return table(
         ("OPERATION", "RESOURCE", "STEP", "SINCE", "BY"),
         (
             (
-                f"{one.kind} --force" if one.is_forced else str(one.kind),
+                one.title,
                 one.resource,
-                str(one.step),
+                one.step,
                 show(one.started_us),
                 one.caller,
             )

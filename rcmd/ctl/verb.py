@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from rcmd.ctl.output import Output
+from rcmd.rcm.bystanders import Session
 from rcmd.rcm.journal import HistoryEvent
 from rcmd.rcm.plan import DetachPlan
 
@@ -28,11 +29,27 @@ class Manager(Protocol):
     def follow_probes(self) -> AsyncGenerator[dict[str, Any], None]:
         """Yield each probe as it is answered or lost; raises `Unreachable` when the daemon ends."""
 
-    async def query_detach(self, resource: str, *, force: bool) -> DetachPlan: ...
+    async def operations(self) -> dict[str, Any]:
+        """Return the object that `rcmctl operations --json` prints."""
 
-    async def detach(self, resource: str, *, force: bool) -> DetachPlan: ...
+    async def resources(self) -> dict[str, Any]:
+        """Return the object that `rcmctl resources --json` prints."""
+
+    async def scripts(self) -> dict[str, Any]:
+        """Return the object that `rcmctl scripts --json` prints."""
+
+    async def query_detach(
+        self, resource: str, *, force: bool, session: Session | None = None
+    ) -> DetachPlan: ...
+
+    async def detach(
+        self, resource: str, *, force: bool, session: Session | None = None
+    ) -> DetachPlan: ...
 
     async def attach(self, resource: str) -> None: ...
+
+    async def cancel(self, number: int) -> None:
+        """Undo an operation; returns when that is done."""
 
     async def offline(self, name: str) -> None: ...
 
@@ -59,3 +76,5 @@ class Verb:
     run: Callable[[Manager, Namespace, Output], Awaitable[int]]
     """Returns the exit status."""
     add_arguments: Callable[[ArgumentParser], None] = lambda _: None
+    when_interrupted: str = "rcmd goes on with what it has begun"
+    """What becomes of the request of a user who presses Ctrl-C and is gone."""

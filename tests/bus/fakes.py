@@ -34,9 +34,12 @@ from rcmd.model import (
     TargetState,
     TargetStatus,
 )
-from rcmd.rcm.coordinator import Caller
+from rcmd.rcm.bystanders import Session
+from rcmd.rcm.coordinator import Caller, OperationStatus
 from rcmd.rcm.journal import HistoryEvent, Operation, OperationKind, Step
 from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
+from rcmd.rcm.resource import Resource, ResourceKind
+from rcmd.rcm.script import ScriptRun, ScriptState, ScriptStatus
 
 PLAN = DetachPlan(
     resource="hme0",
@@ -47,6 +50,25 @@ PLAN = DetachPlan(
     warnings=("the route to 10.0.0.0/8 cannot follow",),
 )
 OPERATION = Operation(7, OperationKind.DETACH, "hme0", "uid 0, pid 1", Step.LEAVING, 1_000_000)
+UNDERWAY = OperationStatus(OPERATION, ("backup", "cluster"))
+RESOURCES = (
+    Resource(
+        "slot:1",
+        ResourceKind.SLOT,
+        "powered on",
+        (Resource("hme0", ResourceKind.INTERFACE, "hme0 hosts IP addresses: 192.168.85.19"),),
+    ),
+)
+SCRIPTS = (
+    ScriptStatus("nfs", "/etc/rcm/scripts/nfs", ScriptState.READY, resources=("hme0",)),
+    ScriptStatus(
+        "tape",
+        "/etc/rcm/scripts/tape",
+        ScriptState.REFUSED,
+        problem="writable by others",
+        last_run=ScriptRun("scriptinfo", "", "ok", 1_000_000),
+    ),
+)
 EVENTS = tuple(
     HistoryEvent(1_000_000 + number, 4, "failover", "hme0", f"message {number}", {"to": "hme1"})
     for number in range(3)
@@ -118,6 +140,11 @@ class FakeCoordinator:
         self.is_asked = asyncio.Event()
         self.decided = PROBES
         self.events = list(EVENTS)
+        self.underway: tuple[OperationStatus, ...] = (UNDERWAY,)
+        self.sessions: list[Session | None] = []
+        """Those of the callers."""
+        self.is_given_up = asyncio.Event()
+        """Somebody has cancelled what was asked."""
         self.probe_readers = asyncio.Event()
         self.may_go_on = asyncio.Event()
         self.may_go_on.set()
@@ -128,8 +155,14 @@ class FakeCoordinator:
     def identity(self, interface: str) -> Identity:
         return IDENTITIES[interface]
 
-    def operations(self) -> tuple[Operation, ...]:
-        return (OPERATION,)
+    def operations(self) -> tuple[OperationStatus, ...]:
+        return self.underway
+
+    def resources(self) -> tuple[Resource, ...]:
+        return RESOURCES
+
+    def scripts(self) -> tuple[ScriptStatus, ...]:
+        return SCRIPTS
 
     def history(self, since_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
         found = [event for event in self.events if event.time_us >= since_us]
@@ -143,11 +176,17 @@ class FakeCoordinator:
         found = [probe for probe in self.decided if probe.number > since]
         return tuple(found[-limit:]) if limit else ()
 
-    async def query_detach(self, resource: str, *, force: bool) -> DetachPlan:
+    async def query_detach(
+        self, resource: str, *, force: bool, session: Session | None = None
+    ) -> DetachPlan:
+        self.sessions.append(session)
         await self._asked("query_detach", resource, force)
         return PLAN
 
-    async def detach(self, resource: str, caller: Caller, *, force: bool) -> DetachPlan:
+    async def detach(
+        self, resource: str, caller: Caller, *, force: bool, session: Session | None = None
+    ) -> DetachPlan:
+        self.sessions.append(session)
         await self._asked("detach", resource, caller, force)
         return PLAN
 
@@ -163,6 +202,9 @@ class FakeCoordinator:
     async def reload(self, caller: Caller) -> None:
         await self._asked("reload", caller)
 
+    async def cancel(self, number: int, caller: Caller) -> None:
+        await self._asked("cancel", number, caller)
+
     async def looked_at_probes(self) -> None:
         """Return once somebody has asked for the probes."""
         await self.probe_readers.wait()
@@ -170,7 +212,12 @@ class FakeCoordinator:
     async def _asked(self, *call: object) -> None:
         self.calls.append(call)
         self.is_asked.set()
-        await self.may_go_on.wait()
+        try:
+            await self.may_go_on.wait()
+        except asyncio.CancelledError:
+            self.is_given_up.set()
+            if self.error is None:
+                raise
         if self.error is not None:
             raise self.error
 

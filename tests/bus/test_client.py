@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import aclosing
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import rcmd
 from rcmd.bus.client import ManagerClient
 from rcmd.bus.connection import Connection
 from rcmd.bus.members import SERVICE
+from rcmd.bus.status_document import operation_document
 from rcmd.errors import (
     Busy,
     ConfigurationError,
@@ -25,9 +27,10 @@ from rcmd.errors import (
     Veto,
     Vetoed,
 )
+from rcmd.rcm.bystanders import Session
 from rcmd.rcm.journal import HistoryEvent
 
-from .fakes import EVENTS, PLAN, PROBES, ask_bus, stage
+from .fakes import EVENTS, PLAN, PROBES, UNDERWAY, ask_bus, stage
 from .private_bus import PrivateBus
 
 
@@ -57,12 +60,21 @@ def test_every_call(address: str) -> None:
             assert await manager.history(EVENTS[1].time_us, 10) == EVENTS[1:]
             assert (await manager.targets())["targets"][0]["mode"] == "routes"
             assert [row["number"] for row in await manager.probes(1, 10)] == [2, 3]
+            assert await manager.operations() == {"operations": [operation_document(UNDERWAY)]}
+            assert (await manager.resources())["resources"][0]["children"][0]["name"] == "hme0"
+            assert [row["state"] for row in (await manager.scripts())["scripts"]] == [
+                "ready",
+                "refused",
+            ]
             assert await manager.query_detach("hme0", force=False) == PLAN
-            assert await manager.detach("hme0", force=True) == PLAN
+            session = Session(ip_address("192.168.85.19"), ip_address("2001:db8::5"))
+            assert await manager.detach("hme0", force=True, session=session) == PLAN
+            assert on.coordinator.sessions == [None, session]
             await manager.attach("hme0")
             await manager.offline("hme0")
             await manager.undo_offline("hme0")
             await manager.reload()
+            await manager.cancel(7)
             calls = on.coordinator.calls
             assert [call[0] for call in calls] == [
                 "query_detach",
@@ -71,7 +83,9 @@ def test_every_call(address: str) -> None:
                 "offline",
                 "undo_offline",
                 "reload",
+                "cancel",
             ]
+            assert calls[-1][1] == 7
             assert calls[0] == ("query_detach", "hme0", False)
             assert calls[1][-1] is True
 

@@ -51,7 +51,11 @@ def test_a_client_that_agrees_is_asked_and_told(address: str) -> None:
             told = await answers.next("PostRemove")
             assert told.arguments() == ["hme0"]
             assert told.flags & Flag.NO_REPLY
+            # It was told, and is told no second time.
             await on.clients.undo_remove("hme0")
+            await on.clients.pre_remove("hme0", force=False)
+            await on.clients.undo_remove("hme0")
+            assert (await answers.next("PreRemove")).arguments() == ["hme0", False]
             assert (await answers.next("UndoRemove")).arguments() == ["hme0"]
 
     asyncio.run(scenario())
@@ -172,5 +176,126 @@ def test_a_lost_bus_takes_its_clients_along(address: str) -> None:
             connection.abort("test")
             await on.service.wait_disconnected()
             assert on.clients.registrations() == ()
+
+    asyncio.run(scenario())
+
+
+# --- in the middle of an operation ----------------------------------------------------------------
+
+
+async def rest_of(answers: Answers, on: Stage) -> list[str]:
+    """What it was sent besides, by the time the service has seen everything before."""
+    connection = answers.connection
+    assert connection is not None
+    await connection.call(SERVICE, ROOT, MANAGER, "GetStatus")
+    members = []
+    while not answers.messages.empty():
+        members.append(answers.messages.get_nowait().member)
+    return members
+
+
+def test_only_who_was_asked_to_let_go_is_told_the_outcome(address: str) -> None:
+    # behaviours 102, 104: whoever never left ONLINE is skipped; a registration in the middle counts
+    async def scenario() -> None:
+        async with stage(address) as on:
+            asked, _ = await client(on, ("bs", [False, "no"]), name="asked")
+            await on.clients.query_remove("hme0", force=False)
+            await on.clients.pre_remove("hme0", force=False)
+            late, _ = await client(on, YES, name="late")
+            await on.clients.undo_remove("hme1")
+            await on.clients.undo_remove("hme0")
+            assert await rest_of(asked, on) == ["QueryRemove", "PreRemove", "UndoRemove"]
+            assert await rest_of(late, on) == []
+            await on.clients.query_remove("hme0", force=False)
+            assert await rest_of(late, on) == ["QueryRemove"]
+
+    asyncio.run(scenario())
+
+
+def test_a_client_that_returns_is_somebody_new(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on:
+            answers, connection = await client(on, YES)
+            await on.clients.pre_remove("hme0", force=False)
+            await ask(connection, "UnregisterClient", "o", PATH)
+            await ask(connection, "RegisterClient", "saso", "database", ["*"], PATH)
+            await on.clients.post_remove("hme0")
+            assert await rest_of(answers, on) == ["PreRemove"]
+            await on.clients.pre_remove("hme0", force=False)
+            await on.clients.post_remove("hme0")
+            assert await rest_of(answers, on) == ["PreRemove", "PostRemove"]
+
+    asyncio.run(scenario())
+
+
+def test_what_nobody_was_told_the_outcome_of(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on:
+            await client(on, YES)
+            _, leaving = await client(on, YES, name="leaving", patterns=("eth0",))
+            for name in ("hme1", "eth0", "hme0"):
+                await on.clients.pre_remove(name, force=False)
+            assert on.clients.pending() == ("hme1", "hme0", "eth0")
+            await on.clients.undo_remove("hme1")
+            assert on.clients.pending() == ("hme0", "eth0")
+            await ask(leaving, "UnregisterClient", "o", PATH)
+            assert on.clients.pending() == ("hme0",)
+
+    asyncio.run(scenario())
+
+
+def test_whom_we_wait_for(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on:
+            seen: list[tuple[str, ...]] = []
+            on.clients.on_change.append(lambda: seen.append(on.clients.awaited()))
+            first, first_connection = await client(on, None, name="one")
+            second, second_connection = await client(on, None, name="two")
+            asked = asyncio.ensure_future(on.clients.query_remove("hme0", force=False))
+            await first.next("QueryRemove")
+            await second.next("QueryRemove")
+            assert on.clients.awaited() == ("one", "two")
+            await first_connection.close()
+            while on.clients.awaited() != ("two",):
+                await ask(second_connection, "GetStatus", "")
+            await second_connection.close()
+            assert await asked == ()
+            assert seen == [("one",), ("one", "two"), ("two",), ()]
+
+    asyncio.run(scenario())
+
+
+def test_nobody_is_asked_twice_at_a_time(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on:
+            answers, connection = await client(on, None)
+            asked = [
+                asyncio.ensure_future(on.clients.query_remove(name, force=False))
+                for name in ("hme0", "hme1", "hme2")
+            ]
+            assert (await answers.next("QueryRemove")).arguments() == ["hme0", False]
+            assert await rest_of(answers, on) == []
+            asked[1].cancel()
+            asked[0].cancel()
+            assert (await answers.next("QueryRemove")).arguments() == ["hme2", False]
+            assert on.clients.awaited() == ("database",)
+            await connection.close()
+            assert await asked[2] == ()
+            assert on.clients.awaited() == ()
+
+    asyncio.run(scenario())
+
+
+def test_who_unregisters_while_it_waits_for_its_turn_is_not_asked(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address) as on:
+            answers, connection = await client(on, None)
+            first = asyncio.ensure_future(on.clients.pre_remove("hme0", force=False))
+            second = asyncio.ensure_future(on.clients.pre_remove("hme1", force=False))
+            await answers.next("PreRemove")
+            await ask(connection, "UnregisterClient", "o", PATH)
+            first.cancel()
+            assert await second == ()
+            assert await rest_of(answers, on) == []
 
     asyncio.run(scenario())

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import Any
 from xml.etree import ElementTree as xml
 
@@ -33,6 +34,7 @@ from rcmd.bus.objects import ServiceState
 from rcmd.bus.values import plain, variant
 from rcmd.errors import Busy, Veto, Vetoed
 from rcmd.model import InterfaceState
+from rcmd.rcm.bystanders import Session
 
 from .fakes import (
     EVENTS,
@@ -197,6 +199,7 @@ def test_status_history_and_operations(address: str) -> None:
             (operation,) = await ask(peer, "ListOperations")
             assert operation["number"] == OPERATION.number
             assert operation["step"] == "leaving"
+            assert operation["waiting_for"] == ["backup", "cluster"]
 
     asyncio.run(scenario())
 
@@ -345,6 +348,14 @@ def test_a_plan(address: str) -> None:
             peer = await on.peer()
             plan = await ask(peer, "QueryDetach", "sa{sv}", "hme0", {"force": variant(True)})
             assert on.coordinator.calls == [("query_detach", "hme0", True)]
+            assert on.coordinator.sessions == [None]
+            told = {"session": variant("10.0.0.5 192.168.85.19")}
+            await ask(peer, "QueryDetach", "sa{sv}", "hme0", told)
+            local, remote = ip_address("192.168.85.19"), ip_address("10.0.0.5")
+            assert on.coordinator.sessions[1] == Session(local, remote)
+            for bad in ("", "10.0.0.5", "here there", True):
+                with pytest.raises(ErrorReply, match="option session"):
+                    await ask(peer, "QueryDetach", "sa{sv}", "hme0", {"session": variant(bad)})
         assert plan == {
             "resource": "hme0",
             "vetoes": [],

@@ -6,11 +6,11 @@ import json
 
 from rcmd.bus.status_document import status_document
 
-from .fakes import IDENTITIES, OPERATION, interface, status
+from .fakes import IDENTITIES, UNDERWAY, interface, status
 
 
 def test_every_key_of_the_contract() -> None:
-    document = json.loads(json.dumps(status_document(status(), IDENTITIES, (OPERATION,))))
+    document = json.loads(json.dumps(status_document(status(), IDENTITIES, (UNDERWAY,))))
     assert document["groups"] == [
         {
             "name": "test",
@@ -43,7 +43,18 @@ def test_every_key_of_the_contract() -> None:
         "up": True,
     }
     assert document["addresses"][2]["hosted_on"] is None
-    assert document["operations"][0]["resource"] == "hme0"
+    assert document["operations"] == [
+        {
+            "number": 7,
+            "kind": "detach",
+            "resource": "hme0",
+            "caller": "uid 0, pid 1",
+            "step": "leaving",
+            "started_us": 1_000_000,
+            "forced": False,
+            "waiting_for": ["backup", "cluster"],
+        }
+    ]
 
 
 def test_an_interface_that_nobody_identified() -> None:

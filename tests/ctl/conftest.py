@@ -175,6 +175,7 @@ def troubled() -> dict[str, Any]:
                 "step": "leaving",
                 "started_us": 1795347296789000,
                 "forced": True,
+                "waiting_for": ["backup", "cluster"],
             }
         ],
     }

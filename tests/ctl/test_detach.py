@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_address
 
+import pytest
+
+from rcmd.ctl import detach
 from rcmd.errors import Veto
+from rcmd.rcm.bystanders import Session
 from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
 
 from .conftest import Rcmctl
@@ -51,6 +56,17 @@ def test_a_dry_run_prints_every_veto_and_is_refused(rcmctl: Rcmctl) -> None:
         "hme0: would be refused; what a detach would move:\n" + MOVES_TEXT + "nothing was changed\n"
     )
     assert manager.calls == [("query_detach", "hme0", False)]
+
+
+@pytest.mark.parametrize("arguments", [("hme0",), ("hme0", "-n")])
+def test_the_session_of_the_caller_is_told(
+    rcmctl: Rcmctl, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    session = Session(ip_address("192.168.85.19"), ip_address("10.0.0.5"))
+    monkeypatch.setattr(detach, "session_of", lambda _: session)
+    manager = FakeManager()
+    assert rcmctl(manager, "detach", *arguments).status == 0
+    assert manager.sessions == [session]
 
 
 def test_a_forced_dry_run_is_refused_by_what_force_does_not_override(rcmctl: Rcmctl) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from rcmd.bus.status_document import status_document
 from rcmd.ctl.main import main
-from rcmd.ctl.picture import picture_of
+from rcmd.ctl.picture import Underway, picture_of
 from rcmd.errors import (
     Busy,
     ConfigurationError,
@@ -26,7 +26,8 @@ from rcmd.errors import (
     Veto,
     Vetoed,
 )
-from rcmd.rcm.journal import HistoryEvent
+from rcmd.rcm.coordinator import OperationStatus
+from rcmd.rcm.journal import HistoryEvent, Operation, OperationKind, Step
 
 from .conftest import Rcmctl
 from .fake_manager import FakeManager
@@ -45,12 +46,13 @@ ERRORS = [
     (Unreachable("rcmd is not running"), 6),
     (Busy("hme0: detach under way"), 7),
 ]
-CHANGES = [
+CHANGES: list[tuple[tuple[str, ...], tuple[Any, ...], dict[str, Any]]] = [
     (("detach", "hme0"), ("detach", "hme0", False), {"result": "detached"}),
     (("detach", "hme0", "--force"), ("detach", "hme0", True), {"result": "detached"}),
     (("detach", "-f", "hme0"), ("detach", "hme0", True), {"result": "detached"}),
     (("detach", "-n", "hme0"), ("query_detach", "hme0", False), {"result": "would be detached"}),
     (("attach", "hme0"), ("attach", "hme0"), {"result": "attached", "resource": "hme0"}),
+    (("cancel", "7"), ("cancel", 7), {"result": "cancelled", "number": 7}),
     (("offline", "hme0"), ("offline", "hme0"), {"result": "offline", "resource": "hme0"}),
     (("online", "hme0"), ("undo_offline", "hme0"), {"result": "online", "resource": "hme0"}),
     (("reload",), ("reload",), {"result": "reloaded"}),
@@ -59,7 +61,7 @@ CHANGES = [
 
 @pytest.mark.parametrize(("words", "call", "result"), CHANGES)
 def test_a_change_is_asked_for_and_confirmed(
-    rcmctl: Rcmctl, words: tuple[str, ...], call: tuple[Any, ...], result: dict[str, str]
+    rcmctl: Rcmctl, words: tuple[str, ...], call: tuple[Any, ...], result: dict[str, Any]
 ) -> None:
     manager = FakeManager()
     answer = rcmctl(manager, *words)
@@ -73,6 +75,7 @@ def test_a_change_is_asked_for_and_confirmed(
     ("words", "out"),
     [
         (("attach", "hme0"), "hme0: attached\n"),
+        (("cancel", "7"), "operation 7: cancelled\n"),
         (("offline", "hme0"), "hme0: offline\n"),
         (("online", "hme0"), "hme0: online\n"),
         (("reload",), "configuration reloaded\n"),
@@ -144,8 +147,22 @@ def test_the_status_is_read_as_the_daemon_writes_it(
     host: str, request: pytest.FixtureRequest
 ) -> None:
     picture = picture_of(request.getfixturevalue(host))
-    document = status_document(picture.status, {}, picture.operations)
+    operations = tuple(_as_the_daemon_has_it(one) for one in picture.operations)
+    document = status_document(picture.status, {}, operations)
     assert picture_of(json.loads(json.dumps(document))) == picture
+
+
+def _as_the_daemon_has_it(one: Underway) -> OperationStatus:
+    operation = Operation(
+        one.number,
+        OperationKind(one.kind),
+        one.resource,
+        one.caller,
+        Step(one.step),
+        one.started_us,
+        is_forced=one.is_forced,
+    )
+    return OperationStatus(operation, one.waiting_for)
 
 
 def test_a_closed_pipe_is_silent() -> None:

@@ -67,10 +67,12 @@ def test_completion_of_verbs() -> None:
     ("words", "offered"),
     [
         (("de",), ["detach"]),
-        (("--json", "re"), ["reload"]),
+        (("--json", "rel"), ["reload"]),
         (("detach", "h"), ["hme0", "hme1"]),
         (("detach", "hme0", "--d"), ["--dry-run"]),
         (("online", "hme1"), ["hme1"]),
+        (("cancel", "--j"), ["--json"]),
+        (("scripts", "t"), ["test"]),
         (("history", "--f"), ["--follow"]),
         (("probes", "--c"), ["--count"]),
         (("probes", "-c", "100"), ["100", "1000"]),

@@ -8,13 +8,14 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
-from bus.fakes import EVENTS, PLAN, Stage, stage
+from bus.fakes import EVENTS, OPERATION, PLAN, Stage, stage
 from bus.private_bus import PrivateBus
 
 from rcmd.errors import NoSuchResource, Veto, Vetoed
+from rcmd.rcm.coordinator import Caller, OperationStatus
 from rcmd.rcm.journal import HistoryEvent
 
 COMMAND = (sys.executable, "-m", "rcmd.ctl.main")
@@ -90,6 +91,45 @@ def test_a_refusal(address: str, error: Exception, status: int, text: str) -> No
 
     ended = asyncio.run(story())
     assert (ended.status, ended.out, ended.err) == (status, "", text)
+
+
+def test_ctrl_c_has_the_daemon_cancel_the_operation(address: str) -> None:
+    async def story() -> tuple[Ended, Stage]:
+        async with asyncio.timeout(30), stage(address) as made:
+            made.coordinator.may_go_on.clear()
+            process = await _start(address, "detach", "hme0")
+            await made.coordinator.is_asked.wait()
+            made.coordinator.is_asked.clear()
+            caller = str(Caller("", os.geteuid(), process.pid))
+            made.coordinator.underway = (OperationStatus(replace(OPERATION, caller=caller)),)
+            process.send_signal(signal.SIGINT)
+            await made.coordinator.is_asked.wait()
+            made.coordinator.may_go_on.set()
+            out, err = await process.communicate()
+            return Ended(process.returncode, out.decode(), err.decode()), made
+
+    ended, made = asyncio.run(story())
+    assert [call[:2] for call in made.coordinator.calls] == [("detach", "hme0"), ("cancel", 7)]
+    assert not made.coordinator.is_given_up.is_set()
+    assert "cancelling operation 7" in ended.err
+    # The daemon of this story was done before it heard of that.
+    assert ended.status == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_an_rcmctl_that_dies_takes_its_detach_along(address: str, number: signal.Signals) -> None:
+    # behaviour 105: the initiator dies; here nothing is recorded yet that could be cancelled
+    async def story() -> None:
+        async with asyncio.timeout(30), stage(address) as made:
+            made.coordinator.may_go_on.clear()
+            made.coordinator.underway = ()
+            process = await _start(address, "detach", "hme0")
+            await made.coordinator.is_asked.wait()
+            process.send_signal(number)
+            await made.coordinator.is_given_up.wait()
+            await process.communicate()
+
+    asyncio.run(story())
 
 
 def test_nobody_there(address: str) -> None:

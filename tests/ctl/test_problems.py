@@ -8,7 +8,7 @@ import pytest
 
 from rcmd.ctl.output import Tone
 from rcmd.ctl.picture import picture_of
-from rcmd.ctl.problems import problems
+from rcmd.ctl.problems import problems, remarks
 from rcmd.rcm.journal import HistoryEvent
 
 NOON = 1795345200000000
@@ -77,3 +77,24 @@ def test_a_data_address_that_is_nowhere_is_a_problem(healthy: dict[str, Any]) ->
     healthy["interfaces"][0]["state"] = "detached"
     healthy["addresses"][0]["hosted_on"] = None
     assert _texts(healthy) == ["192.168.85.19/24: on no interface (home: hme0)"]
+
+
+def test_who_finds_nobody_to_probe_is_worth_a_remark_only(healthy: dict[str, Any]) -> None:
+    assert list(remarks(picture_of(healthy))) == []
+    for entry in healthy["interfaces"][:2]:
+        entry["state"] = "no-targets"
+    assert _texts(healthy) == []
+    assert list(remarks(picture_of(healthy))) == [
+        "Only the link of hme0 and hme1 is watched: nobody to probe was found."
+    ]
+
+
+def test_one_that_failed_and_lost_its_targets_is_a_problem(healthy: dict[str, Any]) -> None:
+    healthy["interfaces"][0] |= {
+        "state": "no-targets",
+        "flags": ["UP", "RUNNING", "FAILED"],
+        "problem": "nobody answers",
+    }
+    (problem,) = problems(picture_of(healthy), ())
+    assert (problem.text, problem.tone) == ("hme0: nobody answers", Tone.BAD)
+    assert list(remarks(picture_of(healthy))) == []
