@@ -130,7 +130,9 @@ def test_service_is_watched_ordered_and_comes_back() -> None:
         "StateDirectoryMode": "0700",
         "RuntimeDirectory": "rcmd",
         "RuntimeDirectoryPreserve": "yes",
-        "CapabilityBoundingSet": "CAP_NET_ADMIN CAP_NET_RAW",
+        "CapabilityBoundingSet": (
+            "CAP_NET_ADMIN CAP_NET_RAW CAP_SYSLOG CAP_SETUID CAP_SETGID CAP_KILL"
+        ),
     }
     assert {key: service[key] for key in expected} == {
         key: [value] for key, value in expected.items()
@@ -143,9 +145,10 @@ def test_service_is_watched_ordered_and_comes_back() -> None:
 
 
 def test_service_is_as_closed_as_it_can_be() -> None:
+    """The kernel log, and scripts that run as their owners, cost 0.5."""
     analyze = shutil.which("systemd-analyze")
     assert analyze, "the package systemd has systemd-analyze"
-    result = run(analyze, "security", "--offline=yes", "--threshold=30", UNIT)
+    result = run(analyze, "security", "--offline=yes", "--threshold=33", UNIT)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
@@ -271,6 +274,11 @@ INSTALLED = {
     "usr/share/doc/rcmd/examples/hostname6.hme0.example",
     "usr/share/doc/rcmd/examples/mpathd",
     "usr/share/doc/rcmd/examples/refuse_during_backup.py",
+    "usr/share/doc/rcmd/examples/scripts/mark_in_pacemaker",
+    "usr/share/doc/rcmd/examples/scripts/refuse_libvirt_macvtap",
+    "usr/share/doc/rcmd/examples/scripts/refuse_lone_nfs_path",
+    "usr/share/doc/rcmd/examples/scripts/tell_desktop_user",
+    "usr/share/doc/rcmd/examples/scripts/template",
     "usr/share/man/man5/hostname.rcmd.5",
     "usr/share/man/man5/rcmd.yaml.5",
     "usr/share/man/man8/rcmctl.8",
