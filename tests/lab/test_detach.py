@@ -25,6 +25,7 @@ from scenes import (
     HME0,
     PAIR,
     THREE,
+    WITHOUT_FAILBACK,
     await_hosted,
     await_state,
     held,
@@ -430,7 +431,7 @@ def test_full_disk_refuses_a_detach_and_keeps_no_address_from_moving(lab: Lab) -
 
 def test_offline_and_online(lab: Lab) -> None:
     # behaviour 79
-    begin_with_routes(lab, {**PAIR, "rcmd/rcmd.yaml": "failback: no\n"})
+    begin_with_routes(lab, {**PAIR, "rcmd/rcmd.yaml": WITHOUT_FAILBACK})
     before = essence(lab)
     done = lab.rcmctl("offline", "hme0")
     assert done.returncode == 0
@@ -479,3 +480,37 @@ def test_failure_and_repair_while_offline_change_nothing_else(lab: Lab) -> None:
     lab.plug("hme0")
     await_hosted(lab, "hme0", "192.168.85.19")
     await_state(lab, "hme0", "running")
+
+
+def test_a_caller_that_dies_has_asked_for_nothing(lab: Lab) -> None:
+    # behaviour 105
+    begin(lab, PAIR)
+    await_state(lab, "hme0", "running")
+    before = essence(lab)
+    guard = client(lab, "guard", "--hold", "PreRemove")
+    detach = rcmctl_in_background(lab, "detach", "hme0")
+    guard.until("PreRemove")
+    detach.kill()
+    ended(detach)
+    guard.release()
+    guard.until("UndoRemove")
+    lab.wait_for(lambda: "hme0" not in lab.rcmctl("operations", "--json").stdout, what="an end")
+    await_as(lab, before)
+    assert ("detach-undone", "hme0") in kinds(lab)
+
+
+def test_an_operation_is_cancelled_from_elsewhere(lab: Lab) -> None:
+    # behaviour 105
+    begin(lab, PAIR)
+    await_state(lab, "hme0", "running")
+    before = essence(lab)
+    guard = client(lab, "guard", "--hold", "PreRemove")
+    detach = rcmctl_in_background(lab, "detach", "hme0")
+    guard.until("PreRemove")
+    (shown,) = json.loads(lab.rcmctl("operations", "--json").stdout)["operations"]
+    assert (shown["step"], shown["waiting_for"]) == ("preparing", ["guard"])
+    assert lab.rcmctl("cancel", str(shown["number"])).returncode == 0
+    status, _, said = ended(detach)
+    assert (status, "cancelled by uid 0" in said) == (1, True)
+    await_as(lab, before)
+    assert lab.rcmctl("cancel", str(shown["number"])).returncode == 4
