@@ -41,7 +41,7 @@ RTPROT_BY_DAEMON = frozenset({8, 10, 11, 12, 13, 14, 15, 17, 18, 42, 99, 186, 18
 
 
 def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Command]:
-    member = scene.by_ifindex().get(_ifindex(change))
+    member = scene.member_at(ifindex_of(change))
     if isinstance(change, LinkSeen) and member:
         return _link_seen(scene, member, change.link, now)
     reports: list[Command] = []
@@ -64,15 +64,22 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
 
 
 def adopt_all(scene: Scene) -> None:
-    """Take what is there into our care: at start, after an overrun, when a device is attached."""
-    for ifindex, member in scene.by_ifindex().items():
-        for address in scene.view.addresses.get(ifindex, {}).values():
-            _adopt_address(scene, member, address)
-        for route in scene.view.routes.get(ifindex, {}).values():
-            _adopt_route(scene, member, route)
+    """Take what is there into our care: at start, and after an overrun."""
+    for member in scene.members.values():
+        adopt_on(scene, member)
 
 
-def _ifindex(change: KernelChange) -> int:
+def adopt_on(scene: Scene, member: Member) -> None:
+    """What is on one interface."""
+    if not member.ifindex:
+        return
+    for address in scene.view.addresses.get(member.ifindex, {}).values():
+        _adopt_address(scene, member, address)
+    for route in scene.view.routes.get(member.ifindex, {}).values():
+        _adopt_route(scene, member, route)
+
+
+def ifindex_of(change: KernelChange) -> int:
     match change:
         case LinkSeen(link):
             return link.ifindex
@@ -111,7 +118,7 @@ def _address_gone(scene: Scene, member: Member, address: KernelAddress) -> list[
         wanted.address.ip == key and wanted.kind is AddressKind.TEST
         for wanted in member.config.addresses
     )
-    others = [host for host in scene.copies().get(key, {}) if host != member.name]
+    others = [host for host in scene.copies_of(key) if host != member.name]
     if others or not (is_test or scene.ledger.knows(key)):
         return []
     scene.ledger.withdraw(key)
@@ -129,7 +136,11 @@ def _adopt_address(scene: Scene, member: Member, address: KernelAddress) -> bool
         return _want_again(scene, key)
     if key in scene.ledger.configured and key not in scene.ledger.withdrawn:
         return False
-    is_new = key not in scene.ledger.adopted
+    is_elsewhere = any(host != member.name for host in scene.copies_of(key))
+    is_new = key not in scene.ledger.adopted or not (
+        # What went with its device, and was added again elsewhere, belongs there now.
+        is_elsewhere or scene.ledger.adopted_home[key] == member.name
+    )
     if is_new or scene.ledger.adopted_home[key] == member.name:
         scene.ledger.adopt(member.name, address)
     return is_new
@@ -180,9 +191,8 @@ def _is_half_moved(scene: Scene, member: Member, key: RouteKey) -> bool:
     is_doubtful = key.route.family is Family.IPV6
     if not is_doubtful or RouteAtHome(member.name, key) in scene.ledger.routes:
         return False
-    return any(
-        known.key == key and known.home in scene.route_hosts(known) for known in scene.ledger.routes
-    )
+    homes = scene.ledger.homes_of_route(key)
+    return any(home in scene.route_hosts(RouteAtHome(home, key)) for home in homes)
 
 
 def _rivals(scene: Scene, route: Route) -> list[Route]:
@@ -199,7 +209,7 @@ def _rivals(scene: Scene, route: Route) -> list[Route]:
 def _route_removed(scene: Scene, member: Member, route: Route) -> None:
     """Taken away by somebody: whoever called it home, it is not wanted any more."""
     key = RouteKey.of(route)
-    for known in [known for known in scene.ledger.routes if known.key == key]:
+    for known in [RouteAtHome(home, key) for home in scene.ledger.homes_of_route(key)]:
         hosts = scene.route_hosts(known)
         if known.home == member.name or known.home not in hosts:
             scene.ledger.forget_route(known)

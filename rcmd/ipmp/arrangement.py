@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 
-from rcmd.ipmp.ledger import DataAddress, MovableKey
-from rcmd.ipmp.member import Member
+from rcmd.ipmp.ledger import DataAddress, MovableKey, RouteAtHome
+from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Movable, placement
-from rcmd.ipmp.scene import Fitnesses, Scene
+from rcmd.ipmp.scene import Circles, Fitnesses, Scene
 from rcmd.model import Family
 
 Targets = dict[Hashable, str | None]
+Recalls = Mapping[MovableKey, str]
 NOBODY: Fitnesses = {}
 
 
-def arrange(scene: Scene, assumed: Fitnesses = NOBODY) -> Targets:
-    """The target of every movable; `assumed` replaces the fitness of some members (forecasts)."""
-    movables = _movables_by_group(scene)
+def arrange(scene: Scene, assumed: Fitnesses = NOBODY, circles: Circles | None = None) -> Targets:
+    """The target of every movable (of these circles).
+
+    `assumed` replaces the fitness of some members (forecasts).
+    """
+    movables = _movables_by_group(scene, circles)
     targets: Targets = {}
-    for group, members in scene.groups().items():
+    for group, members in scene.groups(circles).items():
         candidates = [member.candidate(assumed.get(member.name)) for member in members]
         targets.update(placement(movables.pop(group, []), candidates))
     for orphans in movables.values():
@@ -26,21 +30,24 @@ def arrange(scene: Scene, assumed: Fitnesses = NOBODY) -> Targets:
     return targets
 
 
-def _movables_by_group(scene: Scene) -> dict[str, list[Movable]]:
-    copies = scene.copies()
+def _movables_by_group(scene: Scene, circles: Circles | None) -> dict[str, list[Movable]]:
+    homes = scene.homes(circles)
+    recalls = _recalls(scene)
     movables: dict[str, list[Movable]] = {}
-    for data in scene.ledger.addresses():
+    for data in scene.ledger.addresses(homes):
         if data.is_up:
-            host = prefer_home(copies.get(data.key, {}), data.home)
+            host = prefer_home(scene.copies_of(data.key), data.home)
         else:
             host = scene.hosts_of_down.get(data.key)
-        _sort_in(scene, movables, _movable(scene, data, host))
+        _sort_in(scene, circles, movables, _movable(scene, data, host, recalls))
     for known in scene.ledger.routes:
+        if homes is not None and known.home not in homes:
+            continue
         host = prefer_home(scene.route_hosts(known), known.home)
         family = Family.IPV4 if known.key.route.destination.version == 4 else Family.IPV6
-        recall = _recall(scene, known, known.home)
+        recall = _recall(scene, known, known.home, recalls)
         movable = Movable(known, family, known.home, host, recall, weight=0)
-        _sort_in(scene, movables, movable)
+        _sort_in(scene, circles, movables, movable)
     return movables
 
 
@@ -52,30 +59,42 @@ def prefer_home(hosts: Iterable[str], home: str) -> str | None:
     return names[0] if names else None
 
 
-def _movable(scene: Scene, data: DataAddress, host: str | None) -> Movable:
+def _movable(scene: Scene, data: DataAddress, host: str | None, recalls: Recalls) -> Movable:
     return Movable(
         key=data.key,
         family=data.family,
         home=data.home,
         host=host,
-        recall=_recall(scene, data.key, data.home),
+        recall=_recall(scene, data.key, data.home, recalls),
         weight=1 if data.is_up else 0,
     )
 
 
-def _recall(scene: Scene, key: MovableKey, home: str) -> str | None:
+def _recalls(scene: Scene) -> Recalls:
+    recalls: dict[MovableKey, str] = {}
     for member in scene.members.values():
-        if key in member.recalls:
-            return member.name
+        if member.intent is Intent.DETACHED:
+            # It keeps them in case its detach is undone; until then it calls nothing.
+            continue
+        for key in member.recalls:
+            recalls.setdefault(key, member.name)
+    return recalls
+
+
+def _recall(scene: Scene, key: MovableKey, home: str, recalls: Recalls) -> str | None:
+    if recalls and key in recalls:
+        return recalls[key]
     owner = scene.members.get(home)
     if owner and scene.settings.group(owner.group).failback:
         return home
     return None
 
 
-def _sort_in(scene: Scene, movables: dict[str, list[Movable]], movable: Movable) -> None:
+def _sort_in(
+    scene: Scene, circles: Circles | None, movables: dict[str, list[Movable]], movable: Movable
+) -> None:
     member = _responsible(scene, movable)
-    if member is None:
+    if member is None or (circles is not None and member.circle not in circles):
         return
     waits = not scene.has_settled and not member.ifindex and movable.host is None
     if not waits:
@@ -95,16 +114,16 @@ def held_by(scene: Scene, name: str) -> set[MovableKey]:
         for address in scene.view.addresses.get(member.ifindex, {})
         if scene.ledger.knows(address.ip)
     }
-    routes = scene.view.routes.get(member.ifindex, {})
-    held |= {known for known in scene.ledger.routes if known.key in routes}
+    for key in scene.view.routes.get(member.ifindex, {}):
+        held |= {RouteAtHome(home, key) for home in scene.ledger.homes_of_route(key)}
     return held
 
 
 def alternative(scene: Scene, name: str, family: Family) -> str | None:
     """Which interface would stand in for an absent one, whether or not it has addresses."""
     member = scene.members[name]
-    group = member.group or f"/{name}"
-    candidates = [it.candidate() for it in scene.groups()[group]]
+    group, circles = member.group or f"/{name}", (member.circle,)
+    candidates = [it.candidate() for it in scene.groups(circles)[group]]
     stand_in = Movable(("stand-in", name), family, home=name, host=None, weight=0)
-    movables = [*_movables_by_group(scene).get(group, []), stand_in]
+    movables = [*_movables_by_group(scene, circles).get(group, []), stand_in]
     return placement(movables, candidates)[stand_in.key]

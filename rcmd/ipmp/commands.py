@@ -53,6 +53,11 @@ class Move:
     """What was added without duplicate detection and came home, as it is to stay."""
     announce: tuple[KernelAddress, ...] = ()
 
+    @property
+    def items(self) -> tuple[KernelAddress | Route, ...]:
+        """All that is added or removed."""
+        return (*self.add, *self.add_routes, *self.remove_routes, *self.remove)
+
 
 @dataclass(frozen=True, slots=True)
 class Plumb:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp.arrangement import Targets
@@ -12,7 +12,7 @@ from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import IFA_F_NODAD, DataAddress, RouteAtHome, kernel_address
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Fitness
-from rcmd.ipmp.scene import Scene, kernel_label
+from rcmd.ipmp.scene import Circles, Scene, kernel_label
 from rcmd.model import RCMD_PROTOCOL, AddressKind, Family, IPAddress, KernelAddress, Route
 
 ItemKey = tuple[int, object]
@@ -46,8 +46,17 @@ _Edge = tuple[str | None, str | None]
 class Difference:
     """Builds the moves, one batch for each (source, destination): addresses and routes together."""
 
-    def __init__(self, scene: Scene, targets: Targets, refused: Collection[ItemKey]) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        targets: Targets,
+        refused: Collection[ItemKey],
+        circles: Circles | None = None,
+    ) -> None:
+        """`targets` are those of `circles`."""
         self._scene = scene
+        self._circles = circles
+        self._homes = scene.homes(circles)
         self._targets = targets
         self._refused = refused
         self._batches: dict[_Edge, _Batch] = {}
@@ -82,11 +91,11 @@ class Difference:
         """Removing the primary address of a subnet first makes the kernel promote each secondary
         in turn, which is quadratic (linux.md 4.2)."""
         # What is to be removed is what the view holds, the very object.
-        wanted = {id(address) for address in addresses}
+        wanted = {id(address): address.ifindex for address in addresses}
         return [
             address
-            for held in self._scene.view.addresses.values()
-            for address in reversed(held.values())
+            for ifindex in dict.fromkeys(wanted.values())
+            for address in reversed(self._scene.view.addresses[ifindex].values())
             if id(address) in wanted
         ]
 
@@ -100,10 +109,9 @@ class Difference:
     # --- data addresses ---
 
     def _data_addresses(self) -> None:
-        copies = self._scene.copies()
-        for data in self._scene.ledger.addresses():
+        for data in self._scene.ledger.addresses(self._homes):
             if data.is_up and data.key in self._targets:
-                self._data_address(data, copies.get(data.key, {}))
+                self._data_address(data, self._scene.copies_of(data.key))
 
     def _data_address(self, data: DataAddress, copies: dict[str, KernelAddress]) -> None:
         target = self._targets[data.key]
@@ -189,8 +197,13 @@ class Difference:
     def _routes(self) -> None:
         wanted: set[ItemKey] = set()
         blocked: set[RouteKey] = set()
+        targets: dict[RouteAtHome, str | None] = {}
         for known, route in self._scene.ledger.routes.items():
-            target = self._targets.get(known)
+            if self._homes is not None and known.home not in self._homes:
+                continue
+            if known not in self._targets:
+                continue
+            target = targets[known] = self._targets[known]
             if target is None:
                 continue
             placed = self._placed_route(known, route, target)
@@ -206,28 +219,32 @@ class Difference:
             batch = self._batch(cause, self._origin(known.home, source, target), target)
             if placed not in batch.add_routes:
                 batch.add_routes.append(placed)
-        self._stale_routes(wanted, blocked)
+        self._stale_routes(targets, wanted, blocked)
 
     def _placed_route(self, known: RouteAtHome, route: Route, target: str) -> Route:
         protocol = route.protocol if target == known.home else RCMD_PROTOCOL
         return replace(route, ifindex=self._scene.members[target].ifindex, protocol=protocol)
 
-    def _stale_routes(self, wanted: set[ItemKey], blocked: set[RouteKey]) -> None:
-        by_key = {known.key: known for known in self._scene.ledger.routes if known in self._targets}
-        for ifindex, member in self._scene.by_ifindex().items():
-            for key, route in self._scene.view.routes.get(ifindex, {}).items():
-                known = by_key.get(key)
-                if known is None or key in blocked or (ifindex, key) in wanted:
-                    continue
-                if item_key(route) not in self._refused:
-                    target = self._targets[known]
-                    cause = self._cause(known.home, member.name, target)
-                    self._batch(cause, member.name, target).remove_routes.append(route)
+    def _stale_routes(
+        self,
+        targets: Mapping[RouteAtHome, str | None],
+        wanted: set[ItemKey],
+        blocked: set[RouteKey],
+    ) -> None:
+        by_key = {known.key: known for known in targets if known.key not in blocked}
+        for key, known in by_key.items():
+            for name in self._scene.route_hosts(known):
+                ifindex = self._scene.members[name].ifindex
+                route = self._scene.view.routes[ifindex][key]
+                if (ifindex, key) not in wanted and (ifindex, key) not in self._refused:
+                    target = targets[known]
+                    cause = self._cause(known.home, name, target)
+                    self._batch(cause, name, target).remove_routes.append(route)
 
     # --- test addresses, and what is ours but no longer wanted ---
 
     def _test_addresses(self) -> None:
-        for member in self._scene.members.values():
+        for member in self._scene.members_of(self._circles):
             if member.is_set_down:
                 continue
             held = self._scene.view.addresses.get(member.ifindex, {})
@@ -239,38 +256,35 @@ class Difference:
                     self._batch(Cause.CONFIGURE, None, member.name).add.append(wanted)
 
     def _leftovers(self) -> None:
-        members = self._scene.by_ifindex()
-        at_home = self._scene.copies().keys() | self._configured_tests()
-        for ifindex, held in self._scene.view.addresses.items():
-            member = members.get(ifindex)
-            for address in held.values():
-                if item_key(address) in self._refused:
-                    continue
-                if member is None:
-                    is_leftover = self._was_carried_off(ifindex, address, at_home)
-                else:
-                    is_leftover = self._is_leftover(member, address)
-                if is_leftover:
-                    name = member.name if member else None
-                    self._batch(Cause.CLEANUP, name, None).remove.append(address)
+        held = self._scene.view.addresses
+        for member in self._scene.members_of(self._circles):
+            for address in held.get(member.ifindex, {}).values():
+                if self._is_leftover(member, address):
+                    self._clean_up(member.name, address)
+        for ifindex in held.keys() - {it.ifindex for it in self._scene.members.values()}:
+            for address in held[ifindex].values():
+                if self._was_carried_off(ifindex, address):
+                    self._clean_up(None, address)
 
-    def _configured_tests(self) -> set[IPAddress]:
-        return {
-            address.address.ip
+    def _clean_up(self, name: str | None, address: KernelAddress) -> None:
+        if item_key(address) not in self._refused:
+            self._batch(Cause.CLEANUP, name, None).remove.append(address)
+
+    def _was_carried_off(self, ifindex: int, address: KernelAddress) -> bool:
+        """A renamed device took along an address that lives, or belongs, elsewhere."""
+        if address.protocol != RCMD_PROTOCOL:
+            return False
+        name = self._scene.view.links[ifindex].name if ifindex in self._scene.view.links else ""
+        key = address.address.ip
+        return name not in self._scene.members and (
+            bool(self._scene.copies_of(key)) or self._is_configured_test(key)
+        )
+
+    def _is_configured_test(self, key: IPAddress) -> bool:
+        return any(
+            address.kind is AddressKind.TEST and address.address.ip == key
             for member in self._scene.members.values()
             for address in member.config.addresses
-            if address.kind is AddressKind.TEST
-        }
-
-    def _was_carried_off(
-        self, ifindex: int, address: KernelAddress, at_home: Collection[IPAddress]
-    ) -> bool:
-        """A renamed device took along an address that lives, or belongs, elsewhere."""
-        name = self._scene.view.links[ifindex].name if ifindex in self._scene.view.links else ""
-        return (
-            address.protocol == RCMD_PROTOCOL
-            and name not in self._scene.members
-            and address.address.ip in at_home
         )
 
     def _is_leftover(self, member: Member, address: KernelAddress) -> bool:
@@ -283,3 +297,14 @@ class Difference:
         return address.protocol == RCMD_PROTOCOL and not any(
             wanted.address.ip == key for wanted in self._scene.test_addresses(member)
         )
+
+
+def independent(moves: Iterable[Move]) -> Iterator[Move]:
+    """Those that can be made together: each has to do with other interfaces than all before it."""
+    touched: set[int | str] = set()
+    for move in moves:
+        own: set[int | str] = {item.ifindex for item in move.items}
+        own |= {name for name in (move.source, move.destination) if name is not None}
+        if touched.isdisjoint(own):
+            yield move
+        touched |= own

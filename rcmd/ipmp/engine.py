@@ -4,9 +4,13 @@ Every event does the same three things.  It is taken in (`_absorb`): facts chang
 judged (`judgement`): who is healthy.  What should be is compared with what is (`arrangement`,
 `difference`): the moves.  An event only wakes us; a lost one is made good by the next.
 
-The caller carries the commands out at once, in order, and gives the answer to a `Move` back as
-`Moved` before anything else.  There is at most one `Move` at a time; the next is decided when the
-first is answered.  So the view is never behind our own requests, and nothing is ever "in flight".
+The caller carries the commands out at once, in order, and gives the answers to every `Move` back
+as `Moved` before anything else.  There is at most one `Move` at a time on an interface; the next is
+decided when it is answered.  So the view is never behind our own requests, and nothing is ever "in
+flight".
+
+Only those are looked at whom an event concerns (`touched`), and now and then, at every
+`KernelSnapshot`, everybody: then it costs little to be one of many.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ from rcmd.ipmp import membership, messages
 from rcmd.ipmp.adoption import absorb_change, adopt_all
 from rcmd.ipmp.arrangement import Targets, arrange, held_by
 from rcmd.ipmp.commands import Command, Move, Plumb, Release
-from rcmd.ipmp.difference import Difference, ItemKey, item_key
+from rcmd.ipmp.difference import Difference, ItemKey, independent, item_key
 from rcmd.ipmp.events import (
     Attach,
     BootSettled,
@@ -40,15 +44,16 @@ from rcmd.ipmp.events import (
 from rcmd.ipmp.judgement import Judgement
 from rcmd.ipmp.kernel_view import KernelView, essence
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
-from rcmd.ipmp.member import Intent
+from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.missing import missing_messages
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.probe_status import probe_statuses, target_statuses
 from rcmd.ipmp.recollection import memorise, recollect
-from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.scene import Circles, Scene
 from rcmd.ipmp.status import status_of
 from rcmd.ipmp.surveillance import Surveillance
+from rcmd.ipmp.touched import EVERYBODY, Touched, both, circles_of, touched_by
 from rcmd.model import (
     Configuration,
     ProbeStatus,
@@ -56,6 +61,9 @@ from rcmd.model import (
     Status,
     TargetStatus,
 )
+
+MOST_FORECAST = 64
+"""Members of a group whose failures are forecast; to do that costs the square of their number."""
 
 
 class Engine:
@@ -76,6 +84,8 @@ class Engine:
         """Grows whenever everything was looked at and something may be different."""
         self._is_ready = False
         """Whether both the configuration and the kernel are known."""
+        self._handled_at = 0.0
+        """When the last event was."""
         recollect(self.scene, self._memory)
 
     # --- the three verbs ---
@@ -84,34 +94,47 @@ class Engine:
         commands: list[Command] = []
         before = self._picture() if isinstance(event, KernelSnapshot) else None
         self.surveillance.decisions.now = now
+        self._account_for_time(event, now)
+        touched = touched_by(self.scene, event)
         self._absorb(event, now, commands)
+        circles = both(touched, touched_by(self.scene, event))
         if not self._is_ready:
             return commands
         if isinstance(event, Tick):
             drained_at = now if event.drained_at is None else event.drained_at
             commands += self.surveillance.due(now, drained_at)
             commands += self.surveillance.tell()
-            if not self._is_worth_a_look(now):
+            circles = self._with_news(now)
+            if circles is not None and not circles:
                 # Probes are sent many times a second, and seldom change anything.
                 return commands
         commands += self._plumb()
-        commands += self.surveillance.follow(now)
-        commands += self._judgement.pronounce(now)
+        commands += self.surveillance.follow(now, circles)
+        commands += self._judgement.pronounce(now, circles)
         commands += self.surveillance.tell()
-        moves = self._converge()
+        moves = self._converge(circles)
         if commands or moves or before is None or before != self._picture():
             self.revision += 1
         self.scene.was_interrupted = False
-        return [*commands, *moves] if moves else [*commands, *self._release_detached()]
+        return [*commands, *moves] if moves else [*commands, *self._release_detached(circles)]
+
+    def _account_for_time(self, event: Event, now: float) -> None:
+        """While moves are being made nobody listens to the kernel: that time is our own."""
+        if _answers_moves(event):
+            for member in self.scene.members.values():
+                member.watch.be_patient(now - self._handled_at)
+        self._handled_at = now
 
     def _picture(self) -> object:
         """Two that are equal look the same to everybody: the regular look found nothing new."""
         health = [(member.name, member.health) for member in self.scene.members.values()]
         return self.scene.view, health, dict(self._judgement.problems)
 
-    def _is_worth_a_look(self, now: float) -> bool:
+    def _with_news(self, now: float) -> Touched:
         deadline = self._judgement.deadline
-        return self.surveillance.has_news(now) or (deadline is not None and deadline <= now)
+        news = self.surveillance.take_news(now)
+        is_late = deadline is not None and deadline <= now
+        return EVERYBODY if news is None or is_late else circles_of(self.scene, news)
 
     def deadline(self) -> float | None:
         """When to wake the engine with `Tick`, if nothing happens before."""
@@ -139,15 +162,21 @@ class Engine:
 
         Each is found out when it is asked for: all at once would hold up a real failure.
         """
-        for member in list(self.scene.members.values()):
-            if (
-                member.group
-                and member.fitness >= Fitness.UNKNOWN
-                and held_by(self.scene, member.name)
-            ):
-                for move in self._moves_if({member.name: Fitness.BROKEN}):
+        for member in self._to_forecast():
+            if member.fitness >= Fitness.UNKNOWN and held_by(self.scene, member.name):
+                broken = {member.name: Fitness.BROKEN}
+                for move in self._moves_if(broken, (member.circle,)):
                     if move.source == member.name:
                         yield move
+
+    def _to_forecast(self) -> list[Member]:
+        """What becomes of one is worked out on all of its group: that has to be worth it."""
+        groups = self.scene.groups()
+        return [
+            member
+            for member in self.scene.members.values()
+            if member.group and len(groups[member.group]) <= MOST_FORECAST
+        ]
 
     def is_empty(self, name: str) -> bool:
         """No data address and no route of ours is left on the interface."""
@@ -306,28 +335,33 @@ class Engine:
             )
         return commands
 
-    def _release_detached(self) -> list[Command]:
+    def _release_detached(self, circles: Touched) -> list[Command]:
         """A detached device is given back once there is nothing more to take off it."""
         commands: list[Command] = []
-        for member in self.scene.members.values():
+        for member in self.scene.members_of(circles):
             if member.intent is Intent.DETACHED and member.plumbed:
                 if member.plumbed == member.ifindex:
                     commands.append(Release(member.ifindex, member.name, take_down=True))
                 member.plumbed = 0
         return commands
 
-    def _converge(self) -> list[Command]:
-        targets = arrange(self.scene)
-        difference = Difference(self.scene, targets, self._refused)
+    def _converge(self, circles: Touched) -> list[Command]:
+        targets = arrange(self.scene, circles=circles)
+        difference = Difference(self.scene, targets, self._refused, circles)
         moves = difference.moves()
         self.scene.numbers = difference.numbers
-        self.scene.hosts_of_down = {
-            data.key: host
-            for data in self.scene.ledger.addresses()
-            if not data.is_up and (host := targets.get(data.key)) is not None
-        }
+        self._note_hosts_of_down(targets, circles)
         self._forget_recalls()
-        return list(moves[:1])
+        return list(independent(moves))
+
+    def _note_hosts_of_down(self, targets: Targets, circles: Touched) -> None:
+        hosts = {} if circles is EVERYBODY else self.scene.hosts_of_down
+        for data in self.scene.ledger.addresses(self.scene.homes(circles)):
+            if not data.is_up and (host := targets.get(data.key)) is not None:
+                hosts[data.key] = host
+            elif data.is_up or data.key in targets:
+                hosts.pop(data.key, None)
+        self.scene.hosts_of_down = hosts
 
     def _forget_recalls(self) -> None:
         """A recall is over once everything is back, or when the interface is in no state for it."""
@@ -339,10 +373,16 @@ class Engine:
                 if is_back or member.fitness in (Fitness.BROKEN, Fitness.DOWN, Fitness.ABSENT):
                     member.recalls = set()
 
-    def _moves_if(self, assumed: dict[str, Fitness]) -> list[Move]:
+    def _moves_if(self, assumed: dict[str, Fitness], circles: Circles | None = None) -> list[Move]:
         if not self._is_ready:
             return []
-        return Difference(self.scene, arrange(self.scene, assumed), ()).moves()
+        targets = arrange(self.scene, assumed, circles)
+        return Difference(self.scene, targets, (), circles).moves()
+
+
+def _answers_moves(event: Event) -> bool:
+    parts = event.events if isinstance(event, Together) else (event,)
+    return all(isinstance(part, Moved) for part in parts)
 
 
 def first_refusals(moved: Moved) -> list[Refusal]:

@@ -81,6 +81,11 @@ class LinkWatch:
     ups: deque[float] = field(default_factory=lambda: deque(maxlen=LINK_UP_PER_MINUTE + 1))
     is_flapping: bool = False
 
+    def be_patient(self, seconds: float) -> None:
+        """So long nobody could have heard of it."""
+        if self.awaited_until is not None:
+            self.awaited_until += seconds
+
     def came_up(self, now: float) -> None:
         self.ups.append(now)
         too_many = len(self.ups) > LINK_UP_PER_MINUTE

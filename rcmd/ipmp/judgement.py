@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -12,7 +13,7 @@ from rcmd.ipmp.health import Condition, Health, judge
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.probe_verdict import Outlook, Peer, Scope, classify
-from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.scene import Circles, Scene
 from rcmd.ipmp.surveillance import Surveillance
 from rcmd.model import Family, Link
 
@@ -31,15 +32,23 @@ class Judgement:
     """When something may change by itself; asked for many times a second."""
     _inconsistent: set[tuple[str, Family]] = field(default_factory=set)
     _told_flapping: set[str] = field(default_factory=set)
+    _groups: Mapping[str, list[Member]] = field(default_factory=dict)
+    """As they are while it is being pronounced."""
+    _have_left_home: frozenset[str] | None = None
+    """The homes of addresses that are elsewhere; None while nobody has asked."""
 
-    def pronounce(self, now: float) -> list[Command]:
-        reports = self._guard()
+    def pronounce(self, now: float, circles: Circles | None = None) -> list[Command]:
+        """On everybody, or on these circles."""
+        members = self.scene.members_of(circles)
+        reports = self._guard(members)
+        self._groups = self.scene.groups()
+        self._have_left_home = None
         failed: list[Member] = []
         repaired: list[Member] = []
-        before = {member.name: member.health for member in self.scene.members.values()}
-        for member in self.scene.members.values():
+        before = {member.name: member.health for member in members}
+        for member in members:
             reports += self._judge(member, now)
-        for member in self.scene.members.values():
+        for member in members:
             old = before[member.name]
             if old is not member.health and self._is_tracked(member):
                 if member.health is Health.FAILED:
@@ -50,8 +59,8 @@ class Judgement:
             if not member.group or self._is_group_alive(member.group):
                 reports.append(self._failure(member))
         reports += [messages.repair(member.name, member.group) for member in repaired]
-        reports += self._groups() + self._families()
-        self.surveillance.judged(self.failed_groups, now)
+        reports += self._pronounce_on_groups(circles) + self._families(circles)
+        self.surveillance.judged(self.failed_groups, now, circles)
         self.deadline = self._next_look()
         return reports
 
@@ -75,9 +84,11 @@ class Judgement:
         return bool(member.group) or not self.scene.settings.track_interfaces_only_with_groups
 
     def _is_group_alive(self, group: str) -> bool:
-        return any(
-            _functions(member) for member in self.scene.members.values() if member.group == group
-        )
+        return any(_functions(member) for member in self._groups[group])
+
+    def _peers(self, member: Member) -> Iterator[Member]:
+        """The others of its group."""
+        return (it for it in self._groups.get(member.group, ()) if it is not member)
 
     def _judge(self, member: Member, now: float) -> list[Command]:
         link = self.scene.view.links.get(member.ifindex)
@@ -88,6 +99,10 @@ class Judgement:
             self._set_problem(member, "")
             return []
         condition = self._condition(member, link, now)
+        if condition is Condition.NO_TARGETS:
+            member.looked_in_vain = True
+        elif condition in (Condition.PROVEN, Condition.PROBES_LOST):
+            member.looked_in_vain = False
         if member.health is Health.UNPROVEN and self._has_failed_by_probes(member):
             # Joining a failed group is failing at once (behaviour 8).
             member.health, member.failed_by_probes = Health.FAILED, True
@@ -126,14 +141,35 @@ class Judgement:
                 return Condition.PROVEN
             case Outlook.ALIVE:
                 return self._undecided(member)
-            case Outlook.UNKNOWN if self.surveillance.is_searching(member.name, now):
-                return self._undecided(member)
             case Outlook.UNKNOWN if member.health is Health.FAILED and member.failed_by_probes:
                 return Condition.ANSWERED
+            case Outlook.UNKNOWN if self._may_find_a_target(member, now):
+                return self._undecided(member)
+            case Outlook.UNKNOWN if by_link is Condition.FLAPPING:
+                # No ten answers will tell whether it is stable (solaris.md 1.10).
+                return by_link
             case Outlook.UNKNOWN:
                 return Condition.NO_TARGETS
             case _:
                 assert_never(verdict.outlook)
+
+    def _may_find_a_target(self, member: Member, now: float) -> bool:
+        """It has not looked for long, nor has anybody else of the group looked in vain.
+
+        Else a link that returns would repair nothing until the search is over once more, though
+        all that can be known of it is known (solaris.md 1.9: no targets, so its link decides).
+        """
+        return self.surveillance.is_searching(member.name, now) and not any(
+            peer.looked_in_vain or self._looks_in_vain(peer, now)
+            for peer in (member, *self._peers(member))
+        )
+
+    def _looks_in_vain(self, member: Member, now: float) -> bool:
+        return (
+            not self.surveillance.is_searching(member.name, now)
+            and self._has_link(member)
+            and self.surveillance.verdict(member.name).outlook is Outlook.UNKNOWN
+        )
 
     def _is_answered(self, member: Member, link: Link) -> bool:
         """After a group failure all of them are soon repaired: nothing has to move before."""
@@ -156,14 +192,15 @@ class Judgement:
         """Has nobody else been answered since its losses began (behaviour 75)?"""
         if member.health is Health.FAILED or not member.group:
             return False
-        peers = [
+        peers = (
             Peer(
                 is_running=peer.is_running,
                 has_link=self._has_link(peer),
                 verdict=self.surveillance.verdict(peer.name),
             )
-            for peer in self.scene.peers(member)
-        ]
+            for peer in self._peers(member)
+            if peer.is_running
+        )
         first_loss_at = self.surveillance.verdict(member.name).first_loss_at
         return classify(first_loss_at, peers) is Scope.GROUP
 
@@ -173,7 +210,7 @@ class Judgement:
 
     def _fail_group(self, first: Member) -> None:
         """Everybody fails together, and nothing moves (overview, "Group Failures")."""
-        for member in (first, *self.scene.peers(first)):
+        for member in (first, *self._peers(first)):
             is_away = member.is_offline or member.intent is Intent.DETACHED
             if member.ifindex and not is_away:
                 member.health, member.failed_by_probes = Health.FAILED, True
@@ -182,8 +219,7 @@ class Judgement:
     def _has_failed_by_probes(self, member: Member) -> bool:
         """Its group has failed, and not for want of links."""
         return member.group in self.failed_groups and any(
-            peer.health is Health.FAILED and peer.failed_by_probes
-            for peer in self.scene.peers(member)
+            peer.health is Health.FAILED and peer.failed_by_probes for peer in self._peers(member)
         )
 
     def _becomes_spare(self, member: Member, old: Health) -> bool:
@@ -192,13 +228,15 @@ class Judgement:
             return False
         if old is Health.FAILED or member.is_spare:
             return True
-        copies = self.scene.copies()
-        return any(
-            data.home == member.name
-            and copies.get(data.key)
-            and member.name not in copies[data.key]
-            for data in self.scene.ledger.addresses()
-        )
+        if self._have_left_home is None:
+            self._have_left_home = frozenset(self._homes_left())
+        return member.name in self._have_left_home
+
+    def _homes_left(self) -> Iterator[str]:
+        for data in self.scene.ledger.addresses():
+            copies = self.scene.copies_of(data.key)
+            if copies and data.home not in copies:
+                yield data.home
 
     def _problem(self, member: Member, condition: Condition) -> str:
         if member.barred or member.rejected:
@@ -223,10 +261,10 @@ class Judgement:
         else:
             self.problems.pop(member.name, None)
 
-    def _guard(self) -> list[Command]:
+    def _guard(self, looked_at: Iterable[Member]) -> list[Command]:
         reports: list[Command] = []
         groups: dict[str, list[Member]] = {}
-        for member in self.scene.members.values():
+        for member in looked_at:
             is_here = member.ifindex in self.scene.view.links
             if member.config.group and is_here and member.intent is not Intent.DETACHED:
                 groups.setdefault(member.config.group, []).append(member)
@@ -244,17 +282,15 @@ class Judgement:
                 member.barred, member.rejected = verdict.barred, verdict.rejected
         return reports
 
-    def _groups(self) -> list[Command]:
+    def _pronounce_on_groups(self, circles: Circles | None) -> list[Command]:
         """A group fails when its last functioning member does; the first to be repaired ends it."""
         reports: list[Command] = []
-        groups = {member.group for member in self.scene.members.values() if member.group}
-        self.failed_groups &= groups
+        groups = {name: members for name, members in self._groups.items() if members[0].group}
+        self.failed_groups &= groups.keys()
         for group in sorted(groups):
-            members = [
-                member
-                for member in self.scene.members.values()
-                if member.group == group and member.intent is not Intent.DETACHED
-            ]
+            if circles is not None and groups[group][0].circle not in circles:
+                continue
+            members = [it for it in groups[group] if it.intent is not Intent.DETACHED]
             fit = [member for member in members if _functions(member)]
             usable = [member for member in fit if member.fitness >= Fitness.UNKNOWN]
             if members and not fit and group not in self.failed_groups and self._is_boot_over():
@@ -271,10 +307,10 @@ class Judgement:
             member.ifindex for member in self.scene.members.values()
         )
 
-    def _families(self) -> list[Command]:
+    def _families(self, circles: Circles | None) -> list[Command]:
         """Members of a group should all be plumbed for the same families (solaris.md 1.13)."""
         reports: list[Command] = []
-        for members in self.scene.groups().values():
+        for members in self.scene.groups(circles).values():
             present = frozenset().union(*(member.config.families for member in members))
             for member in members:
                 for family in Family:
@@ -303,9 +339,7 @@ def _problem(condition: Condition, member: Member) -> str:
             return "the link flaps" if member.health is Health.FAILED else ""
         case Condition.PROBES_LOST:
             return "probes are not answered"
-        case Condition.NO_TARGETS:
-            return "there is nobody to probe"
         case Condition.ANSWERED if member.health is Health.FAILED:
             return "not yet repaired: ten probes in a row have to be answered"
-        case Condition.LINK_UP | Condition.ANSWERED | Condition.PROVEN:
+        case Condition.LINK_UP | Condition.ANSWERED | Condition.PROVEN | Condition.NO_TARGETS:
             return ""

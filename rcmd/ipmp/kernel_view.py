@@ -5,6 +5,7 @@ Only the kernel's own words get in: notifications, dumps, and acknowledgements o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from rcmd.ipmp.events import (
@@ -17,7 +18,7 @@ from rcmd.ipmp.events import (
     RouteGone,
     RouteSeen,
 )
-from rcmd.model import Family, IPInterface, KernelAddress, Link, Route
+from rcmd.model import Family, IPAddress, IPInterface, KernelAddress, Link, Route
 
 DEFAULT_IPV6_METRIC = 1024
 """What the kernel makes of none (IP6_RT_PRIO_USER)."""
@@ -51,11 +52,30 @@ class KernelView:
         self.links: dict[int, Link] = {}
         self.addresses: dict[int, dict[IPInterface, KernelAddress]] = {}
         self.routes: dict[int, dict[RouteKey, Route]] = {}
+        # The same by what they are: with many devices nobody may go through all of them.
+        self._holders: dict[IPAddress, dict[tuple[int, IPInterface], KernelAddress]] = {}
+        self._carriers: dict[RouteKey, dict[int, None]] = {}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, KernelView) and vars(self) == vars(other)
+        return isinstance(other, KernelView) and (self.links, self.addresses, self.routes) == (
+            other.links,
+            other.addresses,
+            other.routes,
+        )
 
     __hash__ = None  # type: ignore[assignment]
+
+    def all_addresses(self) -> frozenset[IPAddress]:
+        """Every address of this machine."""
+        return frozenset(self._holders)
+
+    def copies_of(self, address: IPAddress) -> Iterable[KernelAddress]:
+        """The address as it is held, on whichever devices."""
+        return self._holders.get(address, {}).values()
+
+    def carriers_of(self, key: RouteKey) -> Iterable[int]:
+        """The devices (ifindex) that have the route."""
+        return self._carriers.get(key, ())
 
     @classmethod
     def of(cls, snapshot: KernelSnapshot) -> KernelView:
@@ -77,8 +97,10 @@ class KernelView:
                     self._drop_routes(link.ifindex, Family.IPV4)
             case LinkGone(ifindex):
                 self.links.pop(ifindex, None)
-                self.addresses.pop(ifindex, None)
-                self.routes.pop(ifindex, None)
+                for address in self.addresses.pop(ifindex, {}).values():
+                    self._forget_address(address)
+                for key in self.routes.pop(ifindex, {}):
+                    self._forget_route(ifindex, key)
             case AddressSeen(address):
                 self.add_address(address)
             case AddressGone(address):
@@ -105,10 +127,20 @@ class KernelView:
 
     def add_address(self, address: KernelAddress) -> None:
         self.addresses.setdefault(address.ifindex, {})[address.address] = address
+        place = (address.ifindex, address.address)
+        self._holders.setdefault(address.address.ip, {})[place] = address
+
+    def _forget_address(self, address: KernelAddress) -> None:
+        key = address.address.ip
+        holders = self._holders.get(key, {})
+        holders.pop((address.ifindex, address.address), None)
+        if not holders:
+            self._holders.pop(key, None)
 
     def remove_address(self, address: KernelAddress) -> None:
         held = self.addresses.get(address.ifindex, {})
         held.pop(address.address, None)
+        self._forget_address(address)
         if address.family is Family.IPV4 and not any(
             other.family is Family.IPV4 for other in held.values()
         ):
@@ -116,12 +148,23 @@ class KernelView:
             self._drop_routes(address.ifindex, Family.IPV4)
 
     def add_route(self, route: Route) -> None:
-        self.routes.setdefault(route.ifindex, {})[RouteKey.of(route)] = route
+        key = RouteKey.of(route)
+        self.routes.setdefault(route.ifindex, {})[key] = route
+        self._carriers.setdefault(key, {})[route.ifindex] = None
 
     def remove_route(self, route: Route) -> None:
-        self.routes.get(route.ifindex, {}).pop(RouteKey.of(route), None)
+        key = RouteKey.of(route)
+        self.routes.get(route.ifindex, {}).pop(key, None)
+        self._forget_route(route.ifindex, key)
+
+    def _forget_route(self, ifindex: int, key: RouteKey) -> None:
+        carriers = self._carriers.get(key, {})
+        carriers.pop(ifindex, None)
+        if not carriers:
+            self._carriers.pop(key, None)
 
     def _drop_routes(self, ifindex: int, family: Family) -> None:
         routes = self.routes.get(ifindex, {})
         for key in [key for key, route in routes.items() if route.family is family]:
             del routes[key]
+            self._forget_route(ifindex, key)

@@ -6,7 +6,7 @@ every attribute it had); what he took away by hand (withdrawn, until its file is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp.kernel_view import RouteKey
@@ -111,6 +111,8 @@ class Ledger:
     adopted_home: dict[IPAddress, str] = field(default_factory=dict)
     withdrawn: set[IPAddress] = field(default_factory=set)
     routes: dict[RouteAtHome, Route] = field(default_factory=dict)
+    _homes: dict[RouteKey, dict[str, None]] = field(default_factory=dict)
+    """Of the routes."""
 
     def configure(self, configuration: Configuration) -> None:
         """Replace what the files ask for."""
@@ -135,10 +137,10 @@ class Ledger:
                 self.configured[address.address.ip] = address
                 self._forget_adopted(address.address.ip)
 
-    def addresses(self) -> Iterator[DataAddress]:
-        """Every data address that is wanted, in home and logical order."""
+    def addresses(self, homes: Container[str] | None = None) -> Iterator[DataAddress]:
+        """Every data address (of these homes) that is wanted, in home and logical order."""
         for key, address in self.configured.items():
-            if key not in self.withdrawn:
+            if key not in self.withdrawn and (homes is None or address.home in homes):
                 yield DataAddress(
                     key,
                     address.address,
@@ -149,6 +151,8 @@ class Ledger:
                     None,
                 )
         for key, found in self.adopted.items():
+            if homes is not None and self.adopted_home[key] not in homes:
+                continue
             yield DataAddress(
                 key,
                 found.address,
@@ -179,10 +183,29 @@ class Ledger:
         self.adopted_home.pop(key, None)
 
     def record_route(self, home: str, route: Route) -> None:
-        self.routes[RouteAtHome(home, RouteKey.of(route))] = replace(route, ifindex=0)
+        key = RouteKey.of(route)
+        self.routes[RouteAtHome(home, key)] = replace(route, ifindex=0)
+        self._homes.setdefault(key, {})[home] = None
+
+    def homes_of_route(self, key: RouteKey) -> tuple[str, ...]:
+        """Who calls it home; nobody does if it is not known."""
+        return tuple(self._homes.get(key, ()))
 
     def knows_route(self, key: RouteKey) -> bool:
-        return any(known.key == key for known in self.routes)
+        return key in self._homes
 
     def forget_route(self, known: RouteAtHome) -> None:
         self.routes.pop(known, None)
+        homes = self._homes.get(known.key, {})
+        homes.pop(known.home, None)
+        if not homes:
+            self._homes.pop(known.key, None)
+
+    def homes(self) -> set[str]:
+        """Of all data addresses."""
+        return {it.home for it in self.configured.values()} | set(self.adopted_home.values())
+
+    def home_of(self, key: IPAddress) -> str | None:
+        """The interface that an address belongs to, by its file or by hand."""
+        configured = self.configured.get(key)
+        return configured.home if configured else self.adopted_home.get(key)

@@ -122,7 +122,11 @@ def undo_offline(scene: Scene, name: str) -> None:
 
 
 def unplumb(scene: Scene, name: str) -> None:
+    """Give it up; where it is given up already, also the device that came back in its place."""
     member = scene.members[name]
+    link = scene.view.link_named(name)
+    if member.intent is Intent.DETACHED and link is not None:
+        member.ifindex = link.ifindex
     member.intent = Intent.DETACHED
     for data in list(scene.ledger.addresses()):
         if data.home == name and data.key in held_by(scene, name):
@@ -147,6 +151,8 @@ def stay(scene: Scene, name: str, now: float) -> None:
     if member.intent is Intent.DETACHED or link.ifindex != member.ifindex:
         # Of hardware that was taken away and brought back the device is another one.
         member.plumbed = 0
+        # It had been set down to be detached: that it had failed then says nothing.
+        member.was_failed = False
         member.bind(link, now)
     member.intent = member.intent_before
 

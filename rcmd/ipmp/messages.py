@@ -215,12 +215,24 @@ def strangeness(silent: Sequence[IPAddress]) -> str:
     return f"never answered by {listed(silent)}, which answers other members: {_STRANGE}"
 
 
+def _missed(fact: ProbesMissed, group: str) -> Report:
+    more = len(fact.interfaces) - _MOST_NAMED
+    where = ", ".join(fact.interfaces[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    times = f", spread over {fact.occurrences} occurrences" if fact.occurrences > 1 else ""
+    probes = "probe" if fact.count == 1 else "probes"
+    text = f"missed sending {fact.count} {probes} on {where}{times}"
+    detail = {"probes": str(fact.count), "occurrences": str(fact.occurrences)}
+    return Report(Severity.INFO, "probes-missed", group or fact.interfaces[0], text, detail)
+
+
+_MOST_NAMED = 8
+
+
 def probe_fact(fact: ProbeFact, group: str) -> Report:
     """The rarer news of the probers (solaris.md 1.15)."""
     match fact:
         case ProbesMissed():
-            text = f"missed sending {fact.count} probes on {fact.interface}"
-            return Report(Severity.INFO, "probes-missed", fact.interface, text)
+            return _missed(fact, group)
         case TargetDead():
             text = f"target {fact.target} is silent on {fact.interface} while others answer"
             return Report(Severity.INFO, "target-dead", fact.interface, text)

@@ -76,9 +76,10 @@ class Statistics:
 class ProbesMissed:
     """We woke too late to send these; they are not losses (behaviour 37)."""
 
-    interface: str
-    family: Family
+    interfaces: tuple[str, ...]
     count: int
+    """Of all of them together."""
+    occurrences: int
 
 
 @dataclass(frozen=True, slots=True)

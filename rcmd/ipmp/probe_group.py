@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rcmd.ipmp.detection_time import DetectionTime
+from rcmd.ipmp.missed_probes import MissedProbes
 from rcmd.ipmp.probe_events import Answer, DetectionTimeLowered, ProbeFact, ProbeKind
 from rcmd.ipmp.probe_history import ANSWERS_TO_REPAIR, LOSSES_TO_FAIL
 from rcmd.ipmp.probe_verdict import ProbeVerdict, verdict_of
@@ -26,6 +27,7 @@ class ProbeGroup:
         self.has_failed = False
         self.pinned: frozenset[IPAddress] = frozenset()
         """The targets that somebody named."""
+        self._missed = MissedProbes()
         self._facts: list[ProbeFact] = []
 
     # --- members ---
@@ -36,11 +38,14 @@ class ProbeGroup:
         Call it after the source of the prober was set: hosts have to be in its prefix.
         """
         for known in self._of_family(prober.family):
-            if prober.targets.active:
+            if known.targets.seeks_stand_ins:
+                prober.seek_stand_ins()
+            elif prober.targets.active:
                 break
             for host in known.targets.hosts:
                 prober.add_host(host, now)
         self.probers[prober.interface, prober.family] = prober
+        prober.missed = self._missed
 
     def remove(self, interface: str, family: Family) -> None:
         del self.probers[interface, family]
@@ -126,9 +131,13 @@ class ProbeGroup:
     def failed(self) -> None:
         """All failed at once: perhaps it was the hosts; look for others (behaviour 52)."""
         self.has_failed = True
+        pinned = {family_of(address) for address in self.pinned}
         for prober in self.probers.values():
             prober.judged(is_running=False)
             prober.flush_hosts()
+            if prober.family not in pinned:
+                # Targets that somebody named have no substitutes.
+                prober.seek_stand_ins()
 
     def repaired(self) -> None:
         """One member at least functions again; `judged` says which."""
@@ -166,6 +175,8 @@ class ProbeGroup:
     def take_facts(self) -> list[ProbeFact]:
         """What has happened since the last call that is worth telling."""
         facts, self._facts = self._facts, []
+        if missed := self._missed.take():
+            facts.append(missed)
         for prober in self.probers.values():
             facts += prober.take_facts()
         return facts

@@ -318,7 +318,8 @@ class ProbeHistory:
                 count += 1
                 if count == ANSWERS_TO_REPAIR:
                     break
-            elif state is LOST or state is UNUSED:
+            elif state is LOST or state is UNUSED or (count and state is UNANSWERED):
+                # A later one has been answered, and nobody knows yet about this one.
                 break
         return count
 

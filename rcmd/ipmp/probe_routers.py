@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rcmd.ipmp.member import Member
@@ -11,6 +11,9 @@ from rcmd.model import Family, GroupSettings, IPAddress, Route, family_of
 
 RTPROT_BY_KERNEL = frozenset({1, 2, 9})
 """Redirect, kernel, router advertisement (linux:rtnetlink.h)."""
+
+
+RoutesByHome = Mapping[str, Sequence[Route]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,25 @@ class Routers:
         return (*self.pinned, *self.learnt)
 
 
+def routes_by_home(scene: Scene) -> RoutesByHome:
+    """The routes of the ledger."""
+    found: dict[str, list[Route]] = {}
+    for known, route in scene.ledger.routes.items():
+        found.setdefault(known.home, []).append(route)
+    return found
+
+
 def routers_of(
-    scene: Scene, members: Sequence[Member], settings: GroupSettings, family: Family
+    scene: Scene,
+    members: Sequence[Member],
+    settings: GroupSettings,
+    family: Family,
+    at_home: RoutesByHome,
 ) -> Routers:
+    """`at_home`: as `routes_by_home` gives it, for many groups at once."""
     pinned = [target for target in settings.targets if family_of(target) is family]
     learnt: list[IPAddress] = []
-    for route in _routes(scene, members):
+    for route in _routes(scene, members, at_home):
         if route.family is not family:
             continue
         if route.gateway is not None:
@@ -43,14 +59,12 @@ def routers_of(
     return Routers(tuple(dict.fromkeys(pinned)), tuple(dict.fromkeys(learnt)))
 
 
-def _routes(scene: Scene, members: Sequence[Member]) -> Iterator[Route]:
+def _routes(scene: Scene, members: Sequence[Member], at_home: RoutesByHome) -> Iterator[Route]:
     for member in members:
         yield from scene.view.routes.get(member.ifindex, {}).values()
     # What a device lost when it was set down is about to be put on another.
-    names = {member.name for member in members}
-    for known, route in scene.ledger.routes.items():
-        if known.home in names:
-            yield route
+    for member in members:
+        yield from at_home.get(member.name, ())
 
 
 def _is_static_host_route(route: Route) -> bool:

@@ -6,7 +6,7 @@ no vote (behaviours 34, 35, 48).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -53,6 +53,20 @@ def verdict_of(probers: Iterable[Prober]) -> ProbeVerdict:
     return ProbeVerdict(Outlook.ALIVE, None, last_success_at, is_repaired)
 
 
+def outlook_of(probers: Iterable[Prober]) -> Outlook:
+    """The outlook of `verdict_of` alone: asked for at every probe and every answer."""
+    is_enabled = has_vote = False
+    for prober in probers:
+        is_enabled = is_enabled or prober.is_enabled
+        if prober.is_capable:
+            has_vote = True
+            if prober.first_loss_at is None:
+                return Outlook.ALIVE
+    if has_vote:
+        return Outlook.DEAD
+    return Outlook.UNKNOWN if is_enabled else Outlook.DISABLED
+
+
 class Scope(Enum):
     """How far a failure goes."""
 
@@ -73,7 +87,7 @@ class Peer:
 
 def classify(
     first_loss_at: float | None,
-    others: Sequence[Peer],
+    others: Iterable[Peer],
     *,
     is_anonymous: bool = False,
     has_group_failed: bool = False,

@@ -14,13 +14,13 @@ from random import Random
 
 from rcmd.ipmp.detection_time import DetectionTime
 from rcmd.ipmp.discovery import ALL_HOSTS
+from rcmd.ipmp.missed_probes import MissedProbes
 from rcmd.ipmp.probe_clock import SHORTEST, ProbeClock
 from rcmd.ipmp.probe_events import (
     Answer,
     ProbeFact,
     ProbeKind,
     ProbeRequest,
-    ProbesMissed,
     Statistics,
     TargetDead,
 )
@@ -49,6 +49,8 @@ class Prober:
         self.source = ProbeSource()
         self.reception = Reception(interface, family, targets, detection)
         self.history = self.reception.history
+        self.missed = MissedProbes()
+        """Its group puts its own in the place of this one."""
         self._detection = detection
         self._clock = ProbeClock(detection.requested_interval, random)
         self._is_started = False
@@ -131,6 +133,10 @@ class Prober:
         """The group failed (behaviour 52)."""
         self._give_up(self.targets.flush_hosts())
 
+    def seek_stand_ins(self) -> None:
+        """Nobody knows whether it is the routers or the way to them: look for hosts as well."""
+        self.targets.seeks_stand_ins = True
+
     def reset_round_trips(self) -> None:
         """The interface or its group failed, or its test address is another."""
         for target in self.targets:
@@ -212,8 +218,9 @@ class Prober:
             return ()
         was_asleep = now - deadline > self._clock.interval
         missed = self._clock.fire(now)
+        self.missed.now = now
         if missed:
-            self.reception.facts.append(ProbesMissed(self.interface, self.family, missed))
+            self.missed.note(self.interface, missed, now)
         if self.reception.measuring.has_turn(now):
             if was_asleep:
                 self.history.excuse()

@@ -18,6 +18,9 @@ from rcmd.ipmp.probe_history import SIZE, ProbeHistory
 from rcmd.ipmp.targets import Target, TargetList
 from rcmd.model import Family, IPAddress, TargetState
 
+BURST = 0.25
+"""Of an interval; probes are half an interval apart at least."""
+
 
 class Reception:
     """The receiving half of a `Prober`."""
@@ -82,13 +85,24 @@ class Reception:
             self.last_success_at = received_at
         target = self.history.target_of(found)
         target.answered += 1
+        if self._targets.seeks_stand_ins and not target.is_stand_in:
+            for host in self._targets.dismiss_stand_ins():
+                self.forget(host)
+        is_in_burst = self._is_in_burst(target, received_at)
+        target.answered_at = received_at
         rtt = self._round_trip(target, received_at - self.history.sent_at(found))
-        if rtt is not None:
+        if rtt is not None and not is_in_burst:
             interval = self._detection.interval
             target.round_trip.sample(rtt, interval)
             if target.round_trip.crtt > interval:
                 self._too_slow(target, received_at)
         return answer
+
+    def _is_in_burst(self, target: Target, received_at: float) -> bool:
+        """What comes so close together has waited for the same thing, the answer to an ARP request
+        say: it is one measurement, and no proof that the network is slow."""
+        before = target.answered_at
+        return before is not None and received_at - before < BURST * self._detection.interval
 
     def _measurement_answered(
         self,

@@ -67,7 +67,7 @@ def recollect(scene: Scene, memory: Memory) -> None:
     for adopted in memory.adopted:
         ledger.adopt(adopted.home, adopted.address)
     for homed in memory.routes:
-        ledger.routes[RouteAtHome(homed.home, RouteKey.of(homed.route))] = homed.route
+        ledger.record_route(homed.home, homed.route)
     scene.numbers = dict(memory.numbers)
     scene.has_settled = memory.has_settled
 

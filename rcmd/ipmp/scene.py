@@ -5,14 +5,18 @@ The engine changes it, `arrangement` and `difference` only read it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.ledger import Ledger, MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Fitness
 from rcmd.model import Address, AddressKind, Family, IPAddress, KernelAddress, Settings, family_of
+
+Circles = Container[str]
+"""Those members that are looked at (`Member.circle`); None is everybody."""
 
 
 @dataclass(slots=True)
@@ -33,12 +37,35 @@ class Scene:
     def by_ifindex(self) -> dict[int, Member]:
         return {member.ifindex: member for member in self.members.values() if member.ifindex}
 
-    def groups(self) -> dict[str, list[Member]]:
+    def member_at(self, ifindex: int) -> Member | None:
+        """Whose device it is, if we have taken it into use."""
+        link = self.view.links.get(ifindex)
+        member = self.members.get(link.name) if link else None
+        return member if member and member.ifindex == ifindex else None
+
+    def members_of(self, circles: Circles | None) -> list[Member]:
+        """Goes through everybody, and often: so it does not even ask for `Member.circle`."""
+        if circles is None:
+            return list(self.members.values())
+        return [
+            member
+            for member in self.members.values()
+            if (member.config.group or f"/{member.config.name}") in circles
+        ]
+
+    def groups(self, circles: Circles | None = None) -> dict[str, list[Member]]:
         """Members by group; an interface without a group stands alone under its own name."""
         groups: dict[str, list[Member]] = {}
-        for member in self.members.values():
+        for member in self.members_of(circles):
             groups.setdefault(member.group or f"/{member.name}", []).append(member)
         return groups
+
+    def homes(self, circles: Circles | None) -> Container[str] | None:
+        """The homes that `circles` decide for; a home that is no member may be anybody's."""
+        if circles is None:
+            return None
+        names = {member.name for member in self.members_of(circles)}
+        return names | (self.ledger.homes() - self.members.keys())
 
     def peers(self, member: Member) -> list[Member]:
         if not member.group:
@@ -57,12 +84,18 @@ class Scene:
                 found.setdefault(held.address.ip, {})[member.name] = held
         return found
 
+    def copies_of(self, key: IPAddress) -> dict[str, KernelAddress]:
+        """As `copies`, of one address."""
+        found: dict[str, KernelAddress] = {}
+        for held in self.view.copies_of(key):
+            member = self.member_at(held.ifindex)
+            if member is not None:
+                found[member.name] = held
+        return found if len(found) < 2 else {name: found[name] for name in sorted(found)}
+
     def route_hosts(self, known: RouteAtHome) -> list[str]:
-        return [
-            member.name
-            for ifindex, member in self.by_ifindex().items()
-            if known.key in self.view.routes.get(ifindex, {})
-        ]
+        carriers = (self.member_at(ifindex) for ifindex in self.view.carriers_of(known.key))
+        return sorted(member.name for member in carriers if member is not None)
 
     def test_addresses(self, member: Member) -> Iterator[Address]:
         """The test addresses that should be on the interface now."""
@@ -74,8 +107,13 @@ class Scene:
                 yield address
 
     def is_inactive(self, member: Member) -> bool:
-        """Solaris INACTIVE: fit, kept free by policy, and free (solaris.md 0.1; behaviour 27)."""
-        if member.fitness < Fitness.UNKNOWN or not (member.config.is_standby or member.is_spare):
+        """Solaris INACTIVE: not failed, kept free by policy, and free (solaris.md 0.1).
+
+        Never together with FAILED (behaviour 27), but also while it has yet to prove itself.
+        """
+        if member.fitness < Fitness.UNPROVEN or member.health is Health.FAILED:
+            return False
+        if not (member.config.is_standby or member.is_spare):
             return False
         held = self.view.addresses.get(member.ifindex, {})
         return not any(self.ledger.knows(address.ip) for address in held)

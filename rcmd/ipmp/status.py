@@ -28,12 +28,7 @@ def status_of(scene: Scene, problems: Mapping[str, str], surveillance: Surveilla
     return Status(
         groups=tuple(_groups(scene, surveillance)),
         interfaces=tuple(
-            _interface(
-                scene,
-                member,
-                problems.get(member.name, ""),
-                probe_state(surveillance, member),
-            )
+            _interface(scene, member, problems.get(member.name, ""), surveillance)
             for member in scene.members.values()
         ),
         addresses=(*_data_addresses(scene), *_test_addresses(scene)),
@@ -84,20 +79,39 @@ def group_state(members: list[Member]) -> GroupState:
     return GroupState.OK if running == len(states) else GroupState.DEGRADED
 
 
-def _interface(scene: Scene, member: Member, problem: str, probe: ProbeState) -> InterfaceStatus:
+def _interface(
+    scene: Scene, member: Member, problem: str, surveillance: Surveillance
+) -> InterfaceStatus:
     link = scene.view.links.get(member.ifindex)
     return InterfaceStatus(
         name=member.name,
         ifindex=member.ifindex,
         group=member.group,
-        state=state_of(member),
+        state=_shown_state(scene, member, surveillance),
         flags=tuple(_flags(scene, member)),
         link_up=link is not None and link.is_running,
         is_standby=member.config.is_standby,
         hardware_address=link.hardware_address if link else "",
         problem=problem,
-        probe=probe,
+        probe=probe_state(surveillance, member),
     )
+
+
+def _shown_state(scene: Scene, member: Member, surveillance: Surveillance) -> InterfaceState:
+    """One that failed by probes and then lost its last target shows `no-targets`.
+
+    It keeps the flag FAILED and gets nothing until it is repaired (table of solaris.md 1.7).
+    In a failed group it is we who gave the targets up, and `failed` says more.
+    """
+    state = state_of(member)
+    if state is not InterfaceState.FAILED or not member.failed_by_probes:
+        return state
+    link = scene.view.links.get(member.ifindex)
+    group = surveillance.group(member.group)
+    is_up = link is not None and link.is_running
+    is_alone = probe_state(surveillance, member) is ProbeState.UNKNOWN
+    has_group_failed = group is not None and group.has_failed
+    return InterfaceState.NO_TARGETS if is_up and is_alone and not has_group_failed else state
 
 
 def _flags(scene: Scene, member: Member) -> Iterator[str]:

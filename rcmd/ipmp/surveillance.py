@@ -16,12 +16,12 @@ from rcmd.ipmp.events import ProbeAnswer
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.probe_events import ProbeRequest
 from rcmd.ipmp.probe_group import ProbeGroup, ProberKey
-from rcmd.ipmp.probe_routers import routers_of
+from rcmd.ipmp.probe_routers import RoutesByHome, routers_of, routes_by_home
 from rcmd.ipmp.probe_source import ProbeSource
 from rcmd.ipmp.probe_sources import ProbeSources
-from rcmd.ipmp.probe_verdict import Outlook, ProbeVerdict
+from rcmd.ipmp.probe_verdict import Outlook, ProbeVerdict, outlook_of
 from rcmd.ipmp.probing import Prober
-from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.scene import Circles, Scene
 from rcmd.ipmp.strangers import Strangers
 from rcmd.ipmp.targets import TargetList
 from rcmd.model import Family, IPAddress, ProbeMethod
@@ -50,17 +50,22 @@ class Surveillance:
         """Until when an interface may go without a target before that means something."""
         self._touched: set[str] = set()
         self._pronounced: dict[str, Summary] = {}
+        self._own: frozenset[IPAddress] = frozenset()
+        """All addresses of this machine; the same object as long as they are the same."""
         self.strangers = Strangers()
         self.decisions = Decisions()
         self._ticked_at = 0.0
 
     # --- following the scene ---
 
-    def follow(self, now: float) -> list[Command]:
+    def follow(self, now: float, circles: Circles | None = None) -> list[Command]:
+        """Everybody, or those of these circles."""
         commands: list[Command] = []
-        own = frozenset(
-            address.ip for held in self._scene.view.addresses.values() for address in held
-        )
+        own = self._scene.view.all_addresses()
+        if own != self._own:
+            # Nobody may probe what is our own now.
+            self._own, circles = own, None
+        routes = routes_by_home(self._scene)
         groups = {
             name: members for name, members in self._scene.groups().items() if self._is_probed(name)
         }
@@ -70,7 +75,8 @@ class Surveillance:
             del self._groups[name]
         self._keep_only({member.name for members in groups.values() for member in members})
         for name, members in groups.items():
-            commands += self._follow_group(name, members, own, now)
+            if circles is None or members[0].circle in circles:
+                commands += self._follow_group(name, members, routes, now)
         self._sources.look_ahead()
         return commands
 
@@ -89,7 +95,7 @@ class Surveillance:
             del self._search_ends[name]
 
     def _follow_group(
-        self, name: str, members: list[Member], own: frozenset[IPAddress], now: float
+        self, name: str, members: list[Member], lost: RoutesByHome, now: float
     ) -> list[Command]:
         settings = self._scene.settings.group(name)
         group = self._groups.setdefault(name, ProbeGroup(settings.failure_detection_ms))
@@ -101,12 +107,14 @@ class Surveillance:
             commands += self._end(group, key)
         for member in members:
             self._look_at_link(group, member, now)
-        routers = {family: routers_of(self._scene, members, settings, family) for family in Family}
+        routers = {
+            family: routers_of(self._scene, members, settings, family, lost) for family in Family
+        }
         current = {key: prober.source.address for key, prober in group.probers.items()}
         with_routers = [family for family in Family if routers[family].all]
         sources = self._sources.choose(members, settings.probe, current, with_routers)
         for member in members:
-            commands += self._follow_member(group, member, sources, own, now)
+            commands += self._follow_member(group, member, sources, now)
         for family in Family:
             group.set_routers(family, routers[family].pinned, routers[family].learnt, now)
         return [*commands, *self._sources.watch(members, now)]
@@ -129,7 +137,6 @@ class Surveillance:
         group: ProbeGroup,
         member: Member,
         sources: Mapping[ProberKey, ProbeSource],
-        own: frozenset[IPAddress],
         now: float,
     ) -> list[Command]:
         commands: list[Command] = []
@@ -142,7 +149,7 @@ class Surveillance:
                 # What another device of that name was answered says nothing about this one.
                 commands += self._end(group, key)
             if is_active and source is not None and source.is_enabled:
-                commands += self._set(group, member, family, source, own, now)
+                commands += self._set(group, member, family, source, now)
             elif key in group.probers:
                 commands += self._end(group, key)
         return commands
@@ -161,7 +168,6 @@ class Surveillance:
         member: Member,
         family: Family,
         source: ProbeSource,
-        own: frozenset[IPAddress],
         now: float,
     ) -> list[Command]:
         key = (member.name, family)
@@ -170,12 +176,12 @@ class Surveillance:
         if prober is None:
             prober = Prober(member.name, family, TargetList(family), group.detection, self._random)
             prober.history.decisions = self.decisions
-            prober.set_source(source, own, now)
+            prober.set_source(source, self._own, now)
             group.add(prober, now)
             prober.start(now)
             self._search(group, member.name, now)
         else:
-            prober.set_source(source, own, now)
+            prober.set_source(source, self._own, now)
         prober.link_changed(now, is_up=link.is_running)
         watch = WatchInterface(
             link.ifindex, link.name, family, source.method, source.address, link.hardware_address
@@ -266,15 +272,22 @@ class Surveillance:
 
     # --- what it comes to ---
 
-    def has_news(self, now: float) -> bool:
-        """Has the verdict on any interface changed since it was last pronounced?"""
-        ended = [name for name, end in self._search_ends.items() if end <= now]
-        for name in ended:
+    def take_news(self, now: float) -> frozenset[str] | None:
+        """The interfaces on which the verdict has changed since it was last pronounced.
+
+        None: there is something to say that is not of one interface.
+        """
+        changed = {name for name, end in self._search_ends.items() if end <= now}
+        for name in changed:
             del self._search_ends[name]
-        changed = any(self._pronounced.get(name) != self._summary(name) for name in self._touched)
+        changed |= {
+            name for name in self._touched if self._pronounced.get(name) != self._summary(name)
+        }
         self._touched.clear()
         is_late = self._sources.deadline is not None and self._sources.deadline <= now
-        return changed or bool(ended) or is_late or self.strangers.take_change()
+        if self.strangers.take_change() or is_late:
+            return None
+        return frozenset(changed)
 
     def verdict(self, name: str) -> ProbeVerdict:
         group = self._group_of(name)
@@ -289,9 +302,12 @@ class Surveillance:
         """It is not probed yet, but will be as soon as its test address is there."""
         return self._sources.is_awaited(member, now)
 
-    def judged(self, failed_groups: set[str], now: float) -> None:
+    def judged(self, failed_groups: set[str], now: float, circles: Circles | None = None) -> None:
         """Tell the probers what was made of their verdicts."""
+        judged = self._groups.keys() if circles is None else self._scene.groups(circles).keys()
         for name, group in self._groups.items():
+            if name not in judged:
+                continue
             interfaces = group.interfaces
             if name in failed_groups and not group.has_failed:
                 group.failed()
@@ -325,11 +341,11 @@ class Surveillance:
 
     def _summary(self, name: str) -> Summary:
         group = self._group_of(name)
-        verdict = self.verdict(name)
-        detection_ms = group.detection.current_ms if group else 0
+        if group is None:
+            return Outlook.DISABLED, False, 0
         # A lossy link loses and regains its ten answers all the time; who runs needs no repair.
-        is_repaired = verdict.is_repaired and not self._scene.members[name].is_running
-        return verdict.outlook, is_repaired, detection_ms
+        is_repaired = not self._scene.members[name].is_running and group.verdict(name).is_repaired
+        return outlook_of(group.of_interface(name)), is_repaired, group.detection.current_ms
 
 
 def _is_anonymous(group: str) -> bool:

@@ -11,6 +11,10 @@ are in rotation.
 
 Hosts are given up instead of becoming SLOW or DEAD.  Where no router is left in rotation, up to
 three of the best are put back.
+
+When every target of the group has fallen silent others are looked for (overview, "Group
+Failures").  Routers of the routing table are not forgotten then; hosts that answer stand in for
+them, beside them, until one of them answers again.
 """
 
 from __future__ import annotations
@@ -41,15 +45,30 @@ class TargetKind(Enum):
 
 
 class Target:
-    __slots__ = ("address", "answered", "lost", "round_trip", "since", "state")
+    __slots__ = (
+        "address",
+        "answered",
+        "answered_at",
+        "is_stand_in",
+        "lost",
+        "round_trip",
+        "since",
+        "state",
+    )
 
-    def __init__(self, address: IPAddress, state: TargetState, now: float) -> None:
+    def __init__(
+        self, address: IPAddress, state: TargetState, now: float, *, is_stand_in: bool = False
+    ) -> None:
         self.address = address
+        self.is_stand_in = is_stand_in
+        """A host among routers."""
         self.state = state
         self.since = now
         """When it became SLOW or DEAD."""
         self.round_trip = RoundTrip()
         self.answered = 0
+        self.answered_at: float | None = None
+        """When its last answer was received."""
         self.lost = 0
 
     def become(self, state: TargetState, now: float) -> None:
@@ -70,6 +89,8 @@ class TargetList:
         self.kind = TargetKind.HOSTS
         self.active: list[Target] = []
         """In rotation, in order."""
+        self.seeks_stand_ins = False
+        """The routers were silent when the group failed, and none has answered since."""
         self._prefix = prefix
         self._own = own
         self._targets: dict[IPAddress, Target] = {}
@@ -84,11 +105,16 @@ class TargetList:
     @property
     def wants_hosts(self) -> bool:
         """With no target or just one host it goes on looking for hosts (behaviour 46)."""
-        return self.kind is TargetKind.HOSTS and len(self._targets) < 2 and self._prefix is not None
+        if self._prefix is None:
+            return False
+        if self.kind is TargetKind.HOSTS:
+            return len(self._targets) < 2
+        return self.seeks_stand_ins and len(self.hosts) < 2
 
     @property
     def hosts(self) -> tuple[IPAddress, ...]:
-        return tuple(self._targets) if self.kind is TargetKind.HOSTS else ()
+        is_list_of_hosts = self.kind is TargetKind.HOSTS
+        return tuple(it.address for it in self if is_list_of_hosts or it.is_stand_in)
 
     def is_eligible(self, address: IPAddress) -> bool:
         """In the prefix of the test address, and not one of our own (behaviours 10, 49)."""
@@ -115,6 +141,8 @@ class TargetList:
         self, prefix: IPNetwork | None, own: frozenset[IPAddress], now: float
     ) -> list[Target]:
         """The test address or our own addresses changed: who is no longer eligible goes."""
+        if own is self._own and prefix == self._prefix:
+            return []
         self._prefix, self._own = prefix, own
         given_up = [target for target in self._targets.values() if not self._may_stay(target)]
         for target in given_up:
@@ -123,7 +151,8 @@ class TargetList:
         return given_up
 
     def _may_stay(self, target: Target) -> bool:
-        is_fit = self.kind is TargetKind.ROUTERS or self._prefix is not None
+        is_router = self.kind is TargetKind.ROUTERS and not target.is_stand_in
+        is_fit = is_router or self._prefix is not None
         return is_fit and self.is_eligible(target.address)
 
     def set_routers(
@@ -135,20 +164,22 @@ class TargetList:
         stays.
         """
         wanted = [address for address in dict.fromkeys(routers) if self.is_eligible(address)]
-        old = self._targets if self.kind is TargetKind.ROUTERS else {}
+        is_list_of_routers = self.kind is TargetKind.ROUTERS
+        old = {it.address: it for it in self if is_list_of_routers and not it.is_stand_in}
         if keeps_vanished:
             wanted += [address for address in old if address not in wanted]
-        if not wanted and self.kind is TargetKind.HOSTS:
-            return []
         if list(old) == wanted:
             return []
-        given_up = [target for target in self._targets.values() if target.address not in wanted]
-        if self.kind is TargetKind.HOSTS:
-            given_up = list(self._targets.values())
-        self._targets = {
+        if not wanted or (old and not old.keys() >= set(wanted)):
+            # A new one has yet to show whether it answers.
+            self.seeks_stand_ins = False
+        stand_ins = {it.address: it for it in self if it.is_stand_in and self.seeks_stand_ins}
+        fresh = {
             address: old.get(address) or Target(address, TargetState.UNUSED, now)
             for address in wanted
         }
+        before, self._targets = self._targets.values(), {**stand_ins, **fresh}
+        given_up = [target for target in before if target not in self._targets.values()]
         self.kind = TargetKind.ROUTERS if wanted else TargetKind.HOSTS
         self._rebuild(now)
         return given_up
@@ -168,27 +199,43 @@ class TargetList:
 
     def add_host(self, address: IPAddress, now: float) -> bool:
         """A host answered a multicast (behaviours 45, 46); was it taken?"""
+        is_stand_in = self.kind is TargetKind.ROUTERS
         if (
-            self.kind is TargetKind.ROUTERS
+            (is_stand_in and not self.seeks_stand_ins)
             or self._prefix is None
             or address in self._targets
-            or len(self._targets) >= MOST_ACTIVE
+            or len(self.active) >= MOST_ACTIVE
             or not self.is_eligible(address)
         ):
             return False
-        target = Target(address, TargetState.ACTIVE, now)
+        target = Target(address, TargetState.ACTIVE, now, is_stand_in=is_stand_in)
         self._targets[address] = target
         self.active.append(target)
         return True
 
     def flush_hosts(self) -> list[Target]:
         """The group failed: perhaps it was the hosts (behaviour 52)."""
-        if self.kind is TargetKind.ROUTERS:
-            return []
-        given_up = list(self._targets.values())
-        self._targets.clear()
-        self.active.clear()
+        given_up = [self._targets[address] for address in self.hosts]
+        self._remove(given_up)
         return given_up
+
+    def dismiss_stand_ins(self) -> list[Target]:
+        """A router answers again."""
+        self.seeks_stand_ins = False
+        return self.flush_hosts() if self.kind is TargetKind.ROUTERS else []
+
+    def _remove(self, targets: Sequence[Target]) -> None:
+        for target in targets:
+            del self._targets[target.address]
+            if target in self.active:
+                self._leave(target)
+
+    def _leave(self, target: Target) -> None:
+        """The rotation, without anybody losing a turn."""
+        index = self.active.index(target)
+        del self.active[index]
+        if index <= self._turn:
+            self._turn -= 1
 
     # --- rotation ---
 
@@ -211,12 +258,9 @@ class TargetList:
 
     def retire(self, target: Target, now: float, state: TargetState) -> bool:
         """Out of rotation as SLOW or DEAD; a host is given up altogether: was it?"""
-        index = self.active.index(target)
-        del self.active[index]
-        if index <= self._turn:
-            self._turn -= 1
+        self._leave(target)
         target.round_trip.reset()
-        if self.kind is TargetKind.HOSTS:
+        if self.kind is TargetKind.HOSTS or target.is_stand_in:
             del self._targets[target.address]
             return True
         target.become(state, now)

@@ -15,6 +15,7 @@ LabFactory = Callable[..., Lab]
 NETWORK = "10.85.0.0 255.255.0.0"
 """Wide enough for a thousand addresses."""
 ROUTER = "10.85.0.1/16"
+SETTINGS = "failure_detection_time: 1s\ngroups: {test: {targets: [10.85.0.1]}}\n"
 FIRST = IPv4Address("10.85.1.1")
 PREPARED_AFTER_S = 1.0
 """By then the daemon has had its idle time; nothing outside tells when."""
@@ -41,8 +42,9 @@ def configure(lab: Lab, addresses: Mapping[str, int]) -> None:
 
 
 def start(lab: Lab, addresses: Mapping[str, int]) -> None:
-    """Configured, running, and prepared for the next failure."""
+    """Configured, probed (with repairs that take a second and a half), running, and prepared."""
     configure(lab, addresses)
+    lab.write("/etc/rcmd/rcmd.yaml", SETTINGS)
     lab.start_daemon()
     time.sleep(PREPARED_AFTER_S)
 

@@ -118,3 +118,16 @@ def test_an_answer_that_says_when_its_probe_left(history: ProbeHistory) -> None:
     history.answered(ask(history, at=1.0), 1.5, sent_at=1.2)
     (record,) = history.records()
     assert record.round_trip_s == pytest.approx(0.3)
+
+
+def test_an_answer_that_is_still_awaited_is_no_answer(history: ProbeHistory) -> None:
+    # behaviour 33: nine answers, one that nobody knows about yet, and one more
+    for _ in range(9):
+        history.answered(ask(history), 0.1)
+    awaited = ask(history)
+    history.answered(ask(history), 0.1)
+    assert history.answers() == 1
+    assert not history.is_repaired()
+    history.answered(awaited, 0.2)
+    assert history.answers() == 10
+    assert history.is_repaired()

@@ -2,7 +2,7 @@ from ipaddress import IPv4Address, ip_address
 
 import pytest
 
-from rcmd.ipmp.probe_events import Answer, ClockAnomaly, ProbeKind
+from rcmd.ipmp.probe_events import Answer, ClockAnomaly, DetectionTimeRaised, ProbeKind
 from rcmd.ipmp.probe_source import ProbeSource
 from rcmd.model import ProbeMethod
 
@@ -99,3 +99,17 @@ def test_the_real_time_of_sending_is_what_a_round_trip_begins_with():
     prober.answered(request.sequence, request.target, bench.now + 0.012)
     (record,) = prober.history.records()
     assert record.round_trip_s == pytest.approx(0.002)
+
+
+def test_answers_that_waited_together_are_one_measurement():
+    """Probes that were queued until the neighbour was resolved, a second later (solaris.md 1.6)."""
+    prober = make_prober(routers(1), detection_ms=500)
+    sent = []
+    while len(sent) < 5:
+        (request,) = prober.due(at := prober.deadline(), at)
+        sent.append(request)
+    for request in sent:
+        prober.answered(request.sequence, request.target, at + 0.05)
+    facts = [fact for fact in prober.take_facts() if isinstance(fact, DetectionTimeRaised)]
+    assert facts == []
+    assert prober.statistics().acked == 5

@@ -15,7 +15,7 @@ from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.probe_events import ProbeKind
-from rcmd.ipmp.probe_routers import Routers, routers_of
+from rcmd.ipmp.probe_routers import Routers, routers_of, routes_by_home
 from rcmd.ipmp.probe_verdict import Outlook
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.surveillance import LONGEST_TICK_S, Surveillance
@@ -33,6 +33,7 @@ from rcmd.model import (
 from .scenes import NUMBERS, on, scene
 
 ROUTER = ip_address("192.168.85.1")
+SWITCHED_OFF = Settings(groups={"test": GroupSettings(probe=ProbeMethod.NONE)})
 ICMP = GroupSettings(probe=ProbeMethod.ICMP, targets=(ROUTER,))
 
 
@@ -76,7 +77,7 @@ def run(surveillance: Surveillance, until: float, *silent: str) -> int:
                     surveillance.answered(
                         ProbeAnswer(number, it.family, it.kind, it.sequence, it.target, now + 0.001)
                     )
-        surveillance.has_news(now)
+        surveillance.take_news(now)
     return sent
 
 
@@ -91,7 +92,7 @@ def test_every_member_is_watched_once() -> None:
 
 
 def test_a_group_that_is_not_probed_is_left_alone() -> None:
-    surveillance = Surveillance(two(GroupSettings()), Random(1))
+    surveillance = Surveillance(two(GroupSettings(probe=ProbeMethod.NONE)), Random(1))
     assert surveillance.follow(0.0) == []
     assert surveillance.deadline() is None
     assert surveillance.verdict("hme0").outlook is Outlook.DISABLED
@@ -121,7 +122,7 @@ def test_what_is_not_probed_any_more_is_unwatched(how: str) -> None:
         case "unconfigured":
             del made.members["hme0"]
         case "switched off":
-            made.settings = Settings()
+            made.settings = SWITCHED_OFF
     ended = [it for it in surveillance.follow(6.0) if isinstance(it, UnwatchInterface)]
     assert UnwatchInterface(4, Family.IPV4) in ended
     assert surveillance.verdict("hme0").outlook is Outlook.DISABLED
@@ -153,7 +154,7 @@ def test_losses_and_answers_are_news_and_nothing_else_is() -> None:
     surveillance = surveyed(two())
     run(surveillance, 30.0)
     surveillance.judged(set(), 30.0)
-    assert not surveillance.has_news(30.0)
+    assert surveillance.take_news(30.0) == frozenset()
     run(surveillance, 45.0, "hme0")
     assert surveillance.verdict("hme0").outlook is Outlook.DEAD
     assert surveillance.verdict("hme1").outlook is Outlook.ALIVE
@@ -168,7 +169,7 @@ def test_what_falls_due_within_a_tick_is_sent_together() -> None:
         now = surveillance.deadline()
         assert now is not None
         assert surveillance.due(now, now)
-        surveillance.has_news(now)
+        surveillance.take_news(now)
         moments.append(now)
     assert min(later - earlier for earlier, later in pairwise(moments)) >= LONGEST_TICK_S - 1e-9
 
@@ -236,12 +237,16 @@ def test_pinned_ones_then_next_hops() -> None:
     made.view.add_route(route("hme1", "192.168.85.51/32", None, protocol=2))
     made.view.add_route(route("hme1", "192.168.85.0/24", None))
     settings = GroupSettings(targets=(ip_address("192.168.85.60"), ip_address("fe80::1")))
-    found = routers_of(made, list(made.members.values()), settings, Family.IPV4)
+    found = routers_of(
+        made, list(made.members.values()), settings, Family.IPV4, routes_by_home(made)
+    )
     assert found == Routers(
         (ip_address("192.168.85.60"), ip_address("192.168.85.50")),
         (ip_address("192.168.85.1"), ip_address("192.168.85.2")),
     )
-    assert routers_of(made, [], settings, Family.IPV6).all == (ip_address("fe80::1"),)
+    assert routers_of(made, [], settings, Family.IPV6, routes_by_home(made)).all == (
+        ip_address("fe80::1"),
+    )
 
 
 def test_a_route_on_its_way_to_another_member_still_counts() -> None:
@@ -249,5 +254,7 @@ def test_a_route_on_its_way_to_another_member_still_counts() -> None:
     made = two()
     lost = route("hme0", "0.0.0.0/0", "192.168.85.1")
     made.ledger.routes[RouteAtHome("hme0", RouteKey.of(lost))] = lost
-    found = routers_of(made, list(made.members.values()), GroupSettings(), Family.IPV4)
+    found = routers_of(
+        made, list(made.members.values()), GroupSettings(), Family.IPV4, routes_by_home(made)
+    )
     assert found.learnt == (ROUTER,)

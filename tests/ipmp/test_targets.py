@@ -8,7 +8,18 @@ from rcmd.ipmp.probe_source import ProbeSource
 from rcmd.ipmp.targets import TargetKind, TargetList
 from rcmd.model import Family, ProbeMethod, TargetState
 
-from .probe_bench import ICMP4, ICMP6, PREFIX, RTT, Bench, make_prober, routers, silent
+from .probe_bench import (
+    ICMP4,
+    ICMP6,
+    PREFIX,
+    RTT,
+    Bench,
+    answering,
+    make_prober,
+    routers,
+    silent,
+    silent_but,
+)
 
 HOSTS = [ip_address(f"10.0.0.{20 + index}") for index in range(8)]
 
@@ -139,6 +150,73 @@ def test_a_host_is_given_up_instead_of_retired():
     targets.add_host(HOSTS[0], 0.0)
     assert targets.retire(targets.active[0], 0.0, TargetState.DEAD)
     assert not len(targets)
+
+
+# --- hosts in the place of silent routers ---
+
+
+def seeking(number):
+    targets = listed(number)
+    targets.seeks_stand_ins = True
+    return targets
+
+
+def test_hosts_beside_routers_only_when_they_are_sought():  # behaviour 52
+    targets = listed(1)
+    assert not targets.wants_hosts
+    assert not targets.add_host(HOSTS[0], 0.0)
+    targets = seeking(1)
+    assert targets.wants_hosts
+    assert [targets.add_host(host, 0.0) for host in HOSTS[:6]] == [True] * 4 + [False] * 2
+    assert not targets.wants_hosts
+    assert targets.hosts == tuple(HOSTS[:4])
+    assert targets.kind is TargetKind.ROUTERS
+    assert {targets.next(1.0).address for _ in range(5)} == {*routers(1), *HOSTS[:4]}
+
+
+def test_stand_ins_go_when_a_router_answers():  # behaviour 53
+    targets = seeking(1)
+    targets.add_host(HOSTS[0], 0.0)
+    assert [target.address for target in targets.dismiss_stand_ins()] == HOSTS[:1]
+    assert [target.address for target in targets] == routers(1)
+    assert [targets.next(1.0).address for _ in range(2)] == routers(1) * 2
+    assert not targets.wants_hosts
+
+
+def test_stand_ins_go_when_another_router_is_known_or_none():
+    targets = seeking(1)
+    targets.add_host(HOSTS[0], 0.0)
+    assert targets.set_routers(routers(1), 1.0) == []
+    assert targets.hosts == (HOSTS[0],)
+    given_up = targets.set_routers(routers(2), 1.0)
+    assert [target.address for target in given_up] == HOSTS[:1]
+    targets = seeking(1)
+    targets.add_host(HOSTS[0], 0.0)
+    targets.set_routers([], 1.0)
+    assert (targets.kind, len(targets)) == (TargetKind.HOSTS, 0)
+
+
+def test_a_silent_stand_in_is_given_up_like_any_host():
+    targets = seeking(1)
+    targets.add_host(HOSTS[0], 0.0)
+    (stand_in,) = [target for target in targets if target.is_stand_in]
+    assert targets.retire(stand_in, 1.0, TargetState.DEAD)
+    assert [target.address for target in targets] == routers(1)
+
+
+def test_an_answer_of_a_router_ends_the_substitution():
+    prober = make_prober(routers(1))
+    prober.seek_stand_ins()
+    bench = Bench(prober, link=silent_but(HOSTS[0]))
+    prober.add_host(HOSTS[0], 0.0)
+    bench.run(60.0)
+    assert prober.is_repaired
+    assert prober.targets.seeks_stand_ins
+    bench.link = answering
+    bench.run(200.0)
+    assert prober.targets.hosts == ()
+    assert not prober.targets.seeks_stand_ins
+    assert prober.is_repaired
 
 
 # --- with a prober -----------------------------------------------------------------------------

@@ -1,0 +1,102 @@
+"""Whom does an event concern?  Only they are looked at, however many others there are.
+
+What concerns one member concerns its circle, and the home of everything that is on its device.
+Whatever is overlooked here is found by the next look at everything: nothing depends on events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rcmd.ipmp.adoption import ifindex_of
+from rcmd.ipmp.events import (
+    AddressGone,
+    AddressSeen,
+    Attach,
+    Event,
+    KernelChange,
+    KernelChanged,
+    LinkGone,
+    LinkSeen,
+    Moved,
+    RouteGone,
+    RouteSeen,
+    Together,
+)
+from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.scene import Scene
+from rcmd.model import IPAddress, KernelAddress, Route
+
+EVERYBODY = None
+Touched = frozenset[str] | None
+"""Circles; None is everybody."""
+
+
+def touched_by(scene: Scene, event: Event) -> Touched:
+    """Ask before the event is taken in, and after: what it does may be seen on either side."""
+    match event:
+        case Together(events):
+            return both(*(touched_by(scene, part) for part in events))
+        case KernelChanged(changes):
+            if any(isinstance(it, RouteSeen) and it.is_replacement for it in changes):
+                # It may have taken the place of a route on any device.
+                return EVERYBODY
+            return circles_of(scene, (name for it in changes for name in _by_change(scene, it)))
+        case Moved(move=move):
+            names = [name for item in move.items for name in _by_item(scene, item)]
+            return circles_of(scene, (move.source, move.destination, *names))
+        case Attach(name, config) if config is not None:
+            return circles_of(scene, (name,))
+        case _:
+            return EVERYBODY
+
+
+def both(*parts: Touched) -> Touched:
+    circles: frozenset[str] = frozenset()
+    for part in parts:
+        if part is EVERYBODY:
+            return EVERYBODY
+        circles |= part
+    return circles
+
+
+def circles_of(scene: Scene, names: Iterable[str | None]) -> frozenset[str]:
+    """The circles of these interfaces; None and who is no member have none."""
+    members = (scene.members.get(name) for name in names if name)
+    return frozenset(member.circle for member in members if member)
+
+
+def _by_change(scene: Scene, change: KernelChange) -> Iterator[str | None]:
+    """The interfaces that a change has to do with."""
+    match change:
+        case LinkSeen() | LinkGone():
+            ifindex = ifindex_of(change)
+            link = scene.view.links.get(ifindex)
+            yield link.name if link else None
+            if isinstance(change, LinkSeen):
+                yield change.link.name
+            for held in scene.view.addresses.get(ifindex, {}):
+                yield from _by_address(scene, held.ip)
+            for key in scene.view.routes.get(ifindex, {}):
+                yield from scene.ledger.homes_of_route(key)
+        case AddressSeen(item) | AddressGone(item):
+            yield from _by_item(scene, item)
+        case RouteSeen(route) | RouteGone(route):
+            yield from _by_item(scene, route)
+
+
+def _by_item(scene: Scene, item: KernelAddress | Route) -> Iterator[str | None]:
+    link = scene.view.links.get(item.ifindex)
+    yield link.name if link else None
+    if isinstance(item, Route):
+        yield from scene.ledger.homes_of_route(RouteKey.of(item))
+    else:
+        yield from _by_address(scene, item.address.ip)
+
+
+def _by_address(scene: Scene, key: IPAddress) -> Iterator[str | None]:
+    """Its home; of one that nobody calls home, also those who hold it."""
+    yield scene.ledger.home_of(key)
+    for held in scene.view.copies_of(key):
+        link = scene.view.links.get(held.ifindex)
+        yield link.name if link else None
