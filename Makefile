@@ -1,12 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test lint bench install uninstall clean
+.PHONY: help setup packages demo test test-long test-vm lint bench bench-vm install uninstall clean
 
 # Made anew when what rcmd needs has changed.
 READY := .venv/.ready
 
 help: ## say what can be made
 	@echo "make TARGET, each one alone, also from a fresh clone:"
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile
 
 setup: $(READY) ## install what is needed; rcmd, rcmctl and rcmd-lab are in .venv/bin then
 
@@ -17,7 +17,10 @@ test: lint ## check the style and run every test (those on a real kernel need ro
 	@echo "the tests of the bus, on dbus-fast:"
 	@RCMD_BUS_LIBRARY=dbus-fast .ci/run-tests -q -n 3 --dist loadfile -m "not bench" tests/bus
 	@echo "every test:"
-	@.ci/run-tests -q -n 3 --dist loadfile -m "not bench"
+	@.ci/run-tests -q -n 3 --dist loadfile -m "not bench and not vm"
+
+test-long: $(READY) ## the tests that take minutes: days and weeks of virtual time
+	@.ci/run-tests -q -n 2 --dist loadscope -m bench tests/stories tests/ipmp
 
 lint: $(READY) ## check the style and the types
 	@.venv/bin/ruff check --quiet .
@@ -26,6 +29,12 @@ lint: $(READY) ## check the style and the types
 
 bench: $(READY) ## measure (as root); ends with the table of figures
 	@.ci/run-tests -q -m bench tests/bench tests/bus
+
+test-vm: $(READY) ## test with real PCIe hotplug in a QEMU guest (as root; VM_TESTS= selects)
+	@.ci/test-vm -q -m "vm and not bench" $(or $(VM_TESTS),tests/vm)
+
+bench-vm: $(READY) ## compare with bonding and teamd in that guest (as root; half an hour)
+	@.ci/test-vm -q -m "vm and bench" tests/vm
 
 install: $(READY) ## put it into the system (DESTDIR=, PREFIX=/usr)
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" .ci/install install

@@ -125,7 +125,7 @@ class GroupSettings:
 
     failure_detection_ms: int = 10_000
     failback: bool = True
-    probe: ProbeMethod = ProbeMethod.NONE
+    probe: ProbeMethod = ProbeMethod.AUTO
     targets: tuple[IPAddress, ...] = ()
     load_spreading: LoadSpreading = LoadSpreading.OFF
 

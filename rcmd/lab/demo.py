@@ -35,12 +35,19 @@ addif 192.168.85.21 deprecated -failover netmask + broadcast + up
 addif 192.168.85.22 deprecated -failover netmask + broadcast + up
 """,
     "/etc/hostname6.hme1": "addif 2001:db8:85::20/64 up\n",
+    "/etc/rcmd/rcmd.yaml": """\
+failure_detection_time: 500ms
+groups: {test: {targets: [192.168.85.1]}}
+""",
 }
+DETECTION_MS = 500
 AFTERMATH_S = 0.3
 """How long the traffic is watched after each blow."""
 MISSING_WITHIN_S = 15.0
 BLOW_AT_MOST = 50
 """Datagrams lost, of 1000 a second, on a machine that may be busy; `make bench` is stricter."""
+HOLE_AT_MOST = DETECTION_MS * 8 // 7 + BLOW_AT_MOST
+"""The detection time and one probe interval; a datagram is a millisecond."""
 
 Addresses = list[tuple[str, str]]
 
@@ -79,6 +86,8 @@ class Story:
         self._the_nic_arrives()
         self._cable_is_pulled()
         self._cable_is_plugged()
+        self._black_hole()
+        self._black_hole_is_mended()
         self._dry_run()
         self._detach()
         self._veto()
@@ -99,6 +108,7 @@ class Story:
         for path, text in HOSTNAME_FILES.items():
             self._lab.write(path, text)
         self._narrator.run("cat", "/etc/hostname.hme0", "/etc/hostname6.hme0")
+        self._narrator.run("cat", "/etc/rcmd/rcmd.yaml")
         self._lab.tear_out(HME0)
         self._narrator.event("hme0 is not in its slot; rcmd starts")
         self._lab.start_daemon()
@@ -157,6 +167,40 @@ class Story:
         )
         self._lab.plug(HME0)
         self._narrator.event("the cable of hme0 is plugged in")
+        self._await(self._is_all_home)
+        self._narrator.run("rcmctl", "addresses")
+        self._narrator.check("every address is at home", is_so=self._is_all_home())
+        self._count(at_most=0)
+
+    def _black_hole(self) -> None:
+        self._narrator.chapter(
+            "A black hole",
+            "The cable is in, the link is up, and nothing comes through.  Only probes can tell: "
+            "five in a row that the router does not answer, within half a second here (10 s "
+            "unless rcmd.yaml says otherwise).",
+        )
+        self._narrator.run("rcmctl", "targets")
+        self._lab.black_hole(HME0)
+        self._narrator.event("hme0 keeps its link, and what it sends or should get is lost")
+        self._await(lambda: self._is_at(HME1, DATA, DATA_6))
+        self._narrator.run("rcmctl", "status")
+        self._narrator.check(
+            "hme0 still has its link: it was the probes that found the failure",
+            is_so=self._has_carrier(HME0) and self._was_found_by_probes(),
+        )
+        self._narrator.check(
+            "hme1 has taken over hme0's addresses", is_so=self._is_at(HME1, DATA, DATA_6)
+        )
+        self._count(at_most=HOLE_AT_MOST)
+
+    def _black_hole_is_mended(self) -> None:
+        self._narrator.chapter(
+            "The black hole is mended",
+            "The link cannot tell that either: ten probes in a row have to be answered before "
+            "anything goes home.",
+        )
+        self._lab.restore(HME0)
+        self._narrator.event("what hme0 sends arrives again")
         self._await(self._is_all_home)
         self._narrator.run("rcmctl", "addresses")
         self._narrator.check("every address is at home", is_so=self._is_all_home())
@@ -329,6 +373,16 @@ class Story:
 
     def _is_at(self, nic: str, *addresses: str) -> bool:
         return set(addresses) <= self._held_by(nic)
+
+    def _has_carrier(self, nic: str) -> bool:
+        return "LOWER_UP" in self._lab.run(["ip", "link", "show", "dev", nic]).stdout
+
+    def _was_found_by_probes(self) -> bool:
+        """What the history says of the last failure."""
+        shown = self._lab.run(["rcmctl", "history", "--json"], check=True)
+        events: list[dict[str, Any]] = json.loads(shown.stdout)["events"]
+        last = [it for it in events if it["kind"] == "failure"][-1]
+        return (last["subject"], last["detail"]["found_by"]) == (HME0, "probes")
 
     def _is_detached(self) -> bool:
         return self._is_at(HME1, DATA, DATA_6, OTHER) and not self._held_by(HME0)

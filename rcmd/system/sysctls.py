@@ -3,7 +3,8 @@
 Several NICs on one subnet need them (Documentation/networking/ip-sysctl.rst):
 
 promote_secondaries            deleting the first address of a subnet must not delete the others
-arp_ignore, arp_announce       the NIC that has an address answers and asks for it, no other
+arp_ignore, arp_announce       the NIC that has an address answers and asks for it, no other;
+                               `arp_sender` changes the second for one that has none
 rp_filter                      strict filtering would drop what comes in on any NIC but the first
 ignore_routes_with_linkdown    a route through a NIC without carrier is passed over
 
@@ -25,7 +26,7 @@ from rcmd.model import Family
 
 _log = logging.getLogger(__name__)
 
-_PROC_SYS = Path("/proc/sys")
+PROC_SYS = Path("/proc/sys")
 _IPV4_CONF = "net/ipv4/conf"
 _IPV6_CONF = "net/ipv6/conf"
 _MEMBER_IPV4 = {
@@ -45,7 +46,7 @@ class SysctlError(RcmError):
 
 
 def read_member(
-    name: str, families: Collection[Family], *, is_grouped: bool, root: Path = _PROC_SYS
+    name: str, families: Collection[Family], *, is_grouped: bool, root: Path = PROC_SYS
 ) -> dict[str, str]:
     """The present value of every sysctl that `apply` would change, by path below `root`.
 
@@ -58,7 +59,7 @@ def read_member(
 
 
 def apply(
-    name: str, families: Collection[Family], *, is_grouped: bool, root: Path = _PROC_SYS
+    name: str, families: Collection[Family], *, is_grouped: bool, root: Path = PROC_SYS
 ) -> tuple[str, ...]:
     """Set the sysctls that a device needs for addresses of these families.
 
@@ -73,7 +74,7 @@ def apply(
     return _obstacles(root) if is_grouped and Family.IPV4 in families else ()
 
 
-def restore(values: Mapping[str, str], root: Path = _PROC_SYS) -> None:
+def restore(values: Mapping[str, str], root: Path = PROC_SYS) -> None:
     """Put back what `read_member` returned.
 
     A device that is gone took its sysctls with it.  Everything that can be put back is; then the
@@ -93,7 +94,12 @@ def restore(values: Mapping[str, str], root: Path = _PROC_SYS) -> None:
         raise failures[0]
 
 
-def is_ipv6_router(name: str, root: Path = _PROC_SYS) -> bool:
+def set_arp_announce(name: str, value: str, root: Path = PROC_SYS) -> None:
+    """Change it on a member.  Raises SysctlError."""
+    _write(f"{_IPV4_CONF}/{name}/arp_announce", value, root)
+
+
+def is_ipv6_router(name: str, root: Path = PROC_SYS) -> bool:
     """Whether the device forwards IPv6: what its neighbor advertisements must say (RFC 4861 4.4).
 
     False where it is gone, or has no IPv6.

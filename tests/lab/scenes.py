@@ -25,8 +25,12 @@ SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"
 LabFactory = Callable[..., Lab]
 """The fixture `lab_with`: brings a lab up, with the arguments of `Lab.up`."""
 
-NETMASKS = "192.168.85.0 255.255.255.0\n"
+SETTINGS_PATH = "/etc/rcmd/rcmd.yaml"
 ROUTER = "192.168.85.1"
+SETTINGS = f"failure_detection_time: 500ms\ngroups: {{test: {{targets: [{ROUTER}]}}}}\n"
+"""Probed as by default, by a router that answers, and repaired (ten answers) within a second."""
+WITHOUT_FAILBACK = SETTINGS + "failback: no\n"
+NETMASKS = "192.168.85.0 255.255.255.0\n"
 ROUTER6 = "2001:db8:85::1"
 OUTSIDE = "198.51.100.2"
 OUTSIDE6 = "2001:db8:51::2"
@@ -56,8 +60,10 @@ DUAL_STACK = {
 
 
 def write_files(lab: Lab, files: dict[str, str]) -> None:
-    """Files of /etc, and a netmasks file."""
-    for name, text in {"netmasks": NETMASKS, **files}.items():
+    """Files of /etc; a netmasks file, and settings unless there are some."""
+    has_settings = lab.run(["test", "-e", SETTINGS_PATH]).returncode == 0
+    settings = {} if has_settings else {"rcmd/rcmd.yaml": SETTINGS}
+    for name, text in {"netmasks": NETMASKS, **settings, **files}.items():
         lab.write(f"/etc/{name}", text)
 
 
@@ -244,6 +250,11 @@ def group_state(lab: Lab, group: str = "test") -> str:
 def history(lab: Lab) -> list[dict[str, Any]]:
     """Oldest first: `time_us`, `severity`, `kind`, `subject`, `message`, `detail`."""
     return [asdict(event) for event in ask(lab, lambda manager: manager.history(0, 10_000))]
+
+
+def told(lab: Lab) -> list[str]:
+    """What happened, oldest first, without what a busy machine adds."""
+    return [it["message"] for it in history(lab) if it["kind"] != "probes-missed"]
 
 
 def kinds(lab: Lab) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from evidence import Peer, begin, client
-from scenes import PAIR, await_hosted, hosts_of
+from scenes import PAIR, SETTINGS, await_hosted, hosts_of
 
 from rcmd.lab.lab import Lab
 
@@ -123,7 +123,7 @@ def test_client_that_leaves_the_bus_objects_no_more(lab: Lab) -> None:
 
 
 def test_silent_client_counts_as_a_refusal(lab: Lab) -> None:
-    lab.write("/etc/rcmd/rcmd.yaml", "hooks: {timeout: 1s}\n")
+    lab.write("/etc/rcmd/rcmd.yaml", SETTINGS + "hooks: {timeout: 1s}\n")
     begin(lab, PAIR)
     client(lab, "asleep", "--hold", "QueryRemove")
     done = lab.rcmctl("detach", "hme0")

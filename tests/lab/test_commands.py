@@ -88,7 +88,7 @@ def test_exit_statuses_without_a_daemon_and_for_what_is_not_there(lab: Lab) -> N
 
 
 def test_status_says_what_the_contract_says(lab: Lab) -> None:
-    begin(lab, PAIR)
+    begin(lab, {**PAIR, "rcmd/rcmd.yaml": ""})
     lab.pull("hme0")
     await_state(lab, "hme0", "failed")
     await_hosted(lab, "hme1", "192.168.85.19")

@@ -15,7 +15,7 @@ from rcmd.lab.narration import WIDTH, Narrator
 
 pytestmark = pytest.mark.lab
 
-CHAPTERS = 12
+CHAPTERS = 14
 
 
 class Terminal(io.StringIO):

@@ -9,8 +9,10 @@ from scenes import (
     HME1,
     PAIR,
     ROUTER,
+    SETTINGS_PATH,
     THREE,
     WITH_STANDBY,
+    WITHOUT_FAILBACK,
     LabFactory,
     addr_dump,
     await_event,
@@ -29,6 +31,7 @@ from scenes import (
     neighbour_mac,
     reaches,
     start,
+    told,
 )
 
 from rcmd.lab.lab import Lab
@@ -84,7 +87,7 @@ def test_overview_example(lab: Lab) -> None:
     )
     assert group_state(lab) == "ok"
     assert set(interface(lab, "hme0")["flags"]) == {"UP", "RUNNING"}
-    assert [event["message"] for event in history(lab)] == [
+    assert told(lab) == [
         "The link has gone down on hme0",
         "NIC failure detected on hme0 of group test",
         "Successfully failed over from NIC hme0 to NIC hme1",
@@ -188,7 +191,7 @@ def test_fewest_addresses_win(lab_with: LabFactory) -> None:
 
 
 def test_without_failback(lab: Lab) -> None:
-    lab.write("/etc/rcmd/rcmd.yaml", "failback: no\n")
+    lab.write(SETTINGS_PATH, WITHOUT_FAILBACK)
     start(lab, PAIR)
     lab.pull("hme0")
     await_hosted(lab, "hme1", "192.168.85.19")

@@ -21,7 +21,17 @@ from evidence import (
     essence,
     rcmctl_in_background,
 )
-from scenes import DUAL_STACK, PAIR, await_hosted, await_state, hosts_of, kinds, state_of
+from scenes import (
+    DUAL_STACK,
+    PAIR,
+    SETTINGS_PATH,
+    WITHOUT_FAILBACK,
+    await_hosted,
+    await_state,
+    hosts_of,
+    kinds,
+    state_of,
+)
 
 from rcmd.lab.errors import LabError
 from rcmd.lab.lab import Lab
@@ -175,7 +185,7 @@ def detached(lab: Lab) -> None:
 
 
 def failed_back_never(lab: Lab) -> None:
-    lab.write("/etc/rcmd/rcmd.yaml", "failback: no\n")
+    lab.write(SETTINGS_PATH, WITHOUT_FAILBACK)
     assert lab.rcmctl("reload").returncode == 0
     failed_over(lab)
     lab.plug("hme0")

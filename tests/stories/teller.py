@@ -255,6 +255,10 @@ class Teller:
     def probe_everything(self, method: str) -> None:
         self.world.probes_all = ProbeMethod(method)
 
+    def probe_by_default(self) -> None:
+        """As for an administrator who wrote no settings at all."""
+        self.world.probes_all = None
+
     def listen(self) -> None:
         self.world.network.sent.clear()
 
@@ -510,6 +514,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"switch (dies|lives)", Teller.switch),
     (r"sleep ([\d.]+)s", Teller.sleep),
     (r"probe everything by (icmp|arp|auto)", Teller.probe_everything),
+    (r"probe by default", Teller.probe_by_default),
     (r"listen", Teller.listen),
     (r"expect (\S+) probed: (.*)", Teller.expect_probed),
     (r"expect (\S+) unprobed", Teller.expect_unprobed),

@@ -50,7 +50,8 @@ ROWS = {
         at 80s  mend hme0
                 target 192.168.85.1 unicast
                 delete route default on hme1
-        at 120s expect hme0 failed
+        at 120s expect hme0 no-targets
+                expect flags of hme0: UP RUNNING FAILED
                 add route default via 192.168.85.1 on hme1
         at 125s expect hme0 failed
                 expect report "NIC repair detected on hme0 of group test" within 15s
@@ -67,7 +68,7 @@ ROWS = {
                 expect hme0 no-targets
         """,
     ),
-    "the last target is lost: FAILED keeps its flag": (
+    "the last target is lost: FAILED -> NOTARGETS, and keeps its flag": (
         ICMP,
         "target 192.168.85.1 unicast",
         PAIR,
@@ -76,7 +77,11 @@ ROWS = {
         """
         at 80s  delete route default on hme1
                 expect hme1 no-targets
-        at 200s expect flags of hme0: UP RUNNING FAILED
+                expect hme0 no-targets
+        at 200s expect hme0 no-targets
+                expect flags of hme0: UP RUNNING FAILED
+                expect flags of hme1: UP RUNNING
+                expect group test degraded
                 expect 192.168.85.19 on hme1
         """,
     ),

@@ -76,8 +76,9 @@ class World:
         self.files: dict[str, str] = {}
         """Path -> text of the hostname files."""
         self.settings = ""
-        self.probes_all: ProbeMethod | None = None
-        """How interfaces are probed whose group has no settings of its own."""
+        self.probes_all: ProbeMethod | None = ProbeMethod.NONE
+        """How everybody is probed where the settings say nothing about probes: a story that does
+        not mention them is about links.  None: by default."""
         self.reconcile_s = RECONCILE_S
         self.now = 0.0
         self.engine: Engine | None = None
@@ -157,8 +158,12 @@ class World:
         read = _configuration(tuple(self.files.items()), self.settings)
         if self.probes_all is None:
             return read
-        default = replace(read.settings.default_group, probe=self.probes_all)
-        return replace(read, settings=replace(read.settings, default_group=default))
+        settings, method = read.settings, self.probes_all
+        default = replace(settings.default_group, probe=method)
+        groups = settings.groups
+        if "probe" not in self.settings:
+            groups = {name: replace(group, probe=method) for name, group in groups.items()}
+        return replace(read, settings=replace(settings, default_group=default, groups=groups))
 
     def config(self, name: str) -> InterfaceConfig | None:
         return self.configuration().interfaces.get(name)
