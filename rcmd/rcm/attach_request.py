@@ -96,10 +96,10 @@ class AttachOnRequest:
 
     def _absent(self) -> NoSuchResource:
         """Where the NIC was known, its hardware is what has to be attached."""
-        hint = ""
-        if self.name in self.stage.engine.scene.members:
-            path = self.stage.machine.identify(self.name).bus_path
-            hint = f"; it was {path}, which can be attached" if path.startswith("pci:") else ""
+        if self.name not in self.stage.engine.scene.members:
+            return NoSuchResource(f"{self.name}: no such resource")
+        path = self.stage.machine.identify(self.name).bus_path
+        hint = f"; it was {path}, which can be attached" if path.startswith("pci:") else ""
         return NoSuchResource(f"{self.name}: there is no such device{hint}")
 
     def _unusable(self, name: str) -> RcmError:

@@ -73,9 +73,9 @@ def test_a_script_says_no_and_is_told_the_outcome(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("sleep 1000", "timeout error"),
-        ("(sleep 1000) & sleep 1000", "timeout error"),
-        ("trap '' ABRT TERM; while :; do sleep 1; done", "timeout error"),
+        ("sleep 31557", "timeout error"),
+        ("(sleep 31557) & sleep 31557", "timeout error"),
+        ("trap '' ABRT TERM; while :; do sleep 31557; done", "timeout error"),
         ("while :; do echo rcm_log_info=flood; done", "error"),
         ("echo what is this", "scripting protocol error"),
         ("exit 1", "scripting protocol error"),
@@ -94,7 +94,7 @@ def test_a_bad_script_is_a_refusal_and_holds_up_nothing(lab: Lab, body: str, sai
     status, _, reason = ended(detach)
     assert (status, said in reason, "bad" in reason) == (3, True, True)
     await_as(lab, before)
-    lab.wait_for(lambda: lab.run(["pgrep", "-x", "sleep"]).returncode == 1, what="its children")
+    lab.wait_for(lambda: lab.run(["pgrep", "-f", "-x", "sleep 31557"]).returncode == 1, what="its children")
 
 
 def test_an_unsafe_script_is_not_run(lab: Lab) -> None:
@@ -127,7 +127,7 @@ def test_a_daemon_that_died_leaves_no_script_behind_and_the_next_tells_the_outco
     lab: Lab,
 ) -> None:
     # behaviour 105
-    install(lab, "slow", "preremove) sleep 1000;;", "undoremove) ;;")
+    install(lab, "slow", "preremove) sleep 31557;;", "undoremove) ;;")
     begin(lab, {**PAIR, **SETTINGS})
     await_loaded(lab, "slow")
     before = essence(lab)
@@ -137,5 +137,5 @@ def test_a_daemon_that_died_leaves_no_script_behind_and_the_next_tells_the_outco
     assert ended(detach)[0] == 6
     lab.start_daemon()
     lab.wait_for(lambda: "undoremove hme0" in asked(lab), what="the outcome")
-    lab.wait_for(lambda: lab.run(["pgrep", "-x", "sleep"]).returncode == 1, what="its end")
+    lab.wait_for(lambda: lab.run(["pgrep", "-f", "-x", "sleep 31557"]).returncode == 1, what="its end")
     await_as(lab, before)
