@@ -125,9 +125,7 @@ class Assembly:
         self.stage = Stage(self.daemon, everybody, SysfsControl(), bound_sockets, self.operations)
         self.drains = Drains(self.stage, self.fail)
         history = RecordedHistory(self.history)
-        self.coordination = Coordination(
-            self.stage, history, self.attacher, self.scripts.statuses
-        )
+        self.coordination = Coordination(self.stage, history, self.attacher, self.scripts.statuses)
         self.bus = BusService(self.coordination, clients=peers, on_fatal=self.fail)
 
     def hook_timeout_s(self) -> float:

@@ -127,6 +127,9 @@ def unplumb(scene: Scene, name: str) -> None:
     link = scene.view.link_named(name)
     if member.intent is Intent.DETACHED and link is not None:
         member.ifindex = link.ifindex
+        if link.is_up:
+            # An attach had begun with it: it is to be given back once more.
+            member.plumbed = link.ifindex
     member.intent = Intent.DETACHED
     for data in list(scene.ledger.addresses()):
         if data.home == name and data.key in held_by(scene, name):
@@ -148,7 +151,9 @@ def stay(scene: Scene, name: str, now: float) -> None:
         member.intent = member.intent_before
         member.lose()
         return
-    if member.intent is Intent.DETACHED or link.ifindex != member.ifindex:
+    # A process that died while it undid this may not have got to set the device up.
+    is_half_undone = member.intent is not Intent.LEAVING and not link.is_up
+    if is_half_undone or member.intent is Intent.DETACHED or link.ifindex != member.ifindex:
         # Of hardware that was taken away and brought back the device is another one.
         member.plumbed = 0
         # It had been set down to be detached: that it had failed then says nothing.

@@ -171,7 +171,8 @@ class Detach:
 
     def _absent(self) -> list[str]:
         view = self.stage.engine.scene.view
-        return [it for it in self.removal.members if not view.link_named(it)]
+        expected = (*self.removal.members, *sorted(self.removal.given_up))
+        return [it for it in expected if not view.link_named(it)]
 
     # --- back ---
 
@@ -194,6 +195,9 @@ class Detach:
         self.running.awaits = self._absent
         if not await self.stage.machine.until(lambda: not self._absent(), RETURN_S):
             self.not_restored.append(f"{', '.join(self._absent())} did not come back")
+        # Detached before, and still so: a device that is back must not be taken for a new one.
+        given_up = tuple(Unplumb(name) for name in sorted(self.removal.given_up))
+        self.stage.machine.feed(Together(given_up))
 
     async def _stay(self) -> None:
         self._feed(Stay)

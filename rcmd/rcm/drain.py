@@ -24,6 +24,7 @@ from rcmd.rcm.operations import Running
 from rcmd.rcm.removal import Removal, removal_of
 from rcmd.rcm.slot_notice import NoticeKind, SlotNotice
 from rcmd.rcm.stage import Stage
+from rcmd.rcm.uninterrupted import uninterrupted
 
 log = logging.getLogger(__name__)
 
@@ -141,9 +142,9 @@ class Drain:
         log.debug("clients of %s: %s", self._name, told)
         match outcome:
             case Outcome.GONE:
-                await self._gone(members)
+                await uninterrupted(self._gone(members))
             case Outcome.STAYS:
-                await self._stays(members)
+                await uninterrupted(self._stays(members))
             case _:
                 assert_never(outcome)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -48,6 +48,7 @@ class Operations:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._running: list[Running] = []
+        self._recovering: frozenset[str] = frozenset()
         self.on_change: list[Callable[[], None]] = []
 
     @contextmanager
@@ -84,6 +85,15 @@ class Operations:
             running.over.set()
             self.changed()
 
+    def hold_for_recovery(self, names: Iterable[str]) -> None:
+        """What a dead daemon left half done; replaces what was held so before.
+
+        Nobody may begin anything with it before it is put right, and who let go of it knows: else
+        he might be told in the middle of it that it stays.
+        """
+        self._recovering = frozenset(names)
+        self.changed()
+
     def advance(self, running: Running, step: Step) -> None:
         """Recorded when this returns.  Raises StoreError."""
         running.operation = self._journal.advance(running.operation, step)
@@ -114,6 +124,9 @@ class Operations:
 
     def obstacle(self, names: Sequence[str]) -> str:
         """`eth0: a detach is under way`; empty where nothing is in the way."""
+        for name in names:
+            if name in self._recovering:
+                return f"{name}: what was interrupted is being put right"
         for running in self._running:
             for name in names:
                 if name in running.held:

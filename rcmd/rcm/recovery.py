@@ -8,7 +8,8 @@
 | unplumbing    | addresses gone, device maybe down   | stay: plumbed again, as before         |
 | removing      | all of the hardware is gone         | it was detached: told to the clients   |
 |               | some of it is there                 | hardware brought back, then stay       |
-| configuring   | an attach got some way              | what is there is taken as at any start |
+| configuring   | an attach got some way              | what is there is taken as at any       |
+|               |                                     | start; what was detached still is      |
 | undoing       | any mixture of the above            | hardware brought back, then stay       |
 | done, undone, | the operation is over               | nothing to do                          |
 | refused       |                                     |                                        |
@@ -20,7 +21,7 @@ configured from its files, as at any boot.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
@@ -52,11 +53,18 @@ def recover(stage: Stage, journal: Journal) -> Rest:
         except RcmError as error:
             log.error("%s", error)
 
+    waiting = stage.clients.pending()
+    concerned = (name for before in operations for name in (before.resource, *before.interfaces))
+    stage.operations.hold_for_recovery((*waiting, *concerned))
+
     async def rest() -> None:
-        for before in operations:
-            if before.step in (Step.REMOVING, Step.UNDOING):
-                await _restore_hardware(stage, before)
-        await _tell_clients(stage)
+        try:
+            for before in operations:
+                if before.step in (Step.REMOVING, Step.UNDOING):
+                    await _restore_hardware(stage, before)
+            await _tell_clients(stage, waiting)
+        finally:
+            stage.operations.hold_for_recovery(())
 
     return rest
 
@@ -70,6 +78,8 @@ def _finish(stage: Stage, operation: Operation) -> Operation:
             outcome = "nothing had been changed"
         case Step.CONFIGURING:
             outcome = "what is there is configured from its files"
+            still_detached = tuple(Unplumb(name) for name in _given_up(stage, operation))
+            stage.machine.feed(Together(still_detached))
         case Step.REMOVING if _is_gone(stage, operation):
             # It cannot be unplumbed; that it was asked to go must be known when it returns.
             stage.machine.feed(Together(tuple(Unplumb(name) for name in members)))
@@ -88,6 +98,15 @@ def _finish(stage: Stage, operation: Operation) -> Operation:
     return replace(operation, step=Step.UNDONE)
 
 
+def _given_up(stage: Stage, operation: Operation) -> list[str]:
+    """Its interfaces that are remembered as detached: an attach that set one up did not get on."""
+    try:
+        resource = find(tree(stage.hardware.survey(), stage.engine), operation.resource)
+    except NoSuchResource:
+        return []
+    return [name for name in resource.interfaces() if _is_detached(stage, name)]
+
+
 def _is_gone(stage: Stage, operation: Operation) -> bool:
     """Is nothing left of the hardware?"""
     try:
@@ -97,11 +116,11 @@ def _is_gone(stage: Stage, operation: Operation) -> bool:
     return resource.kind is ResourceKind.SLOT and not resource.children
 
 
-async def _tell_clients(stage: Stage) -> None:
+async def _tell_clients(stage: Stage, waiting: Sequence[str]) -> None:
     """Whoever let go of something, and was not told what became of it."""
     roots = tree(stage.hardware.survey(), stage.engine)
     present = {resource.name for root in roots for resource in root.walk()}
-    for name in reversed(stage.clients.pending()):
+    for name in reversed(waiting):
         if name in present and not _is_detached(stage, name):
             await stage.clients.undo_remove(name)
         else:

@@ -35,7 +35,8 @@ class Removal:
     strangers: tuple[str, ...]
     """The other interfaces that rcmd does not manage."""
     given_up: frozenset[str] = frozenset()
-    """The interfaces that are detached already: whoever held on to them knows that they are gone."""
+    """The interfaces that are detached already, with their devices still there: whoever held on to
+    them knows that they are gone."""
 
     @property
     def name(self) -> str:
