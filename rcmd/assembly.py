@@ -34,6 +34,7 @@ from rcmd.rcm.slot_notice import notice_of
 from rcmd.rcm.stage import Stage
 from rcmd.starting import (
     RUNNING_KEY,
+    claims_on,
     keep_settings,
     open_store,
     remember_running,
@@ -68,8 +69,15 @@ GARBAGE_THRESHOLD = 25_000
 
 
 def be_first() -> None:
-    """A failover must not wait behind somebody's computation; it takes a moment, and seldom."""
+    """A failover must not wait behind somebody's computation; it takes a moment, and seldom.
+
+    Scripts and other children are as ordinary as anybody (sched(7), "The reset-on-fork flag").
+    """
     try:
+        # Our unit sets the flag already, and forbids setting it: RestrictRealtime= does.
+        if not os.sched_getscheduler(0) & os.SCHED_RESET_ON_FORK:
+            policy = os.SCHED_OTHER | os.SCHED_RESET_ON_FORK
+            os.sched_setscheduler(0, policy, os.sched_param(0))
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     except OSError as error:
         log.info("going on with the usual priority: %s", error.strerror)
@@ -121,11 +129,14 @@ class Assembly:
         peers = ClientRegistry(self.hook_timeout_s)
         everybody = Everybody(self.scripts, peers)
         self.operations = Operations(store)
+        self.scripts.on_change.append(self.operations.changed)
         peers.on_change.append(self.operations.changed)
         self.stage = Stage(self.daemon, everybody, SysfsControl(), bound_sockets, self.operations)
         self.drains = Drains(self.stage, self.fail)
         history = RecordedHistory(self.history)
-        self.coordination = Coordination(self.stage, history, self.attacher, self.scripts.statuses)
+        self.coordination = Coordination(
+            self.stage, history, self.attacher, self.take_up, self.scripts.statuses
+        )
         self.bus = BusService(self.coordination, clients=peers, on_fatal=self.fail)
 
     def hook_timeout_s(self) -> float:
@@ -153,7 +164,7 @@ class Assembly:
         await first_look(self.daemon)
         self.daemon.feed(Configured(self.loaded.configuration))
         self.attach_present()
-        self.watched(recover(self.stage, self.store)(), "recovery")
+        self.watched(recover(self.stage, self.store, self.drains.begin)(), "recovery")
         tell_undone_by_reboot(self.daemon, self.store.undone_by_reboot)
         self.report_faults()
         self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
@@ -164,6 +175,7 @@ class Assembly:
         self.operations.on_change.append(self.publish_operations)
         self.poll_carrier()
         self.repeat(RECONCILE_S, self.daemon.look_around)
+        self.repeat(RECONCILE_S, self.operations.record_the_rest)
         interval = self.manager.watchdog_interval_s
         if interval is not None:
             self.repeat(interval, self.manager.alive)
@@ -197,6 +209,12 @@ class Assembly:
             if not fault.is_warning:
                 report = Report(Severity.ERROR, "configuration", fault.file, str(fault))
                 self.daemon.report(report)
+
+    async def tell_claims(self) -> None:
+        """Who else would configure our interfaces; their files are read beside the loop."""
+        names = tuple(self.loaded.configuration.interfaces)
+        for claim in await asyncio.to_thread(claims_on, names):
+            self.daemon.report(Report(Severity.WARNING, "claim", claim.interface, str(claim)))
 
     def repeat(self, interval_s: float, chore: Callable[[], object]) -> None:
         def again() -> None:
@@ -243,6 +261,9 @@ class Assembly:
                 # udev may still rename it; what udev does not announce is taken all the same.
                 self.loop.call_later(UDEV_GRACE_S, self.take, ifindex)
 
+    def take_up(self, link: Link) -> None:
+        self.link_changed(LinkSeen(link))
+
     def take(self, ifindex: int) -> None:
         link = self.daemon.engine.scene.view.links.get(ifindex)
         if link is not None:
@@ -267,7 +288,16 @@ class Assembly:
 
     def kernel_log_readable(self) -> None:
         assert self.kernel_log is not None
-        for line in self.kernel_log.read():
+        try:
+            lines = self.kernel_log.read()
+        except (OSError, EOFError) as error:
+            # It would be readable for ever, and say nothing.
+            log.warning("the kernel log is not heard any more: %s", error)
+            self.loop.remove_reader(self.kernel_log.fileno())
+            self.kernel_log.close()
+            self.kernel_log = None
+            return
+        for line in lines:
             notice = notice_of(line)
             if notice is not None:
                 self.drains.hear(notice)
@@ -307,6 +337,7 @@ class Assembly:
         wait_s = self.loaded.configuration.settings.missing_at_boot_wait_s
         self.watched(settle(self.daemon, udev.has_settled, wait_s), "boot")
         self.manager.ready()
+        self.watched(self.tell_claims(), "claims")
         log.info("ready: %d interfaces", len(self.loaded.configuration.interfaces))
         gc.collect()
         gc.freeze()

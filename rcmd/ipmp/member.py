@@ -85,6 +85,10 @@ class Member:
 
     def leave(self, held: set[MovableKey]) -> None:
         """To be detached; if that is undone it is what it was, and has what it has now."""
+        if self.intent is Intent.LEAVING:
+            # Asked again: by a process that goes on with what the last one had begun.
+            self.recalls |= held
+            return
         self.intent_before = self.intent
         self.intent = Intent.LEAVING
         self.recalls = held

@@ -59,7 +59,7 @@ class Attacher:
 
     def take_if_free(self, link: Link, config: InterfaceConfig) -> None:
         """After a reload: what is in use, or was given up, stays so."""
-        if not self._is_taken(link):
+        if not self._is_taken(link) and not self.is_held(link.name):
             self._take(link, config)
 
     def take(self, link: Link) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from rcmd.errors import Busy, ConfigurationError, RolledBack, Veto, Vetoed
@@ -16,6 +15,7 @@ from rcmd.model import (
     Identity,
     InterfaceState,
     InterfaceStatus,
+    Link,
     ProbeStatus,
     Status,
     TargetStatus,
@@ -27,7 +27,6 @@ from rcmd.rcm.coordinator import Caller, OperationStatus
 from rcmd.rcm.detach import Detach
 from rcmd.rcm.journal import History, HistoryEvent, OperationKind, Step
 from rcmd.rcm.machine import Machine
-from rcmd.rcm.operations import Running
 from rcmd.rcm.plan import DetachPlan
 from rcmd.rcm.planning import plan_detach
 from rcmd.rcm.removal import Removal, removal_of
@@ -44,10 +43,13 @@ class Coordination:
     stage: Stage
     record: History
     attacher: Attacher
+    take_up: Callable[[Link], None]
+    """Take a device into use once its name is final, if it was not looked at before."""
     list_scripts: Callable[[], tuple[ScriptStatus, ...]] = tuple
 
     def __post_init__(self) -> None:
         self.attacher.is_held = self.stage.operations.holds
+        self.stage.operations.on_release.append(self._take_what_waited)
 
     @property
     def machine(self) -> Machine:
@@ -132,8 +134,13 @@ class Coordination:
         self, resource: str, caller: Caller, *, force: bool, session: Session | None = None
     ) -> DetachPlan:
         removal = self._removal(resource)
-        with self._running(
-            OperationKind.DETACH, removal.name, caller, removal.names, removal.members, force=force
+        with self.stage.operations.run(
+            OperationKind.DETACH,
+            removal.name,
+            str(caller),
+            held=removal.names,
+            interfaces=removal.members,
+            is_forced=force,
         ) as running:
             return await Detach(self.stage, running, removal, session).run()
 
@@ -141,7 +148,9 @@ class Coordination:
         self.machine.look_around()
         request = AttachOnRequest(self.stage, self.attacher, resource)
         names = request.prepare()
-        with self._running(OperationKind.ATTACH, resource, caller, names, ()) as running:
+        with self.stage.operations.run(
+            OperationKind.ATTACH, resource, str(caller), held=names, interfaces=()
+        ) as running:
             try:
                 text = await request.run(running)
             except asyncio.CancelledError:
@@ -157,32 +166,12 @@ class Coordination:
     async def cancel(self, number: int, caller: Caller) -> None:
         await self.stage.operations.cancel(number, caller)
 
-    @contextmanager
-    def _running(
-        self,
-        kind: OperationKind,
-        resource: str,
-        caller: Caller,
-        held: tuple[str, ...],
-        interfaces: tuple[str, ...],
-        *,
-        force: bool = False,
-    ) -> Iterator[Running]:
-        operations = self.stage.operations
-        try:
-            with operations.run(
-                kind, resource, str(caller), held=held, interfaces=interfaces, is_forced=force
-            ) as running:
-                yield running
-        finally:
-            self._take_what_waited(held)
-
-    def _take_what_waited(self, names: tuple[str, ...]) -> None:
-        """A device that appeared while an operation held its name is looked at now."""
+    def _take_what_waited(self, names: Iterable[str]) -> None:
+        """A device that appeared while an operation decided about its name is looked at now."""
         for name in names:
             link = self.machine.engine.scene.view.link_named(name)
             if link is not None:
-                self.attacher.take(link)
+                self.take_up(link)
 
     async def offline(self, interface: str, caller: Caller) -> None:
         """if_mpadm -d: emptied on request.  Refused for the last functioning member."""

@@ -18,14 +18,14 @@ from rcmd.rcm.bystanders import Session
 from rcmd.rcm.hardware import HardwareFailed
 from rcmd.rcm.journal import Step
 from rcmd.rcm.machine import REPLUMB_S, SETTLE_S
-from rcmd.rcm.operations import Running
+from rcmd.rcm.operations import Awaits, Running
 from rcmd.rcm.plan import DetachPlan
-from rcmd.rcm.planning import concerned, plan_detach
+from rcmd.rcm.planning import check_unchanged, concerned, plan_detach
 from rcmd.rcm.removal import Removal
 from rcmd.rcm.resources import restoring_steps
 from rcmd.rcm.stage import Stage
 from rcmd.rcm.undo import UndoStack
-from rcmd.rcm.uninterrupted import uninterrupted
+from rcmd.rcm.uninterrupted import to_the_end, uninterrupted
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,6 @@ class Detach:
     """Of the caller, if he told: he may be about to cut himself off."""
     told: list[str] = field(default_factory=list)
     """The resources whose clients were told to let go, in that order."""
-    is_hardware_touched: bool = False
     not_restored: list[str] = field(default_factory=list)
     """After a failed step: what is not back as it was, in sentences."""
 
@@ -57,16 +56,16 @@ class Detach:
         try:
             await self._forward(undo)
         except RcmError as error:
-            await uninterrupted(self._back(undo))
-            raise self._rolled_back(str(error)) from error
+            raise await to_the_end(self._back(undo, str(error))) from error
         except asyncio.CancelledError:
-            await uninterrupted(self._back(undo))
-            if self.running.cancelled_by:
-                raise self._rolled_back(f"cancelled by {self.running.cancelled_by}") from None
-            self._rolled_back("its caller has gone, or rcmd is stopping")
+            who = self.running.cancelled_by
+            reason = f"cancelled by {who}" if who else "its caller has gone, or rcmd is stopping"
+            rolled_back = await to_the_end(self._back(undo, reason))
+            if who:
+                raise rolled_back from None
             raise
         self._report("detach", f"{self.removal.name} was detached")
-        await uninterrupted(self._tell_gone())
+        await to_the_end(self._tell_gone())
         return plan
 
     # --- forward ---
@@ -88,26 +87,28 @@ class Detach:
                 text = f"detach of {self.removal.name} was cancelled by {self.running.cancelled_by}"
                 raise RolledBack(f"{text}\nnothing had been changed") from None
             raise
+        except RcmError:
+            operations.try_advance(self.running, Step.REFUSED)
+            raise
         if plan.vetoes:
             operations.try_advance(self.running, Step.REFUSED)
             raise Vetoed(plan.vetoes)
         return plan
 
     async def _forward(self, undo: UndoStack) -> None:
-        self._advance(Step.PREPARING)
+        self._advance(Step.PREPARING, self.stage.clients.awaited)
         undo.push(self._tell_undone)
         await self._prepare()
-        self._advance(Step.LEAVING)
-        self.running.awaits = self._not_empty
+        check_unchanged(self.stage, self.removal)
+        self._advance(Step.LEAVING, self._not_empty)
         undo.push(self._stay)
         self._feed(Leave)
         await self._emptied()
-        self._advance(Step.UNPLUMBING)
-        self.running.awaits = self._not_unplumbed
+        self._advance(Step.UNPLUMBING, self._not_unplumbed)
         self._feed(Unplumb)
         await self._unplumbed()
         if self.removal.steps:
-            self._advance(Step.REMOVING)
+            self._advance(Step.REMOVING, _the_hardware)
             undo.push(self._restore_hardware)
             await self._remove()
         # Recorded before anybody is told: after a crash in between it must not come back.
@@ -142,10 +143,8 @@ class Detach:
 
     async def _remove(self) -> None:
         for step in self.removal.steps:
-            self.running.awaits = lambda: ("the hardware",)
             # What a driver has begun cannot be stopped; its outcome has to be known.
             await uninterrupted(self.stage.hardware.perform(step))
-            self.is_hardware_touched = True
         if not await self.stage.machine.until(lambda: not self._present(), SETTLE_S):
             raise StepFailed(f"{', '.join(self._present())} did not go")
 
@@ -176,28 +175,38 @@ class Detach:
 
     # --- back ---
 
-    async def _back(self, undo: UndoStack) -> None:
-        self.stage.operations.try_advance(self.running, Step.UNDOING)
-        await undo.unwind()
+    async def _back(self, undo: UndoStack, reason: str) -> RolledBack:
+        self.stage.operations.try_advance(self.running, Step.UNDOING, self._absent)
+        self.not_restored += await undo.unwind()
         self.stage.operations.try_advance(self.running, Step.UNDONE)
+        return self._rolled_back(reason)
 
     async def _restore_hardware(self) -> None:
-        """What was taken away returns under a new ifindex."""
-        if not self.is_hardware_touched and not self._absent():
-            # The first step failed: a rescan might bring back what others have removed.
+        """What was taken away returns under a new ifindex; a rescan could bring back too much."""
+        if self._is_whole():
             return
-        self.running.awaits = lambda: ("the hardware",)
         for step in restoring_steps(self.removal.resource, self.removal.hardware):
             try:
                 await self.stage.hardware.perform(step)
             except HardwareFailed as error:
                 self.not_restored.append(str(error))
-        self.running.awaits = self._absent
         if not await self.stage.machine.until(lambda: not self._absent(), RETURN_S):
             self.not_restored.append(f"{', '.join(self._absent())} did not come back")
         # Detached before, and still so: a device that is back must not be taken for a new one.
         given_up = tuple(Unplumb(name) for name in sorted(self.removal.given_up))
         self.stage.machine.feed(Together(given_up))
+
+    def _is_whole(self) -> bool:
+        """Is all of the hardware there that was there before?"""
+        now, before = self.stage.hardware.survey(), self.removal.hardware
+        mine = {it.name for it in self.removal.resource.walk()}
+        has_functions = all(
+            address in now.functions and now.functions[address].driver == function.driver
+            for address, function in before.functions.items()
+            if f"pci:{address}" in mine
+        )
+        has_usb = all(path in now.usb for path in before.usb if f"usb:{path}" in mine)
+        return has_functions and has_usb and not self._absent()
 
     async def _stay(self) -> None:
         self._feed(Stay)
@@ -226,10 +235,14 @@ class Detach:
     def _feed(self, event: type[Leave] | type[Stay] | type[Unplumb]) -> None:
         self.stage.machine.feed(Together(tuple(event(name) for name in self.removal.members)))
 
-    def _advance(self, step: Step) -> None:
-        self.stage.operations.advance(self.running, step)
+    def _advance(self, step: Step, awaits: Awaits = tuple) -> None:
+        self.stage.operations.advance(self.running, step, awaits)
 
     def _report(self, kind: str, message: str) -> None:
         operation = self.running.operation
         detail = {"caller": operation.caller, "forced": str(operation.is_forced).lower()}
         self.stage.machine.report(Report(Severity.NOTICE, kind, self.removal.name, message, detail))
+
+
+def _the_hardware() -> tuple[str, ...]:
+    return ("the hardware",)

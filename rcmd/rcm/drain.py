@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, assert_never
 
-from rcmd.errors import Busy, RcmError, Veto
+from rcmd.errors import RcmError
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.events import Leave, Stay, Together, Unplumb
 from rcmd.rcm.journal import OperationKind, Step
@@ -24,7 +24,7 @@ from rcmd.rcm.operations import Running
 from rcmd.rcm.removal import Removal, removal_of
 from rcmd.rcm.slot_notice import NoticeKind, SlotNotice
 from rcmd.rcm.stage import Stage
-from rcmd.rcm.uninterrupted import uninterrupted
+from rcmd.rcm.uninterrupted import to_the_end
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +50,12 @@ class Drains:
 
     def hear(self, notice: SlotNotice) -> None:
         awaited = self._awaited.get(notice.slot)
+        is_under_way = awaited is not None and not awaited.done()
         match notice.kind:
-            case NoticeKind.BUTTON if awaited is None:
-                self._begin(notice.slot)
-            case NoticeKind.BUTTON:
+            case NoticeKind.BUTTON if is_under_way:
                 log.info("slot %s: told again that it will lose its power", notice.slot)
+            case NoticeKind.BUTTON:
+                self.begin(notice.slot, PATIENCE_S)
             case NoticeKind.CANCELLED | NoticeKind.POWER_FAILED:
                 _set(awaited, Outcome.STAYS)
             case NoticeKind.POWERED_OFF | NoticeKind.CARD_GONE:
@@ -62,48 +63,60 @@ class Drains:
             case _:
                 assert_never(notice.kind)
 
+    def begin(self, slot: str, patience_s: float) -> bool:
+        """It loses its power in five seconds; if nothing has happened in `patience_s`, it stays.
+
+        False where nothing of ours is in it.
+        """
+        try:
+            removal = removal_of(self.stage.engine, self.stage.hardware, f"slot:{slot}")
+        except RcmError as error:
+            log.info("slot %s is about to lose its power; not ours: %s", slot, error)
+            return False
+        if not removal.members:
+            log.info("slot %s is about to lose its power; there is nothing of ours in it", slot)
+            return False
+        loop = asyncio.get_running_loop()
+        self._awaited[slot] = loop.create_future()
+        work = self._run(removal, self._awaited[slot], patience_s)
+        task = loop.create_task(work, name=f"drain of slot {slot}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return True
+
     async def close(self) -> None:
         """What is under way is left as it is: the next process finds it in the journal."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _begin(self, slot: str) -> None:
-        try:
-            removal = removal_of(self.stage.engine, self.stage.hardware, f"slot:{slot}")
-        except RcmError as error:
-            log.info("slot %s is about to lose its power; not ours: %s", slot, error)
-            return
-        if not removal.members:
-            log.info("slot %s is about to lose its power; there is nothing of ours in it", slot)
-            return
-        loop = asyncio.get_running_loop()
-        self._awaited[slot] = loop.create_future()
-        task = loop.create_task(self._run(slot, removal), name=f"drain of slot {slot}")
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.on_fatal(error)
 
-    async def _run(self, slot: str, removal: Removal) -> None:
+    async def _run(
+        self, removal: Removal, announced: asyncio.Future[Outcome], patience_s: float
+    ) -> None:
         operations = self.stage.operations
-        try:
-            with operations.run(
-                OperationKind.DRAIN,
-                removal.name,
-                CALLER,
-                held=removal.names,
-                interfaces=removal.members,
-                is_forced=True,
-            ) as running:
-                await Drain(self.stage, running, removal, self._awaited[slot]).run()
-        except Busy as error:
-            log.info("slot %s is about to lose its power: %s", slot, error)
-        finally:
-            del self._awaited[slot]
+        # What another operation has begun to move, it moves; whoever only asks comes too late.
+        moving: set[str] = set()
+        holders = operations.holders(removal.names)
+        for holder in holders:
+            if holder.operation.step in (Step.ASKING, Step.PREPARING):
+                holder.cancel(f"the {CALLER} of {_words(removal.name)}")
+            elif holder.is_going:
+                moving |= {*holder.operation.interfaces}
+        members = tuple(name for name in removal.members if name not in moving)
+        with operations.run(
+            OperationKind.DRAIN,
+            removal.name,
+            CALLER,
+            held=removal.names,
+            interfaces=members,
+            is_forced=True,
+        ) as running:
+            await Drain(self.stage, running, removal, announced, patience_s, holders).run()
 
 
 def _set(awaited: asyncio.Future[Outcome] | None, outcome: Outcome) -> None:
@@ -111,99 +124,132 @@ def _set(awaited: asyncio.Future[Outcome] | None, outcome: Outcome) -> None:
         awaited.set_result(outcome)
 
 
-@dataclass(slots=True)
+def _words(resource: str) -> str:
+    """`slot:1` -> `slot 1`."""
+    return resource.replace(":", " ", 1)
+
+
 class Drain:
     """One of them, from the notice to the end of the matter."""
 
-    stage: Stage
-    running: Running
-    removal: Removal
-    announced: asyncio.Future[Outcome]
+    def __init__(
+        self,
+        stage: Stage,
+        running: Running,
+        removal: Removal,
+        announced: asyncio.Future[Outcome],
+        patience_s: float,
+        earlier: Sequence[Running],
+    ) -> None:
+        """`earlier` are the operations that held the slot before: what they began, they tell."""
+        self._stage = stage
+        self._earlier = earlier
+        self._running = running
+        self._removal = removal
+        self._announced = announced
+        self._patience_s = patience_s
+        self._members = running.operation.interfaces
+        view = stage.engine.scene.view
+        links = (view.link_named(name) for name in removal.members)
+        self._ifindexes = [link.ifindex for link in links if link is not None]
 
     async def run(self) -> None:
-        members = ", ".join(self.removal.members)
         self._feed(Leave)
+        name, members = _words(self._removal.name), ", ".join(self._members)
         self._tell(
             "drain",
-            f"{self._name} is about to lose its power: everything moves off {members};"
+            f"{name} is about to lose its power: everything moves off {members};"
             " this could not be vetoed",
         )
-        self.running.awaits = lambda: ("the power to be cut",)
+        self._running.awaits = lambda: ("the power to be cut",)
         telling = asyncio.ensure_future(self._tell_clients())
         try:
             outcome = await self._outcome()
         except asyncio.CancelledError:
-            if not self.running.cancelled_by:
+            if not self._running.cancelled_by:
+                telling.cancel()
                 raise
             outcome = Outcome.STAYS
-        finally:
-            telling.cancel()
-            told = await asyncio.gather(telling, return_exceptions=True)
-        log.debug("clients of %s: %s", self._name, told)
-        match outcome:
-            case Outcome.GONE:
-                await uninterrupted(self._gone(members))
-            case Outcome.STAYS:
-                await uninterrupted(self._stays(members))
-            case _:
-                assert_never(outcome)
-
-    @property
-    def _name(self) -> str:
-        return self.removal.name.replace(":", " ", 1)
+        _set(self._announced, outcome)
+        await to_the_end(self._settle(outcome, name, members))
+        await self._tell_outcome(outcome, telling)
 
     async def _outcome(self) -> Outcome:
-        going = asyncio.ensure_future(self.stage.machine.until(self._is_gone, PATIENCE_S))
+        going = asyncio.ensure_future(self._stage.machine.until(self._is_gone, self._patience_s))
         try:
-            either: set[asyncio.Future[Any]] = {going, self.announced}
+            either: set[asyncio.Future[Any]] = {going, self._announced}
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             going.cancel()
-        if self.announced.done() and not self._is_gone():
-            return self.announced.result()
+        if self._announced.done() and not self._is_gone():
+            return self._announced.result()
         return Outcome.GONE if self._is_gone() else Outcome.STAYS
 
     def _is_gone(self) -> bool:
-        view = self.stage.engine.scene.view
-        return not any(view.link_named(name) for name in self.removal.members)
+        """By number: a device may be renamed meanwhile."""
+        return not any(it in self._stage.engine.scene.view.links for it in self._ifindexes)
 
-    async def _tell_clients(self) -> tuple[Veto, ...]:
+    async def _settle(self, outcome: Outcome, name: str, members: str) -> None:
+        """The addresses first; whoever was told to let go comes later."""
+        match outcome:
+            case Outcome.GONE:
+                await self._gone(name, members)
+            case Outcome.STAYS:
+                await self._stays(name, members)
+            case _:
+                assert_never(outcome)
+
+    async def _tell_outcome(self, outcome: Outcome, telling: asyncio.Task[None]) -> None:
+        """Where the process ends meanwhile, the next one tells them."""
+        telling.cancel()
+        await asyncio.wait({telling})
+        if not telling.cancelled() and (error := telling.exception()) is not None:
+            raise error
+        clients = self._stage.clients
+        is_gone = outcome is Outcome.GONE
+        for resource in reversed(self._removal.asked_about):
+            await (clients.post_remove if is_gone else clients.undo_remove)(resource)
+
+    async def _tell_clients(self) -> None:
         """They may let go of it; what they say against it comes too late."""
+        for operation in self._earlier:
+            await operation.over.wait()
         async with asyncio.TaskGroup() as group:
             asked = [
-                group.create_task(self.stage.clients.pre_remove(name, force=True))
-                for name in self.removal.asked_about
+                group.create_task(self._stage.clients.pre_remove(name, force=True))
+                for name in self._removal.asked_about
             ]
-        vetoes = tuple(veto for task in asked for veto in task.result())
-        for veto in vetoes:
+        for veto in (veto for task in asked for veto in task.result()):
             log.warning("%s; that cannot be respected", veto)
-        return vetoes
 
-    async def _gone(self, members: str) -> None:
-        await self.stage.machine.until(self._is_gone, SETTLE_S)
+    async def _gone(self, name: str, members: str) -> None:
+        is_gone = await self._stage.machine.until(self._is_gone, SETTLE_S)
+        if not is_gone:
+            log.warning("%s should have lost its power, and %s is still there", name, members)
+        scene = self._stage.engine.scene
+        mine = [it for it in scene.ledger.addresses() if it.is_up and it.home in self._members]
+        lost = [it for it in mine if not scene.copies_of(it.key)]
         # That it was asked to go must be known when it returns.
         self._feed(Unplumb)
-        self.stage.operations.try_advance(self.running, Step.DONE)
-        self._tell("detach", f"{self._name} lost its power: {members} went, empty")
-        for name in self.removal.asked_about:
-            await self.stage.clients.post_remove(name)
+        self._stage.operations.try_advance(self._running, Step.DONE)
+        went = "went, with what had nowhere to go" if lost else "went, empty"
+        self._tell("detach", f"{name} lost its power: {members} {went}")
 
-    async def _stays(self, members: str) -> None:
-        self.stage.operations.try_advance(self.running, Step.UNDOING)
+    async def _stays(self, name: str, members: str) -> None:
+        self._stage.operations.try_advance(self._running, Step.UNDOING)
         self._feed(Stay)
-        engine = self.stage.engine
-        await self.stage.machine.until(
-            lambda: all(engine.is_restored(it) for it in self.removal.members), REPLUMB_S
+        engine = self._stage.engine
+        is_restored = await self._stage.machine.until(
+            lambda: all(engine.is_restored(it) for it in self._members), REPLUMB_S
         )
-        self.stage.operations.try_advance(self.running, Step.UNDONE)
-        self._tell("drain-undone", f"{self._name} keeps its power: {members} serves again")
-        for name in reversed(self.removal.asked_about):
-            await self.stage.clients.undo_remove(name)
+        self._stage.operations.try_advance(self._running, Step.UNDONE)
+        state = "in service again" if is_restored else "coming back into service"
+        self._tell("drain-undone", f"{name} keeps its power: {members} {state}")
 
     def _feed(self, event: type[Leave] | type[Stay] | type[Unplumb]) -> None:
-        self.stage.machine.feed(Together(tuple(event(name) for name in self.removal.members)))
+        members = (it for it in self._members if it in self._stage.engine.scene.members)
+        self._stage.machine.feed(Together(tuple(event(name) for name in members)))
 
     def _tell(self, kind: str, text: str) -> None:
-        detail = {"caller": CALLER}
-        report = Report(Severity.NOTICE, kind, self.removal.name, text, detail)
-        self.stage.machine.report(report)
+        report = Report(Severity.NOTICE, kind, self._removal.name, text, {"caller": CALLER})
+        self._stage.machine.report(report)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
 from rcmd.errors import Busy, NoSuchResource, RcmError
 from rcmd.rcm.coordinator import Caller, OperationStatus
-from rcmd.rcm.journal import FINISHED, Journal, Operation, OperationKind, Step
+from rcmd.rcm.journal import FINISHED, FIRST_STEP, Journal, Operation, OperationKind, Step
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,12 @@ VERBS = {
     OperationKind.ATTACH: "an attach",
     OperationKind.DRAIN: "a power-off",
 }
+UNRECORDED = 0
+"""The number of an operation that could not be written down, and is done all the same."""
+MAY_GO_UNRECORDED = frozenset({OperationKind.ATTACH, OperationKind.DRAIN})
+"""A full disk must not keep a NIC out of use, nor an address on a card that loses its power."""
+
+Awaits = Callable[[], Sequence[str]]
 
 
 @dataclass(slots=True, eq=False)
@@ -30,18 +37,26 @@ class Running:
     held: frozenset[str]
     """The names of the resources that nobody else may work on."""
     task: asyncio.Task[object] | None
-    awaits: Callable[[], Sequence[str]] = tuple
+    awaits: Awaits = tuple
     """Whom or what it waits for, now."""
     cancelled_by: str = ""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
+    def is_finished(self) -> bool:
+        """Its outcome is known; there may still be somebody to be told."""
+        return self.operation.step in FINISHED
+
+    @property
     def is_going(self) -> bool:
         """Its interfaces are about to go: they help nobody any more."""
-        return self.operation.kind is not OperationKind.ATTACH and self.operation.step not in (
-            Step.UNDOING,
-            *FINISHED,
-        )
+        is_coming = self.operation.kind is OperationKind.ATTACH
+        return not (is_coming or self.is_finished or self.operation.step is Step.UNDOING)
+
+    def cancel(self, who: str) -> None:
+        if self.task is not None and not self.cancelled_by and not self.is_finished:
+            self.cancelled_by = who
+            self.task.cancel()
 
 
 class Operations:
@@ -49,7 +64,11 @@ class Operations:
         self._journal = journal
         self._running: list[Running] = []
         self._recovering: frozenset[str] = frozenset()
+        self._unrecorded: list[tuple[Operation, Step]] = []
+        """The ends that could not be written down: else a restart would undo what is over."""
         self.on_change: list[Callable[[], None]] = []
+        self.on_release: list[Callable[[frozenset[str]], None]] = []
+        """Called with what was held as soon as the outcome of an operation is known."""
 
     @contextmanager
     def run(
@@ -65,25 +84,49 @@ class Operations:
         """Hold the resources as long as the block runs.
 
         Raises Busy at once where another operation holds one of them, StoreError where it cannot
-        be recorded.
+        be recorded and has to be.  A drain asks nobody.
         """
-        self.check_free(held)
-        operation = self._journal.begin(
-            kind, resource, caller, is_forced=is_forced, interfaces=interfaces
-        )
+        if kind is not OperationKind.DRAIN:
+            self.check_free(held)
+        operation = self._begin(kind, resource, caller, interfaces, is_forced=is_forced)
         running = Running(operation, frozenset(held), asyncio.current_task())
         self._running.append(running)
         try:
             self.changed()
             yield running
         except RcmError:
-            if running.operation.step not in FINISHED:
+            if not running.is_finished:
                 self.try_advance(running, Step.UNDONE)
             raise
         finally:
             self._running.remove(running)
             running.over.set()
+            self._released(running)
             self.changed()
+
+    def _begin(
+        self,
+        kind: OperationKind,
+        resource: str,
+        caller: str,
+        interfaces: tuple[str, ...],
+        *,
+        is_forced: bool,
+    ) -> Operation:
+        self.record_the_rest()
+        try:
+            return self._journal.begin(
+                kind, resource, caller, is_forced=is_forced, interfaces=interfaces
+            )
+        except RcmError as error:
+            if kind not in MAY_GO_UNRECORDED:
+                raise
+            log.error("going on without a record: %s", error)
+        started_us = time.time_ns() // 1000
+        step = FIRST_STEP[kind]
+        return Operation(
+            UNRECORDED, kind, resource, caller, step, started_us, is_forced, interfaces
+        )
 
     def hold_for_recovery(self, names: Iterable[str]) -> None:
         """What a dead daemon left half done; replaces what was held so before.
@@ -94,17 +137,42 @@ class Operations:
         self._recovering = frozenset(names)
         self.changed()
 
-    def advance(self, running: Running, step: Step) -> None:
+    def advance(self, running: Running, step: Step, awaits: Awaits = tuple) -> None:
         """Recorded when this returns.  Raises StoreError."""
-        running.operation = self._journal.advance(running.operation, step)
-        self.changed()
+        if running.operation.number == UNRECORDED:
+            operation = replace(running.operation, step=step)
+        else:
+            operation = self._journal.advance(running.operation, step)
+        self._went_on(running, operation, awaits)
 
-    def try_advance(self, running: Running, step: Step) -> None:
+    def try_advance(self, running: Running, step: Step, awaits: Awaits = tuple) -> None:
         """Where the change matters more than its record: a restart would do the same again."""
         try:
-            self.advance(running, step)
+            self.advance(running, step, awaits)
         except RcmError as error:
             log.warning("%s", error)
+            if step in FINISHED:
+                self._unrecorded.append((running.operation, step))
+            self._went_on(running, replace(running.operation, step=step), awaits)
+
+    def _went_on(self, running: Running, operation: Operation, awaits: Awaits) -> None:
+        running.operation, running.awaits = operation, awaits
+        if running.is_finished:
+            self._released(running)
+        self.changed()
+
+    def _released(self, running: Running) -> None:
+        for listener in self.on_release:
+            listener(running.held)
+
+    def record_the_rest(self) -> None:
+        """Try again to write down what could not be."""
+        waiting, self._unrecorded = self._unrecorded, []
+        for operation, step in waiting:
+            try:
+                self._journal.advance(operation, step)
+            except RcmError:
+                self._unrecorded.append((operation, step))
 
     def changed(self) -> None:
         """Something awaited has happened, or a step was taken."""
@@ -136,7 +204,12 @@ class Operations:
         return ""
 
     def holds(self, name: str) -> bool:
-        return any(name in running.held for running in self._running)
+        """Does an operation decide what becomes of a device of this name?"""
+        return any(name in running.held and not running.is_finished for running in self._running)
+
+    def holders(self, names: Sequence[str]) -> list[Running]:
+        """The operations that work on any of these, or still tell somebody about them."""
+        return [it for it in self._running if it.held & {*names}]
 
     def going(self, before: Running | None = None) -> frozenset[str]:
         """The interfaces that are about to go; only those of operations begun before this one."""
@@ -150,10 +223,8 @@ class Operations:
     async def cancel(self, number: int, caller: Caller) -> None:
         """Returns when it is undone, or over.  Raises NoSuchResource."""
         for running in self._running:
-            if running.operation.number == number and running.task is not None:
-                if not running.cancelled_by and running.operation.step is not Step.DONE:
-                    running.cancelled_by = str(caller)
-                    running.task.cancel()
+            if running.operation.number == number and number != UNRECORDED:
+                running.cancel(str(caller))
                 await running.over.wait()
                 return
         raise NoSuchResource(f"operation {number} is not under way")

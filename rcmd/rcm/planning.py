@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rcmd.errors import Veto
+from rcmd.errors import Busy, NoSuchResource, Veto
 from rcmd.ipmp.arrangement import Targets, held_by
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.ledger import RouteAtHome
@@ -14,7 +14,7 @@ from rcmd.rcm import checks
 from rcmd.rcm.bystanders import Session, bystander_warnings
 from rcmd.rcm.coordinator import Clients
 from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
-from rcmd.rcm.removal import Removal
+from rcmd.rcm.removal import Removal, removal_of
 from rcmd.rcm.resources import stacked_on
 from rcmd.rcm.stage import Stage
 from rcmd.rcm.usage import describe_route
@@ -28,13 +28,17 @@ async def plan_detach(
     going: frozenset[str],
     force: bool,
 ) -> DetachPlan:
-    """All refusals and all moves; with force, our own objections are warnings."""
+    """All refusals and all moves; with force, our own objections are warnings.
+
+    Raises Busy where what is asked about changes under the question.
+    """
     question = checks.Question(stage.engine, removal, going)
     prerequisites = checks.prerequisites(question)
     if prerequisites:
         return DetachPlan(removal.name, prerequisites)
     asked = await ask_all(stage.clients, concerned(stage.engine, removal), force=force)
-    # Judged after the answers: meanwhile a cable may have been pulled.
+    # Judged after the answers: meanwhile a cable may have been pulled, or a file removed.
+    check_unchanged(stage, removal)
     moves = planned_moves(stage.engine, removal.members)
     plan = DetachPlan(
         removal.name,
@@ -43,6 +47,16 @@ async def plan_detach(
         (*warnings(stage.engine, removal), *notices(stage, removal, session, moves)),
     )
     return _overridden(plan) if force else plan
+
+
+def check_unchanged(stage: Stage, removal: Removal) -> None:
+    """Raises Busy where something else belongs to it than when it was looked at."""
+    try:
+        now = removal_of(stage.engine, stage.hardware, removal.name)
+    except NoSuchResource as error:
+        raise Busy(f"{removal.name}: it has gone meanwhile") from error
+    if ({*now.names}, {*now.members}) != ({*removal.names}, {*removal.members}):
+        raise Busy(f"{removal.name}: what belongs to it has changed meanwhile; ask again")
 
 
 def concerned(engine: Engine, removal: Removal) -> tuple[str, ...]:

@@ -4,7 +4,8 @@
 |---------------|-------------------------------------|----------------------------------------|
 | asking        | nothing was changed                 | nothing to do                          |
 | preparing     | clients have let go                 | told that it stays after all            |
-| leaving       | some or all addresses moved off     | stay: they come home                   |
+| leaving       | some or all addresses moved off     | stay: they come home; of a slot that   |
+|               |                                     | is about to lose its power: goes on    |
 | unplumbing    | addresses gone, device maybe down   | stay: plumbed again, as before         |
 | removing      | all of the hardware is gone         | it was detached: told to the clients   |
 |               | some of it is there                 | hardware brought back, then stay       |
@@ -21,6 +22,7 @@ configured from its files, as at any boot.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
@@ -29,8 +31,9 @@ from rcmd.errors import NoSuchResource, RcmError
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.events import Stay, Together, Unplumb
 from rcmd.ipmp.member import Intent
+from rcmd.rcm.drain import PATIENCE_S
 from rcmd.rcm.hardware import HardwareFailed, PowerOn, Rescan
-from rcmd.rcm.journal import Journal, Operation, Step
+from rcmd.rcm.journal import Journal, Operation, OperationKind, Step
 from rcmd.rcm.machine import Machine
 from rcmd.rcm.resource import ResourceKind
 from rcmd.rcm.resources import find, tree
@@ -39,14 +42,20 @@ from rcmd.rcm.stage import Stage
 log = logging.getLogger(__name__)
 
 
+Resume = Callable[[str, float], bool]
+"""Go on with the power-off of a slot, for so many seconds; False where there is nothing in it."""
 Rest = Callable[[], Coroutine[Any, Any, None]]
 """What remains to be done, and may take its time."""
 
 
-def recover(stage: Stage, journal: Journal) -> Rest:
+def recover(stage: Stage, journal: Journal, resume: Resume = lambda _slot, _left_s: False) -> Rest:
     """Put everything right in the kernel, now; hardware and scripts come later, with the rest."""
-    operations = journal.unfinished()
-    finished = [_finish(stage, operation) for operation in operations]
+    try:
+        operations = journal.unfinished()
+    except RcmError as error:
+        log.error("what was under way cannot be read, and is not undone: %s", error)
+        operations = ()
+    finished = [_finish(stage, operation, resume) for operation in operations]
     for operation in finished:
         try:
             journal.advance(operation, operation.step)
@@ -69,7 +78,7 @@ def recover(stage: Stage, journal: Journal) -> Rest:
     return rest
 
 
-def _finish(stage: Stage, operation: Operation) -> Operation:
+def _finish(stage: Stage, operation: Operation, resume: Resume) -> Operation:
     """The operation as it ended, after what had to be done for that."""
     members = [it for it in operation.interfaces if it in stage.engine.scene.members]
     outcome = "the previous configuration is being restored"
@@ -80,6 +89,13 @@ def _finish(stage: Stage, operation: Operation) -> Operation:
             outcome = "what is there is configured from its files"
             still_detached = tuple(Unplumb(name) for name in _given_up(stage, operation))
             stage.machine.feed(Together(still_detached))
+        case Step.LEAVING if _goes_on(operation, resume):
+            log.info("going on with the power-off of %s", operation.resource)
+            return replace(operation, step=Step.UNDONE)
+        case Step.LEAVING if operation.kind is OperationKind.DRAIN and _is_gone(stage, operation):
+            stage.machine.feed(Together(tuple(Unplumb(name) for name in members)))
+            _tell(stage, "detach", operation, f"{operation.resource} lost its power meanwhile")
+            return replace(operation, step=Step.DONE)
         case Step.REMOVING if _is_gone(stage, operation):
             # It cannot be unplumbed; that it was asked to go must be known when it returns.
             stage.machine.feed(Together(tuple(Unplumb(name) for name in members)))
@@ -93,9 +109,21 @@ def _finish(stage: Stage, operation: Operation) -> Operation:
         case _:
             assert_never(operation.step)
     kind, resource = operation.kind, operation.resource
-    text = f"an interrupted {kind} of {resource} was undone; {outcome}"
-    _tell(stage, "detach-undone", operation, text)
+    if kind is OperationKind.ATTACH:
+        _tell(stage, "attach", operation, f"an attach of {resource} was interrupted; {outcome}")
+    else:
+        text = f"an interrupted {kind} of {resource} was undone; {outcome}"
+        _tell(stage, "detach-undone", operation, text)
     return replace(operation, step=Step.UNDONE)
+
+
+def _goes_on(operation: Operation, resume: Resume) -> bool:
+    """A slot that was about to lose its power when the last process ended still is."""
+    if operation.kind is not OperationKind.DRAIN:
+        return False
+    age_s = time.time() - operation.started_us / 1e6
+    slot = operation.resource.partition(":")[2]
+    return 0 <= age_s < PATIENCE_S and resume(slot, PATIENCE_S - age_s)
 
 
 def _given_up(stage: Stage, operation: Operation) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from rcmd.errors import RcmError
+
 Step = Callable[[], Awaitable[None]]
 
 
@@ -16,6 +18,12 @@ class UndoStack:
     def push(self, step: Step) -> None:
         self._steps.append(step)
 
-    async def unwind(self) -> None:
+    async def unwind(self) -> list[str]:
+        """All of them, whichever fails; what failed, in sentences."""
+        failures: list[str] = []
         while self._steps:
-            await self._steps.pop()()
+            try:
+                await self._steps.pop()()
+            except RcmError as error:
+                failures.append(str(error))
+        return failures

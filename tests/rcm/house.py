@@ -15,6 +15,7 @@ from rcmd.errors import RcmError, Veto
 from rcmd.ipmp.commands import Move, Plumb, Release, SendProbes, UnwatchInterface, WatchInterface
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import BootSettled, Configured, KernelSnapshot, LinkGone, LinkSeen, Moved
+from rcmd.ipmp.memory import Memory
 from rcmd.model import Identity, IPAddress
 from rcmd.rcm.attach import Attacher
 from rcmd.rcm.bystanders import BoundSocket
@@ -69,6 +70,7 @@ class ModelDevices:
     def __init__(self, model: Kernel) -> None:
         self.model = model
         self.refusal = ""
+        self.bus_paths: dict[str, str] = {}
         self.restored: list[Mapping[str, str]] = []
 
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]:
@@ -89,7 +91,8 @@ class ModelDevices:
             raise RcmError(self.refusal)
 
     def identify(self, name: str) -> Identity:
-        return Identity(name, self.model.device(name).link.hardware_address, "", "veth")
+        path = self.bus_paths.get(name, "")
+        return Identity(name, self.model.device(name).link.hardware_address, path, "veth")
 
     def is_router(self, name: str) -> bool:
         return name == "router0"
@@ -137,7 +140,7 @@ class NoProbes:
         return ()
 
 
-@dataclass(slots=True)
+@dataclass
 class SomeClients:
     """Implements `coordinator.Clients`: refuses where told to, waits where told to."""
 
@@ -216,6 +219,7 @@ class House:
         nics: Iterable[str] = ("hme0", "hme1"),
         store: Store | None = None,
         model: Kernel | None = None,
+        memory: Memory | None = None,
     ) -> None:
         self.model = model or Kernel()
         self.files = Files(dict(PAIR if files is None else files))
@@ -231,7 +235,7 @@ class House:
             for nic in nics:
                 self.model.put_in(nic)
         self.daemon = Daemon(
-            Engine(),
+            Engine(memory),
             self.kernel,
             self.devices,
             self.announcements,
@@ -245,7 +249,7 @@ class House:
         loaded = self.files.load()
         operations = Operations(self.store)
         self.stage = Stage(self.daemon, self.clients, self.hardware, self.bound_sockets, operations)
-        self.coordination = Coordination(self.stage, self.store, self.attacher)
+        self.coordination = Coordination(self.stage, self.store, self.attacher, self.attacher.take)
         self.model.unread.clear()
         self.daemon.feed(self.kernel.snapshot())
         self.daemon.feed(Configured(loaded.configuration))

@@ -75,7 +75,7 @@ class Lifetime:
         )
         self.failure: BaseException | None = None
         self.drains = Drains(self.stage, self.fail)
-        self.coordination = Coordination(self.stage, self.store, self.attacher)
+        self.coordination = Coordination(self.stage, self.store, self.attacher, self.attacher.take)
         self.tasks: set[asyncio.Task[None]] = set()
         self.told: list[HistoryEvent] = []
         self._is_woken = False
@@ -105,7 +105,7 @@ class Lifetime:
         self.attacher.start(list(self.engine.scene.view.links.values()), configuration)
         for name in configuration.interfaces:
             self.attacher.know(name)
-        self.watched(recover(self.stage, self.store)())
+        self.watched(recover(self.stage, self.store, self.drains.begin)())
         tell_undone_by_reboot(self.daemon, self.store.undone_by_reboot)
         self.repeat(RECONCILE_S, self.daemon.look_around)
         wait_s = configuration.settings.missing_at_boot_wait_s

@@ -7,14 +7,17 @@ from collections.abc import Callable
 
 import pytest
 
-from rcmd.errors import Busy, Veto
+from rcmd.daemon import MEMORY_KEY
+from rcmd.errors import Busy, RolledBack, Veto
+from rcmd.ipmp.memory import Memory
 from rcmd.model import InterfaceState
 from rcmd.rcm import drain
 from rcmd.rcm.drain import Drains
 from rcmd.rcm.hardware import PowerOff, PowerOn
-from rcmd.rcm.journal import OperationKind, Step
+from rcmd.rcm.journal import Operation, OperationKind, Step
 from rcmd.rcm.recovery import recover
 from rcmd.rcm.slot_notice import NoticeKind, SlotNotice
+from rcmd.system.store import StoreError
 
 from .house import ROOT, House
 from .test_cards import FOUR, NICS, insert, layout, state_of
@@ -93,7 +96,7 @@ def test_second_press_brings_everything_back(play: Play, kind: NoticeKind) -> No
         assert layout(house) == before
 
     house = play(story, files=FOUR, nics=NICS)
-    assert house.events[-1].message == "slot 1 keeps its power: hme0, hme1 serves again"
+    assert house.events[-1].message == "slot 1 keeps its power: hme0, hme1 in service again"
     assert ("undo_remove", "hme0") in house.clients.calls
 
 
@@ -154,20 +157,157 @@ def test_slots_of_others_are_none_of_our_business(play: Play) -> None:
     play(story, files=FOUR, nics=NICS)
 
 
-def test_detach_under_way_is_not_disturbed(play: Play) -> None:
+@pytest.mark.parametrize("question", ["query_remove", "pre_remove"])
+def test_whoever_still_asks_comes_too_late(play: Play, question: str) -> None:
     async def story(house: House) -> None:
         drains = drains_of(house)
-        house.clients.stops_at = "pre_remove"
-        detach = asyncio.create_task(house.coordination.detach("slot:1", ROOT, force=False))
+        house.clients.stops_at = question
+        detach = asyncio.create_task(house.coordination.detach("hme1", ROOT, force=False))
         await house.clients.is_stopped.wait()
+        house.clients.stops_at = ""
         drains.hear(notice(NoticeKind.BUTTON))
-        await asyncio.sleep(0)
-        assert [it.operation.kind for it in house.coordination.operations()] == [
-            OperationKind.DETACH
-        ]
-        detach.cancel()
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(RolledBack, match="cancelled by the attention button of slot 1"):
             await detach
+        assert hosts(house, "192.168.85.19") <= {"hme2", "hme3"}
+        assert hosts(house, "192.168.85.20") <= {"hme2", "hme3"}
+        await house.hardware.perform(PowerOff("1"))
+        await finished(house)
+
+    play(story, files=FOUR, nics=NICS)
+
+
+def test_pressed_again_after_it_was_called_off(play: Play) -> None:
+    """The scripts of the first time are still being told; the power waits for nobody."""
+
+    async def story(house: House) -> None:
+        drains = drains_of(house)
+        drains.hear(notice(NoticeKind.BUTTON))
+        await begun(house)
+        house.clients.may_answer.clear()
+        telling = asyncio.Event()
+
+        async def never(_: str) -> None:
+            telling.set()
+            await asyncio.Event().wait()
+
+        house.clients.undo_remove = never  # type: ignore[method-assign]
+        drains.hear(notice(NoticeKind.CANCELLED))
+        await telling.wait()
+        assert hosts(house, "192.168.85.19") == {"hme0"}
+        drains.hear(notice(NoticeKind.BUTTON))
+        while hosts(house, "192.168.85.19") == {"hme0"}:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await drains.close()
+
+    play(story, files=FOUR, nics=NICS)
+
+
+def test_addresses_do_not_wait_for_a_client_that_sleeps(play: Play) -> None:
+    async def story(house: House) -> None:
+        drains = drains_of(house)
+        before = layout(house)
+        is_dying = asyncio.Event()
+
+        async def dies_slowly(resource: str, *, force: bool) -> tuple[Veto, ...]:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                is_dying.set()
+                await house.daemon.until(lambda: layout(house) == before, 5)
+            return ()
+
+        house.clients.pre_remove = dies_slowly  # type: ignore[method-assign]
+        drains.hear(notice(NoticeKind.BUTTON))
+        await begun(house)
+        drains.hear(notice(NoticeKind.CANCELLED))
+        await house.daemon.until(lambda: layout(house) == before, 5)
+        assert layout(house) == before
+        await is_dying.wait()
+        await finished(house)
+
+    play(story, files=FOUR, nics=NICS)
+
+
+def test_full_disk_keeps_no_address_on_the_card(play: Play) -> None:
+    async def story(house: House) -> None:
+        drains = drains_of(house)
+
+        def fail(*_: object, **__: object) -> Operation:
+            raise StoreError("the disk is full")
+
+        house.store.begin = fail  # type: ignore[method-assign]
+        drains.hear(notice(NoticeKind.BUTTON))
+        await begun(house)
+        assert hosts(house, "192.168.85.19") <= {"hme2", "hme3"}
+        await house.hardware.perform(PowerOff("1"))
+        await finished(house)
+        await house.coordination.attach("slot:1", ROOT)
+        assert state_of(house, "hme0") is InterfaceState.RUNNING
+
+    play(story, files=FOUR, nics=NICS)
+
+
+def test_card_that_is_renamed_has_not_gone(play: Play) -> None:
+    async def story(house: House) -> None:
+        drains = drains_of(house)
+        drains.hear(notice(NoticeKind.BUTTON))
+        await begun(house)
+        house.model.rename("hme0", "eth7")
+        house.model.rename("hme1", "eth8")
+        house.listen()
+        assert len(house.coordination.operations()) == 1
+        await drains.close()
+
+    play(story, files=FOUR, nics=NICS)
+
+
+def test_cancel_after_the_outcome_changes_nothing(play: Play) -> None:
+    async def story(house: House) -> None:
+        drains = drains_of(house)
+        drains.hear(notice(NoticeKind.BUTTON))
+        await begun(house)
+        is_telling, may_go_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly(_: str) -> None:
+            is_telling.set()
+            await may_go_on.wait()
+
+        house.clients.post_remove = slowly  # type: ignore[method-assign]
+        await house.hardware.perform(PowerOff("1"))
+        await is_telling.wait()
+        (status,) = house.coordination.operations()
+        cancel = asyncio.create_task(house.coordination.cancel(status.operation.number, ROOT))
+        await asyncio.sleep(0)
+        may_go_on.set()
+        await cancel
+        assert house.store.unfinished() == ()
+        assert state_of(house, "hme0") is InterfaceState.DETACHED
+
+    play(story, files=FOUR, nics=NICS)
+
+
+def test_device_that_returns_while_scripts_are_told_is_taken_up(play: Play) -> None:
+    async def story(house: House) -> None:
+        drains = drains_of(house)
+        drains.hear(notice(NoticeKind.BUTTON))
+        await begun(house)
+        may_go_on = asyncio.Event()
+
+        async def slowly(_: str) -> None:
+            await may_go_on.wait()
+
+        house.clients.post_remove = slowly  # type: ignore[method-assign]
+        await house.hardware.perform(PowerOff("1"))
+        while state_of(house, "hme0") is not InterfaceState.DETACHED:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await house.hardware.perform(PowerOn("1"))
+        link = house.daemon.engine.scene.view.link_named("hme0")
+        assert link is not None
+        house.attacher.take(link)
+        assert state_of(house, "hme0") is InterfaceState.RUNNING
+        may_go_on.set()
+        await finished(house)
 
     play(story, files=FOUR, nics=NICS)
 
@@ -185,7 +325,18 @@ def test_cancelled_drain_brings_everything_back(play: Play) -> None:
     play(story, files=FOUR, nics=NICS)
 
 
-def test_daemon_that_stops_meanwhile_leaves_it_to_the_next(play: Play) -> None:
+def restarted(house: House) -> House:
+    """The next process, on the same machine, with what the last one remembered."""
+    text = house.store.recall(MEMORY_KEY)
+    memory = Memory.from_text(text) if text else Memory()
+    after = House(store=house.store, model=house.model, files=house.files.hostname, memory=memory)
+    for name in ("functions", "slots", "removed"):
+        setattr(after.hardware, name, getattr(house.hardware, name))
+    return after
+
+
+@pytest.mark.parametrize("becomes", ["cut", "kept", "cut meanwhile"])
+def test_next_process_goes_on_with_it(play: Play, becomes: str) -> None:
     async def story(house: House) -> None:
         drains = drains_of(house)
         before = layout(house)
@@ -194,7 +345,44 @@ def test_daemon_that_stops_meanwhile_leaves_it_to_the_next(play: Play) -> None:
         during = layout(house)
         await drains.close()
         assert layout(house) == during != before
-        await recover(house.stage, house.store)()
+        if becomes == "cut meanwhile":
+            await house.hardware.perform(PowerOff("1"))
+        after = restarted(house)
+        ears = asyncio.create_task(after.listening())
+        drains = Drains(after.stage, no_error)
+        await recover(after.stage, after.store, drains.begin)()
+        if becomes == "cut meanwhile":
+            assert after.coordination.operations() == ()
+        else:
+            await begun(after)
+            assert layout(after) == during
+            if becomes == "kept":
+                drains.hear(notice(NoticeKind.CANCELLED))
+            else:
+                await after.hardware.perform(PowerOff("1"))
+            await finished(after)
+        if becomes == "kept":
+            assert layout(after) == before
+        else:
+            assert state_of(after, "hme0") is InterfaceState.DETACHED
+        assert after.store.unfinished() == ()
+        ears.cancel()
+
+    play(story, files=FOUR, nics=NICS)
+
+
+def test_process_that_starts_long_after_lets_it_serve_again(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rcmd.rcm.recovery.PATIENCE_S", 0.0)
+
+    async def story(house: House) -> None:
+        drains = drains_of(house)
+        before = layout(house)
+        drains.hear(notice(NoticeKind.BUTTON))
+        await begun(house)
+        await drains.close()
+        await recover(house.stage, house.store, drains.begin)()
         house.listen()
         assert layout(house) == before
 
