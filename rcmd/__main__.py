@@ -32,20 +32,28 @@ def _parser() -> argparse.ArgumentParser:
         description="Moves IP addresses between the NICs of a group, and coordinates their removal."
         "  Runs in the foreground and logs to standard error.",
     )
-    parser.add_argument("--check", action="store_true", help="check every configuration file")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="check every configuration file, and who else claims an interface",
+    )
     parser.add_argument("--verbose", "-v", action="store_true", help="log details, too")
     parser.add_argument("--version", action="version", version=f"rcmd {__version__}")
     return parser
 
 
 def _check() -> int:
-    from rcmd.configuration import check
+    from rcmd.configuration import load
+    from rcmd.configuration.claims import find_claims
     from rcmd.system.files import read_tree
+    from rcmd.system.neighbours import read_neighbours
 
-    faults = check(read_tree())
-    for fault in faults:
+    loaded = load(read_tree())
+    members = loaded.configuration.interfaces
+    claims = find_claims(members, read_neighbours(members))
+    for fault in sorted({*loaded.faults, *(claim.fault for claim in claims)}):
         print(fault)
-    return 1 if any(not fault.is_warning for fault in faults) else 0
+    return 1 if loaded.has_errors else 0
 
 
 def _log_to_stderr(*, is_verbose: bool) -> None:

@@ -6,8 +6,10 @@ A machine must come up: whatever is damaged or missing here costs what it held, 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rcmd.configuration import Loaded, load
 from rcmd.daemon import MEMORY_KEY
@@ -15,6 +17,9 @@ from rcmd.ipmp.memory import Memory
 from rcmd.system.files import read_tree
 from rcmd.system.instance import boot_id
 from rcmd.system.store import Store, StoreError
+
+if TYPE_CHECKING:
+    from rcmd.configuration.claims import Claim
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +60,15 @@ def keep_settings(store: Store, text: str) -> None:
             store.keep_settings(text)
     except StoreError as error:
         log.error("%s", error)
+
+
+def claims_on(names: Sequence[str]) -> tuple[Claim, ...]:
+    """Who else would configure these interfaces.  Reads dozens of files: for a thread."""
+    # Loaded only now: addresses do not wait for it.
+    from rcmd.configuration.claims import find_claims
+    from rcmd.system.neighbours import read_neighbours
+
+    return find_claims(names, read_neighbours(names))
 
 
 def remembered(store: Store) -> Memory:

@@ -11,13 +11,16 @@ import pytest
 
 from rcmd import assembly, starting
 from rcmd.assembly import Assembly, first_look
-from rcmd.configuration import ConfigurationFiles
+from rcmd.configuration import ConfigurationFiles, load
+from rcmd.configuration.claims import Neighbours, SourceText
 from rcmd.daemon import MEMORY_KEY
 from rcmd.errors import RcmError
 from rcmd.history import HistoryWriter, RecordedHistory
+from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.memory import Memory
 from rcmd.rcm.journal import HistoryEvent
 from rcmd.starting import open_store, remember_running, remembered, starting_configuration
+from rcmd.system import neighbours
 from rcmd.system.store import Store
 
 GOOD = "failure_detection_time: 700ms\n"
@@ -133,3 +136,34 @@ def test_end_listens_to_the_kernel_until_the_bus_is_done(failure: BaseException 
     assert bool(remembered[0]) is (failure is not None)
     names = [call[0] for call in calls.mock_calls]
     assert names.index("bus.stop") < names.index("loop.remove_reader")
+
+
+@pytest.mark.parametrize("failure", [OSError(5, "Input/output error"), EOFError("it has ended")])
+def test_daemon_goes_on_without_the_kernel_log(
+    failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    deaf = Assembly.__new__(Assembly)
+    loop, kernel_log = Mock(), Mock()
+    kernel_log.read.side_effect = failure
+    kernel_log.fileno.return_value = 7
+    deaf.loop, deaf.kernel_log = loop, kernel_log
+    deaf.kernel_log_readable()
+    loop.remove_reader.assert_called_once_with(7)
+    kernel_log.close.assert_called_once_with()
+    assert deaf.kernel_log is None
+    assert [it.getMessage() for it in caplog.records] == [
+        f"the kernel log is not heard any more: {failure}"
+    ]
+
+
+def test_a_start_tells_who_else_claims_an_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = Neighbours(dhcpcd=SourceText("/etc/dhcpcd.conf", "interface hme0\ninterface hme1\n"))
+    monkeypatch.setattr(neighbours, "read_neighbours", lambda _names: others)
+    told: list[Report] = []
+    starts = Assembly.__new__(Assembly)
+    starts.loaded = load(ConfigurationFiles(hostname={"/etc/hostname.hme1": "10.0.0.1/24 up\n"}))
+    starts.daemon = Mock(report=told.append)
+    asyncio.run(starts.tell_claims())
+    (report,) = told
+    assert (report.severity, report.kind, report.subject) == (Severity.WARNING, "claim", "hme1")
+    assert report.message.startswith("/etc/dhcpcd.conf:2: warning: dhcpcd claims hme1: ")

@@ -11,7 +11,8 @@ import pytest
 from rcmd import __main__ as command
 from rcmd import __version__
 from rcmd.configuration import ConfigurationFiles
-from rcmd.system import files
+from rcmd.configuration.claims import Neighbours, SourceText
+from rcmd.system import files, neighbours
 
 
 def rcmd(*words: str) -> subprocess.CompletedProcess[str]:
@@ -20,8 +21,11 @@ def rcmd(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def check(monkeypatch: pytest.MonkeyPatch, found: ConfigurationFiles) -> int:
+def check(
+    monkeypatch: pytest.MonkeyPatch, found: ConfigurationFiles, others: Neighbours | None = None
+) -> int:
     monkeypatch.setattr(files, "read_tree", lambda: found)
+    monkeypatch.setattr(neighbours, "read_neighbours", lambda _names: others or Neighbours())
     monkeypatch.setattr(sys, "argv", ["rcmd", "--check"])
     return command.main()
 
@@ -61,6 +65,42 @@ def test_check_of_good_files_says_nothing(
 ) -> None:
     found = ConfigurationFiles(hostname={"/etc/hostname.hme0": "192.168.85.19/24 up\n"})
     assert check(monkeypatch, found) == 0
+    assert capsys.readouterr().out == ""
+
+
+IFUPDOWN = Neighbours(
+    interfaces=(SourceText("/etc/network/interfaces", "auto hme0\niface hme0 inet dhcp\n"),)
+)
+
+
+def test_check_names_who_else_claims_an_interface(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = ConfigurationFiles(hostname={"/etc/hostname.hme0": "192.168.85.19/24 up\n"})
+    assert check(monkeypatch, found, IFUPDOWN) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("/etc/network/interfaces:2: warning: ifupdown claims hme0: ")
+
+
+def test_check_sorts_claims_among_faults(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostname = {"/etc/hostname.hme0": "192.168.85.19/24 up\n", "/etc/hostname.hme1": "mtu\n"}
+    found = ConfigurationFiles(hostname=hostname, settings="frob: 1\n")
+    assert check(monkeypatch, found, IFUPDOWN) == 1
+    places = [line.split(": ")[0] for line in capsys.readouterr().out.splitlines()]
+    assert places == [
+        "/etc/hostname.hme1:1",
+        "/etc/network/interfaces:2",
+        "/etc/rcmd/rcmd.yaml:1",
+    ]
+
+
+def test_interfaces_that_are_not_ours_may_be_anybodys(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = ConfigurationFiles(hostname={"/etc/hostname.hme1": "192.168.85.19/24 up\n"})
+    assert check(monkeypatch, found, IFUPDOWN) == 0
     assert capsys.readouterr().out == ""
 
 
