@@ -161,7 +161,11 @@ class Difference:
         where, number = self.numbers.get(data.key, ("", 0))
         if where == host:
             return number
-        number = next(self._free_numbers(host, data.family))
+        member = self._scene.members[host]
+        is_recalled = data.key in member.recalls and data.key in member.guests
+        number = (
+            member.guests[data.key] if is_recalled else next(self._free_numbers(host, data.family))
+        )
         self.numbers[data.key] = (host, number)
         return number
 

@@ -237,7 +237,7 @@ class Engine:
             case UndoOffline(name):
                 membership.undo_offline(self.scene, name)
             case Leave(name):
-                self.scene.members[name].leave(held_by(self.scene, name))
+                membership.leave(self.scene, name)
             case Stay(name):
                 membership.stay(self.scene, name, now)
             case Unplumb(name):

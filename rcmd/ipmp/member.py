@@ -47,6 +47,9 @@ class Member:
     """Repaired while failback is off."""
     recalls: set[MovableKey] = field(default_factory=set)
     """What is called here whether or not failback is on: after undo-offline and undone detach."""
+    guests: dict[IPAddress, int] = field(default_factory=dict)
+    """The logical numbers that addresses of others had here when it was asked to leave; what is
+    recalled gets its number again."""
     lost: dict[IPAddress, KernelAddress | None] = field(default_factory=dict)
     """Data addresses that an unplumbed device took along, in case that is undone; with what an
     address was like if it had been added by hand."""
@@ -83,7 +86,7 @@ class Member:
         self.is_set_down = False
         self.is_recovering = False
 
-    def leave(self, held: set[MovableKey]) -> None:
+    def leave(self, held: set[MovableKey], guests: dict[IPAddress, int]) -> None:
         """To be detached; if that is undone it is what it was, and has what it has now."""
         if self.intent is Intent.LEAVING:
             # Asked again: by a process that goes on with what the last one had begun.
@@ -92,6 +95,7 @@ class Member:
         self.intent_before = self.intent
         self.intent = Intent.LEAVING
         self.recalls = held
+        self.guests = guests
 
     @property
     def is_offline(self) -> bool:

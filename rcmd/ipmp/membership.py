@@ -121,6 +121,11 @@ def undo_offline(scene: Scene, name: str) -> None:
     member.recalls |= {known for known in ledger.routes if known.home == name}
 
 
+def leave(scene: Scene, name: str) -> None:
+    guests = {key: number for key, (where, number) in scene.numbers.items() if where == name}
+    scene.members[name].leave(held_by(scene, name), guests)
+
+
 def unplumb(scene: Scene, name: str) -> None:
     """Give it up; where it is given up already, also the device that came back in its place."""
     member = scene.members[name]

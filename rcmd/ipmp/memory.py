@@ -69,6 +69,8 @@ class Memory:
     routes: tuple[HomedRoute, ...] = ()
     numbers: Mapping[IPAddress, tuple[str, int]] = field(default_factory=dict)
     """Logical number of an address away from home: an IPv6 address has no label that tells it."""
+    guests: Mapping[str, Mapping[IPAddress, int]] = field(default_factory=dict)
+    """Interface that is being detached -> the logical numbers of its guests, to be given back."""
     has_settled: bool = False
     """The boot is over: what is missing is missing."""
 
@@ -96,6 +98,10 @@ class Memory:
                 "away": {str(key): home for key, home in self.away.items()},
                 "routes": _homed(self.routes),
                 "numbers": {str(key): [*place] for key, place in self.numbers.items()},
+                "guests": {
+                    name: {str(key): number for key, number in guests.items()}
+                    for name, guests in self.guests.items()
+                },
                 "has_settled": self.has_settled,
             },
             default=str,
@@ -134,6 +140,10 @@ class Memory:
             numbers={
                 ip_address(key): (host, number)
                 for key, (host, number) in data.get("numbers", {}).items()
+            },
+            guests={
+                name: {ip_address(key): number for key, number in guests.items()}
+                for name, guests in data.get("guests", {}).items()
             },
             has_settled=data["has_settled"],
         )

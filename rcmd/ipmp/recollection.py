@@ -56,6 +56,7 @@ def memorise(scene: Scene) -> Memory:
         },
         routes=tuple(HomedRoute(known.home, route) for known, route in ledger.routes.items()),
         numbers=dict(scene.numbers),
+        guests={it.name: dict(it.guests) for it in members if it.recalls and it.guests},
         has_settled=scene.has_settled,
     )
 
@@ -89,6 +90,7 @@ def recollect_member(member: Member, memory: Memory) -> None:
         member.intent = Intent.DETACHED
         member.ifindex = memory.detached[name]
     member.lost = {lost.key: lost.original for lost in memory.lost if lost.home == name}
+    member.guests = dict(memory.guests.get(name, {}))
     for recall in memory.recalls:
         if recall.interface == name:
             member.recalls |= recall.keys

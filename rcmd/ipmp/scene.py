@@ -132,6 +132,11 @@ class Scene:
             for key, (where, number) in self.numbers.items()
             if where == host and family_of(key) is family
         }
+        used |= {
+            number
+            for key, number in member.guests.items()
+            if key in member.recalls and family_of(key) is family
+        }
         if family is Family.IPV4:
             for held in self.view.addresses.get(member.ifindex, {}).values():
                 used.add(number_in(held.label))

@@ -13,7 +13,7 @@ from rcmd.rcm.journal import Operation, OperationKind, Step
 from rcmd.rcm.recovery import recover, tell_undone_by_reboot
 from rcmd.system.store import Store, StoreError
 
-from .house import DUAL, ROOT, House, SomeClients
+from .house import DUAL, HME0, PAIR, ROOT, House, SomeClients
 
 Play = Callable[..., House]
 
@@ -236,3 +236,33 @@ def test_undo_that_takes_its_time_does_not_claim_to_be_over(
 
     house = play(story)
     assert "not everything is back yet" in house.events[-1].message
+
+
+
+WITH_STANDBY = {
+    **PAIR,
+    "/etc/hostname.hme0": HME0 + "addif 192.168.85.23/24 up\n",
+    "/etc/hostname.hme2": "192.168.85.31/24 deprecated group test -failover standby up\n",
+}
+
+
+def test_undone_detach_gives_guests_their_numbers_again(play: Play) -> None:
+    # behaviour 120
+    async def story(house: House) -> None:
+        assert isinstance(house.store, ForgetfulStore)
+        house.model.set_cable("hme0", has_cable=False)
+        house.listen()
+        device = house.model.device("hme2")
+        (first,) = (it for it in device.addresses.values() if it.label == "hme2:1")
+        house.model.remove_by_hand(first)
+        house.listen()
+        before = house.model.layout()
+        assert any("192.168.85.23/24 hme2:2" in line for line in before)
+        house.store.refused = Step.UNPLUMBING
+        with pytest.raises(RolledBack):
+            await house.coordination.detach("hme2", ROOT, force=False)
+        house.listen()
+        assert house.model.layout() == before
+
+    store = ForgetfulStore.volatile("boot")
+    play(story, files=WITH_STANDBY, nics=("hme0", "hme1", "hme2"), store=store)
