@@ -32,6 +32,9 @@ class FakeSysfs:
     ) -> Path:
         """`behind` is the bridge above it; `carrier` a device between it and its interfaces."""
         above = self._place(behind) if behind else self.root / "devices" / f"pci{address[:7]}"
+        bus = self.root / "class/pci_bus" / address[:7]
+        bus.mkdir(parents=True, exist_ok=True)
+        (bus / "rescan").touch()
         place = above / address
         place.mkdir(parents=True)
         (place / "class").write_text(f"0x{class_code:06x}\n")
@@ -50,10 +53,13 @@ class FakeSysfs:
         return place
 
     def virtual_function(self, address: str, physical: str, driver: str, *interfaces: str) -> Path:
-        place = self.function(address, driver, *interfaces)
+        above = self._place(physical).parent.name
+        bridge = above if (self.pci / "devices" / above).exists() else ""
+        place = self.function(address, driver, *interfaces, behind=bridge)
         number = len(list(self._place(physical).glob("virtfn*")))
         (place / "physfn").symlink_to(f"../{physical}")
         (self._place(physical) / f"virtfn{number}").symlink_to(f"../{address}")
+        (self._place(physical) / "sriov_numvfs").write_text(f"{number + 1}\n")
         return place
 
     def slot(self, name: str, device: str, power: str | None = None) -> Path:

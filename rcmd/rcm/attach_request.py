@@ -1,23 +1,44 @@
-"""Attach on request: hardware is switched on or looked for, and what appears is taken into use."""
+"""Attach on request: hardware is switched on or looked for, and what appears is taken into use.
+
+| what is asked for | and how it is                               | what is done to the hardware   |
+|-------------------|---------------------------------------------|--------------------------------|
+| slot              | off                                         | its power is switched on       |
+| slot              | empty, or a NIC that was there is missing   | its bus is scanned             |
+| device, function  | gone, or a NIC that was there is missing    | its bus is scanned             |
+| virtual function  | without a driver                            | its driver is looked for       |
+| USB device        | gone                                        | it is authorised               |
+| anything else     | there                                       | nothing                        |
+
+A NIC that was there is one in our care whose recorded place is in what is asked for.  Of what
+appears, NICs with a hostname file are configured; others are left alone (overview, "Attaching
+NICs").
+"""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
 
 from rcmd.errors import ConfigurationError, NoSuchResource, RcmError, Veto, Vetoed
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Intent
 from rcmd.rcm.attach import Attacher, fault_text
-from rcmd.rcm.hardware import HardwareStep, PowerOn, Rescan
+from rcmd.rcm.hardware import AuthorizeUsb, Hardware, HardwareStep, ProbeDriver
+from rcmd.rcm.hardware_names import lies_below, related_names
+from rcmd.rcm.hardware_steps import is_removed, restoring_steps_by_name
 from rcmd.rcm.machine import SETTLE_S
 from rcmd.rcm.operations import Running
-from rcmd.rcm.removal import removal_of
-from rcmd.rcm.resource import ResourceKind
+from rcmd.rcm.removal import find_removal
+from rcmd.rcm.resource_name import canonical_name
 from rcmd.rcm.stage import Stage
+from rcmd.rcm.uninterrupted import uninterrupted
 
 APPEAR_S = 30.0
 """How long a driver may take to bring its interface up."""
+LOOK_AGAIN_S = 1.0
+"""The hardware is looked at when the kernel tells of a device, and in any case so often."""
 
 
 @dataclass(slots=True)
@@ -25,56 +46,116 @@ class AttachOnRequest:
     stage: Stage
     attacher: Attacher
     name: str
-    """Of the resource."""
-    step: HardwareStep | None = None
+    """Of the resource; made the canonical one."""
+    steps: tuple[HardwareStep, ...] = ()
     """What has to be done to the hardware first."""
+    expected: tuple[str, ...] = ()
+    """The interfaces in our care that were part of it, and are not there."""
+    present: tuple[str, ...] = field(default=(), init=False)
+    """Its interfaces that are there, as far as looked."""
+
+    def __post_init__(self) -> None:
+        """Raises InvalidArgument."""
+        self.name = canonical_name(self.name)
 
     def prepare(self) -> tuple[str, ...]:
-        """What has to be held.  Raises InvalidArgument, NoSuchResource."""
+        """What has to be held.  Raises NoSuchResource."""
+        hardware = self.stage.hardware.survey()
+        places = self._missing(hardware)
+        self.expected = tuple(places)
+        is_gone = is_removed(self.name, hardware)
         try:
-            removal = removal_of(self.stage.engine, self.stage.hardware, self.name)
+            names = find_removal(self.stage.engine, hardware, self.name).names
         except NoSuchResource:
-            if not re.match("pci:", self.name):
+            if not is_gone or not self.name.startswith(("pci:", "usb:")):
                 raise self._absent() from None
-            self.step = Rescan()
-            return (self.name,)
-        if removal.resource.kind is ResourceKind.SLOT and not removal.resource.children:
-            slot = removal.hardware.slots[self.name.partition(":")[2]]
-            self.step = PowerOn(slot.name) if slot.is_powered is False else Rescan()
-        return removal.names
+            names = ()
+        if is_gone or self.expected:
+            self.steps = self._steps(places.values(), hardware)
+        if is_gone and not self.expected:
+            self._check_possible()
+        related = related_names(self.name, hardware)
+        return tuple(dict.fromkeys((*related, *names, *self.expected)))
+
+    def _steps(self, missing: Iterable[str], hardware: Hardware) -> tuple[HardwareStep, ...]:
+        """A scan finds no driver for virtual functions: those of ours are helped to one."""
+        steps = [step for it in missing for step in restoring_steps_by_name(it, hardware)]
+        drivers = (step for step in steps if isinstance(step, ProbeDriver))
+        return tuple(dict.fromkeys((*restoring_steps_by_name(self.name, hardware), *drivers)))
+
+    def _check_possible(self) -> None:
+        """A USB device that we never saw, and whose port nobody can make look again."""
+        for step in self.steps:
+            if isinstance(step, AuthorizeUsb) and self.stage.hardware.obstacles(step):
+                raise self._absent()
 
     async def run(self, running: Running) -> str:
         """What was done, in a sentence; empty where nothing had to be."""
-        if self.step is not None:
+        for step in self.steps:
             running.awaits = lambda: ("the hardware",)
-            await self.stage.hardware.perform(self.step)
-            running.awaits = lambda: (f"an interface of {self.name}",)
-            if not await self.stage.machine.until(lambda: bool(self._interfaces()), APPEAR_S):
-                raise NoSuchResource(f"{self.name}: no interface has appeared")
-        running.awaits = lambda: [it for it in self._interfaces() if not self._is_in_use(it)]
-        interfaces = self._interfaces()
-        if not interfaces:
-            raise self._absent()
-        texts = [text for it in interfaces if (text := await self._attach(it))]
-        return "; ".join(texts)
+            # What a driver has begun cannot be stopped; its outcome has to be known.
+            await uninterrupted(self.stage.hardware.perform(step))
+        running.awaits = lambda: self._absent_members() or (f"an interface of {self.name}",)
+        await self._appear(APPEAR_S if self.steps else 0.0)
+        if not self.present:
+            raise self._nothing()
+        running.awaits = lambda: [it for it in self.present if not self._is_in_use(it)]
+        texts = [await self._take(it) for it in self.present]
+        late = (f"{it} has not appeared" for it in self._absent_members())
+        return "; ".join((*filter(None, texts), *late))
+
+    # --- what appears ---
+
+    async def _appear(self, timeout_s: float) -> None:
+        """Until there is an interface, and every one that is expected; or the time is over."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while True:
+            seen = self._links()
+            self.present = self._interfaces()
+            left_s = deadline - loop.time()
+            if (self.present and not self._absent_members()) or left_s <= 0:
+                return
+            has_news = partial(self._has_news, seen)
+            await self.stage.machine.until(has_news, min(LOOK_AGAIN_S, left_s))
+
+    def _has_news(self, seen: frozenset[tuple[int, str]]) -> bool:
+        return self._links() != seen
+
+    def _links(self) -> frozenset[tuple[int, str]]:
+        links = self.stage.engine.scene.view.links.values()
+        return frozenset((link.ifindex, link.name) for link in links)
 
     def _interfaces(self) -> tuple[str, ...]:
-        """Those of the resource that the engine knows; of a card only those with a file."""
+        """Those of the resource that the engine knows."""
+        engine, hardware = self.stage.engine, self.stage.hardware.survey()
         try:
-            removal = removal_of(self.stage.engine, self.stage.hardware, self.name)
+            resource = find_removal(engine, hardware, self.name).resource
         except NoSuchResource:
             return ()
-        view = self.stage.engine.scene.view
-        present = tuple(it for it in removal.resource.interfaces() if view.link_named(it))
-        if removal.is_interface:
-            return present
-        return tuple(it for it in present if self.stage.machine.has_hostname_file(it))
+        return tuple(it for it in resource.interfaces() if engine.scene.view.link_named(it))
 
-    async def _attach(self, name: str) -> str:
+    def _missing(self, hardware: Hardware) -> dict[str, str]:
+        """Of those in our care that were part of it, and are not there, the places."""
+        machine, scene = self.stage.machine, self.stage.engine.scene
+        absent = [it for it in scene.members if not scene.view.link_named(it)]
+        places = {it: machine.identify(it).bus_path for it in absent}
+        return {it: at for it, at in places.items() if lies_below(at, self.name, hardware)}
+
+    def _absent_members(self) -> tuple[str, ...]:
+        view = self.stage.engine.scene.view
+        return tuple(it for it in self.expected if not view.link_named(it))
+
+    # --- taking into use ---
+
+    async def _take(self, name: str) -> str:
+        """What was done with one interface, in a sentence; empty where nothing had to be."""
         machine = self.stage.machine
+        if ":" in self.name and not machine.has_hostname_file(name):
+            return f"{name}: no hostname file: left alone"
         link = machine.engine.scene.view.link_named(name)
         if link is None:
-            raise self._absent()
+            raise NoSuchResource(f"{name}: it has gone again")
         member = machine.engine.scene.members.get(name)
         if member and member.ifindex == link.ifindex and member.intent is not Intent.DETACHED:
             return ""
@@ -94,12 +175,18 @@ class AttachOnRequest:
             return True
         return member.health is not Health.UNPROVEN and self.stage.engine.is_settled()
 
+    def _nothing(self) -> NoSuchResource:
+        if ":" not in self.name:
+            return self._absent()
+        what = "no interface has appeared" if self.steps else "there is no interface in it"
+        return NoSuchResource(f"{self.name}: {what}")
+
     def _absent(self) -> NoSuchResource:
         """Where the NIC was known, its hardware is what has to be attached."""
         if self.name not in self.stage.engine.scene.members:
             return NoSuchResource(f"{self.name}: no such resource")
         path = self.stage.machine.identify(self.name).bus_path
-        hint = f"; it was {path}, which can be attached" if path.startswith("pci:") else ""
+        hint = f"; it was {path}, which can be attached" if path else ""
         return NoSuchResource(f"{self.name}: there is no such device{hint}")
 
     def _unusable(self, name: str) -> RcmError:

@@ -10,7 +10,11 @@
 |             | interface of the card gone                                         |         |
 | stacking    | an interface that something is stacked on                          | yes     |
 | unmanaged   | another interface of the card, not ours, that has addresses        | yes     |
-| functions   | virtual functions in use by others than us                         | yes     |
+| functions   | a function that has a driver and shows no interface here: a guest, | yes     |
+|             | a program or another network namespace uses it; a virtual function |         |
+|             | in use by others than us; virtual functions of a physical one that |         |
+|             | goes: they are made again if it stays after all, but not by an     |         |
+|             | attach, and what was set for each of them is lost                  |         |
 | card        | another device on the card that a driver uses                      | yes     |
 
 What force overrides is told as a warning; so is what no check refuses: sockets that are bound to
@@ -27,9 +31,11 @@ from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.redundancy import objection
 from rcmd.model import KernelAddress
+from rcmd.rcm.hardware import PciFunction
 from rcmd.rcm.removal import Removal
 from rcmd.rcm.resource import ResourceKind
 from rcmd.rcm.resources import stacked_on
+from rcmd.rcm.usage import absence_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +115,29 @@ def _is_global(address: KernelAddress) -> bool:
 
 def functions(question: Question) -> Iterator[Veto]:
     removal = question.removal
+    for function in removal.functions(ResourceKind.FUNCTION):
+        yield from _functions_veto(function, absence_of(function))
+        count = function.virtual_functions
+        if count:
+            text = f"its {count} virtual functions go" if count > 1 else "its virtual function goes"
+            settings = "MAC addresses, VLANs and other settings that it holds for virtual functions"
+            yield from _functions_veto(function, f"{text} with it; {settings} would be lost")
     for function in removal.functions(ResourceKind.VIRTUAL_FUNCTION):
-        is_ours = bool(function.interfaces) and set(function.interfaces) <= {*removal.members}
-        name = f"pci:{function.address}"
-        if function.driver and not is_ours and name != removal.name:
-            yield Veto(name, "functions", f"this virtual function is in use by {function.driver}")
+        yield from _functions_veto(function, absence_of(function) or _foreign(removal, function))
+
+
+def _functions_veto(function: PciFunction, reason: str) -> Iterator[Veto]:
+    if reason:
+        yield Veto(f"pci:{function.address}", "functions", reason)
+
+
+def _foreign(removal: Removal, function: PciFunction) -> str:
+    """Of its interfaces, where it is not asked for itself, some are none of ours."""
+    ours = {*removal.members, *removal.given_up}
+    if not function.driver or set(function.interfaces) <= ours:
+        return ""
+    is_asked_for = removal.name == f"pci:{function.address}"
+    return "" if is_asked_for else f"this virtual function is in use by {function.driver}"
 
 
 def card(question: Question) -> Iterator[Veto]:

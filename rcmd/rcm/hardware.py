@@ -19,6 +19,11 @@ class HardwareFailed(RcmError):
     """A step could not be done; the message names the object and the reason."""
 
 
+def bus_of(place: str) -> str:
+    """The PCI bus of a function, a device or a slot: `0000:03:00.0` -> `0000:03`."""
+    return ":".join(place.split(":")[:2])
+
+
 @dataclass(frozen=True, slots=True)
 class PciFunction:
     """One function of a PCI device, `0000:03:00.0`."""
@@ -34,11 +39,18 @@ class PciFunction:
     """Of a virtual function, the physical one that it belongs to."""
     bridges: tuple[str, ...] = ()
     """The PCI bridges above it, by address, the root port first; they are functions themselves."""
+    virtual_functions: int = 0
+    """Of a physical function, how many virtual ones it was told to make (`sriov_numvfs`)."""
 
     @property
     def device(self) -> str:
         """`0000:03:00`: the device, of which this is one function."""
         return self.address.rpartition(".")[0]
+
+    @property
+    def bus(self) -> str:
+        """`0000:03`"""
+        return bus_of(self.address)
 
     @property
     def is_network(self) -> bool:
@@ -118,7 +130,22 @@ class PowerOn:
 
 @dataclass(frozen=True, slots=True)
 class Rescan:
-    """Look for PCI functions that are there and not known."""
+    """Look for PCI functions that are there and not known, on one bus and behind its bridges.
+
+    What others removed elsewhere stays away; what they removed on the same bus is found too, as the
+    kernel can look at nothing smaller (linux:drivers/pci/pci-sysfs.c, bus_rescan_store).
+    """
+
+    bus: str = ""
+    """`0000:03`.  Empty for all buses; so is a bus that is not there, as its bridge is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetVirtualFunctions:
+    """A physical function makes this many virtual ones again, as soon as it has its driver."""
+
+    address: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +169,7 @@ HardwareStep = (
     | RemoveUsb
     | PowerOn
     | Rescan
+    | SetVirtualFunctions
     | ProbeDriver
     | AuthorizeUsb
 )

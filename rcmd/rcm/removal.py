@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.member import Intent
@@ -64,15 +64,23 @@ class Removal:
 
 def removal_of(engine: Engine, control: HardwareControl, name: str) -> Removal:
     """Raises InvalidArgument for what is no resource name, NoSuchResource for what is not there."""
-    hardware = control.survey()
+    found = find_removal(engine, control.survey(), name)
+    obstacles = (obstacle for step in found.steps for obstacle in control.obstacles(step))
+    return replace(found, obstacles=tuple(obstacles))
+
+
+def find_removal(engine: Engine, hardware: Hardware, name: str) -> Removal:
+    """Without its obstacles, for who wants to know only what belongs to it.
+
+    Raises InvalidArgument for what is no resource name, NoSuchResource for what is not there.
+    """
     resource = find(tree(hardware, engine), name)
     interfaces = resource.interfaces()
-    steps = removal_steps(resource, hardware)
     return Removal(
         resource,
         hardware,
-        steps,
-        tuple(obstacle for step in steps for obstacle in control.obstacles(step)),
+        removal_steps(resource, hardware),
+        (),
         tuple(it for it in interfaces if _is_in_use(engine, it)),
         tuple(it for it in interfaces if it not in engine.scene.members),
         frozenset(it for it in interfaces if _is_given_up(engine, it)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from fnmatch import fnmatchcase
 
 from rcmd.errors import Veto
@@ -16,16 +17,25 @@ from rcmd.rcm.script_language import (
     Command,
     ScriptFailed,
     ScriptInfo,
+    ScriptSilent,
     name_problem,
 )
 from rcmd.rcm.script_runner import Request, Runner, ScriptFile
 
 log = logging.getLogger(__name__)
 
+_QUESTIONS = frozenset({Command.QUERYREMOVE, Command.RESOURCEINFO})
+"""Asked about everything that an operation is about at once.  Nobody is told anything by them, so
+one that is not asked misses nothing."""
+
 
 class ScriptClient:
     """A script that fails to load is not used, and says so; it is tried again when its file changes
-    or the configuration is read again."""
+    or the configuration is read again.
+
+    Questions wait for their turn.  Once it was silent to one, those that waited meanwhile are not
+    asked: each would cost its whole time limit again.
+    """
 
     def __init__(
         self,
@@ -33,19 +43,25 @@ class ScriptClient:
         runner: Runner,
         queue: RemovalQueue,
         timeout_s: Callable[[], float],
+        changed: Callable[[], None],
     ) -> None:
-        """`timeout_s` tells how long a command may take that sets no limit of its own, now."""
+        """`timeout_s` tells how long a command may take that sets no limit of its own, now;
+        `changed` is called whenever `is_busy` has changed."""
         self.file = file
         self._runner = runner
         self._queue = queue
         self._default_timeout_s = timeout_s
+        self._changed = changed
         self._loaded: ScriptFile | None = None
         self._info: ScriptInfo | None = None
         self._patterns: tuple[str, ...] = ()
         self._refusal = ""
         self._remark = ""
         self._last_run: ScriptRun | None = None
+        self._registered_at: float | None = None
+        self._learning = asyncio.Lock()
         self._turn = asyncio.Lock()
+        self._silences: dict[Command, ScriptSilent] = {}
         self._under_way = 0
 
     # --- what it is ---
@@ -85,17 +101,36 @@ class ScriptClient:
 
     # --- loading ---
 
-    async def load(self) -> None:
+    async def learn(self, resync_s: float) -> None:
+        """Load it if it is another one; ask what it cares about if that is `resync_s` old.
+
+        One that is busy with a removal keeps what it had: that may take for ever.
+        """
+        async with self._learning:
+            # Nothing is awaited between here and its turn.
+            if self.is_busy and not self.file.problem:
+                return
+            if not self.is_loaded:
+                await self._load()
+            elif not self._refusal and self._is_older_than(resync_s):
+                await self._ask_again()
+
+    def _is_older_than(self, age_s: float) -> bool:
+        now = asyncio.get_running_loop().time()
+        return self._registered_at is None or now - self._registered_at >= age_s
+
+    async def _load(self) -> None:
         """Learn what it is and what it cares about; what is wrong with it is told once."""
         file = self.file
         self._info = None
         try:
             if file.problem:
                 raise ScriptFailed(f"rcm script {file.name}: {file.problem}")
-            # Not untimed, as in solaris.md: one that hangs would hold up every removal for ever.
-            answer = await self._run(Command.SCRIPTINFO)
-            self._info = _successful(answer, file.name, Command.SCRIPTINFO).info
-            await self._register()
+            # One turn for both: nothing that takes longer comes in between.
+            async with self._taking_its_turn():
+                answer = await self._run_now(Command.SCRIPTINFO)
+                self._info = _successful(answer, file.name, Command.SCRIPTINFO).info
+                await self._register()
         except ScriptFailed as error:
             self._refusal = str(error)
             log.error("%s; the script is not used", error)
@@ -104,12 +139,11 @@ class ScriptClient:
             log.info("script %s cares about %s", file.name, " ".join(self._patterns) or "nothing")
         self._loaded = file
 
-    async def register(self) -> None:
-        """Ask again what it cares about.  If that fails, what was known is still true."""
-        if self._refusal:
-            return
+    async def _ask_again(self) -> None:
+        """If that fails, what was known is still true."""
         try:
-            await self._register()
+            async with self._taking_its_turn():
+                await self._register()
         except ScriptFailed as error:
             self._remark = str(error)
             log.error("%s; it keeps what it had registered", error)
@@ -117,7 +151,10 @@ class ScriptClient:
     async def _register(self) -> None:
         if self._queue.has_released(self.name):
             return
-        answer = _successful(await self._run(Command.REGISTER), self.name, Command.REGISTER)
+        try:
+            answer = _successful(await self._run_now(Command.REGISTER), self.name, Command.REGISTER)
+        finally:
+            self._registered_at = asyncio.get_running_loop().time()
         problems = {it: name_problem(it, self.name) for it in answer.resources}
         remark = "; ".join(problem for problem in problems.values() if problem)
         if remark and remark != self._remark:
@@ -169,21 +206,44 @@ class ScriptClient:
 
     async def _run(self, command: Command, resource: str = "", *, force: bool = False) -> Answer:
         """Raises ScriptFailed."""
+        before = self._silences.get(command)
+        async with self._taking_its_turn():
+            silence = self._silences.get(command)
+            if silence is not before:
+                raise ScriptFailed(str(silence))
+            try:
+                return await self._run_now(command, resource, force=force)
+            except ScriptSilent as error:
+                if command in _QUESTIONS:
+                    self._silences[command] = error
+                raise
+
+    @asynccontextmanager
+    async def _taking_its_turn(self) -> AsyncIterator[None]:
         self._under_way += 1
+        self._changed()
         try:
             async with self._turn:
-                return await self._run_now(command, resource, force=force)
+                yield
         finally:
             self._under_way -= 1
+            self._changed()
 
-    async def _run_now(self, command: Command, resource: str, *, force: bool) -> Answer:
+    async def _run_now(
+        self, command: Command, resource: str = "", *, force: bool = False
+    ) -> Answer:
+        """In its turn only.  Raises ScriptFailed."""
+        timeout_s = self._timeout_s()
+        if command in (Command.SCRIPTINFO, Command.REGISTER):
+            # Not untimed, as in solaris.md: one that hangs would hold up every removal for ever.
+            timeout_s = timeout_s or self._default_timeout_s()
         request = Request(
             self.name,
             self.file.path,
             command,
             resource,
             is_forced=force,
-            timeout_s=self._timeout_s(),
+            timeout_s=timeout_s,
         )
         outcome = "interrupted"
         try:

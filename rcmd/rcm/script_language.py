@@ -116,8 +116,12 @@ class ScriptFailed(RcmError):
     """A script gave no answer that keeps to the contract; the message is a sentence of 4.7."""
 
 
-def timeout_error(script: str) -> ScriptFailed:
-    return ScriptFailed(f"rcm script {script}: timeout error")
+class ScriptSilent(ScriptFailed):
+    """It did not answer in time."""
+
+
+def timeout_error(script: str) -> ScriptSilent:
+    return ScriptSilent(f"rcm script {script}: timeout error")
 
 
 def protocol_error(script: str, detail: str) -> ScriptFailed:

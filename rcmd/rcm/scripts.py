@@ -46,25 +46,21 @@ class Scripts:
         self._timeout_s = timeout_s
         self._resync_s = resync_s
         self._scripts: dict[str, ScriptClient] = {}
-        self._registered_at: float | None = None
-        self._syncing = asyncio.Lock()
+        self._is_known = False
+        """All that were there have been loaded once."""
+        self._looking: asyncio.Task[None] | None = None
+        self.on_change: list[Callable[[], None]] = []
+        """Called whenever `awaited` has changed."""
 
     # --- who is there ---
 
     async def sync(self) -> None:
         """Load what is new or changed, and ask the others again what they care about."""
-        async with self._syncing:
-            now = asyncio.get_running_loop().time()
-            is_due = self._registered_at is None or now - self._registered_at >= self._resync_s
-            self._look()
-            async with asyncio.TaskGroup() as group:
-                for script in self._scripts.values():
-                    if not script.is_loaded:
-                        group.create_task(script.load())
-                    elif is_due:
-                        group.create_task(script.register())
-            if is_due:
-                self._registered_at = asyncio.get_running_loop().time()
+        await self._look_once()
+        async with asyncio.TaskGroup() as group:
+            for script in self._scripts.values():
+                group.create_task(script.learn(self._resync_s))
+        self._is_known = True
 
     def reload(self) -> None:
         """Load all of them anew at the next question, those that were refused too."""
@@ -76,10 +72,17 @@ class Scripts:
 
     async def _sync_once(self) -> None:
         """A daemon that comes back may have an outcome to tell before it has asked anything."""
-        if self._registered_at is None:
+        if not self._is_known:
             await self.sync()
 
-    def _look(self) -> None:
+    async def _look_once(self) -> None:
+        """Look what is there, once for all the questions that one operation asks at once."""
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look())
+        await asyncio.shield(self._looking)
+
+    async def _look(self) -> None:
+        self._looking = None
         files = {file.name: file for file in self._runner.survey()}
         for name in self._scripts.keys() - files.keys():
             log.info("script %s is gone", name)
@@ -87,9 +90,15 @@ class Scripts:
         for name, file in files.items():
             known = self._scripts.get(name)
             if known is None:
-                self._scripts[name] = ScriptClient(file, self._runner, self._queue, self._timeout_s)
+                self._scripts[name] = ScriptClient(
+                    file, self._runner, self._queue, self._timeout_s, self._changed
+                )
             else:
                 known.file = file
+
+    def _changed(self) -> None:
+        for listener in self.on_change:
+            listener()
 
     # --- what the transactions ask (rcmd.rcm.coordinator.Clients) ---
 

@@ -45,15 +45,17 @@ def function_usage(function: PciFunction) -> str:
         what = f"virtual function of {function.physical}"
     if not function.driver:
         return f"{what}, no driver"
-    return f"{what}, driver {function.driver}{_absence(function)}"
+    absence = absence_of(function)
+    return f"{what}, driver {function.driver}{f'; {absence}' if absence else ''}"
 
 
-def _absence(function: PciFunction) -> str:
-    if not function.is_network or function.interfaces:
+def absence_of(function: PciFunction) -> str:
+    """Why a NIC that has a driver shows no interface; empty for all others."""
+    if not function.driver or not function.is_network or function.interfaces:
         return ""
     if function.driver.startswith(_FOR_OTHERS):
-        return f"; its interface is not in this network namespace: {function.driver} uses it"
-    return "; its interface is not in this network namespace: it was moved away"
+        return f"its interface is not in this network namespace: {function.driver} uses it"
+    return "its interface is not in this network namespace: it was moved away"
 
 
 def interface_usage(

@@ -41,7 +41,10 @@ def _function(place: str, address: str) -> PciFunction | None:
     if number >> 16 != NETWORK_CLASS:
         return PciFunction(address, driver, number, bridges=bridges)
     interfaces, physical = tuple(_interfaces(place)), _linked(f"{place}/physfn")
-    return PciFunction(address, driver, number, interfaces, physical, bridges)
+    # A virtual function has no such file.
+    made = _read(f"{place}/sriov_numvfs")
+    count = int(made) if made.isdecimal() else 0
+    return PciFunction(address, driver, number, interfaces, physical, bridges, count)
 
 
 def _bridges(place: str) -> tuple[str, ...]:

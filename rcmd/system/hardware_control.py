@@ -8,6 +8,7 @@ end of this process waits for it.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 from pathlib import Path
@@ -37,13 +38,19 @@ class SysfsControl:
         return survey(self._root)
 
     def obstacles(self, step: HardwareStep) -> tuple[str, ...]:
-        """Nothing stands in the way of what is done already."""
+        """Nothing stands in the way of what is done already, or is being done by others."""
         errand = errand_for(step, self._root)
         if errand.is_done():
             return ()
-        if not errand.file.exists():
-            return (errand.absence,)
-        if os.statvfs(errand.file).f_flag & os.ST_RDONLY:
+        try:
+            flags = os.statvfs(errand.file).f_flag
+        except OSError as error:
+            # Looked at again: the device may have gone between the two looks.
+            if errand.is_done():
+                return ()
+            is_absent = error.errno == errno.ENOENT
+            return (errand.absence if is_absent else f"{errand.failure}: {error.strerror}",)
+        if flags & os.ST_RDONLY:
             return (f"{errand.failure}: sysfs is mounted read-only",)
         if not os.access(errand.file, os.W_OK):
             return (f"{errand.failure}: rcmd may not write {errand.file}",)
@@ -57,11 +64,13 @@ class SysfsControl:
         errand = errand_for(step, self._root)
         if errand.is_done():
             return
-        if not errand.file.exists():
-            raise HardwareFailed(errand.absence)
-        late = f"still not done after {self._timeout_s:g} s: the driver hangs"
+        late = f"its driver is not there after {self._timeout_s:g} s"
         try:
             async with asyncio.timeout(self._timeout_s):
+                await _until_possible(errand)
+                if not _is_there(errand.file):
+                    raise HardwareFailed(errand.absence)
+                late = f"still not done after {self._timeout_s:g} s: the driver hangs"
                 for word in errand.words:
                     await self._write(errand, word)
                 late = f"the kernel agreed, but it is not done after {self._timeout_s:g} s"
@@ -97,6 +106,19 @@ class SysfsControl:
         task = asyncio.get_running_loop().create_task(child.wait())
         self.given_up.add(task)
         task.add_done_callback(self.given_up.discard)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        file.stat()
+    except OSError:
+        return False
+    return True
+
+
+async def _until_possible(errand: Errand) -> None:
+    while errand.is_possible is not None and not errand.is_possible():  # noqa: ASYNC110 - as below
+        await asyncio.sleep(_POLL_S)
 
 
 async def _until_done(errand: Errand) -> None:

@@ -62,7 +62,8 @@ class KernelLog:
     def read(self) -> list[KernelLogLine]:
         """What has arrived, without waiting.
 
-        Raises OSError where the log fails for good.
+        Raises OSError where the log fails for good, EOFError at its end: that of a pipe nobody
+        writes into any more, which is readable for ever.
         """
         lines: list[KernelLogLine] = []
         for _ in range(_READS_AT_ONCE):
@@ -76,6 +77,8 @@ class KernelLog:
                 _log.warning("records of the kernel log were lost: too many at a time")
                 self._begun = b""
                 continue
+            if not data and not lines:
+                raise EOFError("it has ended")
             if not data:
                 break
             lines += self._records(data)

@@ -7,7 +7,6 @@ Symbolic links are not followed: nobody has checked the directory that one leads
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import stat
@@ -53,8 +52,8 @@ def open_script(path: Path, *, is_place_trusted: bool = False) -> Iterator[OpenS
     try:
         if not is_place_trusted:
             _check_directory(path.parent, os.fstat(directory))
-        # A pipe would hold us up.
-        script = _open(Path(path.name), os.O_NOFOLLOW | os.O_NONBLOCK, directory)
+        # Not for reading: that is its owner's business, and may be denied to us (mode 0700).
+        script = _open(Path(path.name), os.O_NOFOLLOW | os.O_PATH, directory)
     finally:
         os.close(directory)
     try:
@@ -67,8 +66,6 @@ def _open(path: Path, flags: int, directory: int | None = None) -> int:
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags, dir_fd=directory)
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise UnsafeScript("is a symbolic link, which is not followed") from error
         raise UnsafeScript(f"cannot be opened: {error.strerror}") from error
 
 
@@ -81,6 +78,8 @@ def _check_directory(path: Path, status: os.stat_result) -> None:
 
 def _checked(script: int) -> OpenScript:
     status = os.fstat(script)
+    if stat.S_ISLNK(status.st_mode):
+        raise UnsafeScript("is a symbolic link, which is not followed")
     if not stat.S_ISREG(status.st_mode):
         raise UnsafeScript("is not a regular file")
     if status.st_mode & _OTHERS_WRITE:

@@ -70,13 +70,11 @@ class ScriptProcess:
             extra_groups=groups,
         )
         try:
-            started = cls(process)
+            return cls(process)
         except OSError:
             process.kill()
             process.communicate()
             raise
-        _be_ordinary(process.pid)
-        return started
 
     @property
     def stdout(self) -> int:
@@ -148,12 +146,3 @@ def _identity(script: OpenScript) -> tuple[int | None, int | None, list[int] | N
     has_others = bool(set(os.getgroups()) - {script.gid})
     groups: list[int] | None = [] if has_others or group is not None else None
     return user, group, groups
-
-
-def _be_ordinary(pid: int) -> None:
-    """The daemon's priority is for failovers, not for scripts."""
-    try:
-        if os.getpriority(os.PRIO_PROCESS, 0) < 0:
-            os.setpriority(os.PRIO_PGRP, pid, 0)
-    except OSError as error:
-        _log.debug("script with pid %d keeps the priority of rcmd: %s", pid, error.strerror)

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from rcmd.rcm.script_runner import Asked
@@ -20,10 +21,11 @@ _log = logging.getLogger(__name__)
 
 
 class RunningScripts:
-    """The leaders of the process groups that scripts run in: one `PID STARTED NAME` a line.
+    """The leaders of the sessions that scripts run in: one `PID STARTED NAME` a line.
 
     STARTED, in clock ticks since the machine came up, tells the process from a later one with the
-    same number (proc_pid_stat(5), field 22).
+    same number (proc_pid_stat(5), field 22).  Where the leader has died, its number is nobody
+    else's as long as anybody of its session lives.
     """
 
     def __init__(self, run: Path = RUN_DIRECTORY) -> None:
@@ -52,13 +54,27 @@ class RunningScripts:
 
 def start_time(pid: int) -> int | None:
     """When the process started, in clock ticks; None where there is none."""
+    process = _process(pid)
+    return None if process is None else process.started
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    group: int
+    session: int
+    started: int
+
+
+def _process(pid: int) -> _Process | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
     # The name, in parentheses, may contain anything.
     fields = text.rpartition(")")[2].split()
-    return int(fields[19]) if len(fields) > 19 else None
+    if len(fields) < 20:
+        return None
+    return _Process(group=int(fields[2]), session=int(fields[3]), started=int(fields[19]))
 
 
 def _leftover(line: str) -> int | None:
@@ -66,15 +82,43 @@ def _leftover(line: str) -> int | None:
     if len(words) < 3 or not all(word.isascii() and word.isdigit() for word in words[:2]):
         return None
     pid, started, name = int(words[0]), int(words[1]), words[2]
-    if pid <= 1 or start_time(pid) != started:
+    groups = _groups_of(pid, started) if pid > 1 else set()
+    if not groups:
         return None
     _log.warning("script %s (pid %d) of an rcmd that died is killed", name, pid)
     try:
-        os.killpg(pid, signal.SIGKILL)
+        for group in groups:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
     except OSError as error:
-        _log.error("pid %d could not be killed: %s", pid, error.strerror)
+        _log.error("script %s (pid %d) could not be killed: %s", name, pid, error.strerror)
         return None
     return pid
+
+
+def _groups_of(session: int, started: int) -> set[int]:
+    """The process groups of what is left of the session that began at this time."""
+    leader = start_time(session)
+    if leader not in (started, None):
+        return set()
+    numbers = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
+    # A session that came later, and whose leader died too, is not of our control group.
+    ours = _control_group("self")
+    return {
+        process.group
+        for pid in numbers
+        if (process := _process(pid)) is not None
+        and process.session == session
+        and process.started >= started
+        and (leader is not None or _control_group(str(pid)) == ours)
+    }
+
+
+def _control_group(process: str) -> str:
+    try:
+        return Path(f"/proc/{process}/cgroup").read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 class AskedFile:

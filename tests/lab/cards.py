@@ -2,8 +2,8 @@
 
 The host sees a slot and a PCI device whose functions carry NICs of the lab.  Nobody checks what is
 written into the files but a watcher here, which does to the NICs what a kernel would do: `remove`
-and `power` tear them out, `rescan` and `power` put them back.  What this is not: a PCI bus, a
-driver, or a link from /sys/class/net to the card; identities have no bus path.
+and `power` tear them out; `rescan`, for all buses or its own, and `power` put them back.  What this
+is not: a PCI bus, a driver, or a link from /sys/class/net to the card; identities have no bus path.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from rcmd.lab.lab import Lab
 from rcmd.lab.syscalls import mount
 
 PCI = Path("/sys/bus/pci")
+BUSES = Path("/sys/class/pci_bus")
 ETHERNET = "0x020000\n"
 DRIVER = "pretended"
 
@@ -141,6 +142,18 @@ class PretendedCard:
         (self.slot / "address").write_text(f"{device}\n")
         self._make_file(self.slot / "power", "1\n", self._power_written)
         self._watcher.watch(PCI / "rescan", self._rescan_written)
+        self._make_bus(":".join(device.split(":")[:2]))
+
+    def _make_bus(self, bus: str) -> None:
+        """Over the real ones, if the machine has any: nothing may be written there."""
+        if not BUSES.exists():
+            return
+        if not os.path.ismount(BUSES):
+            mount("tmpfs", str(BUSES), "tmpfs", data="mode=0755")
+        rescan = BUSES / bus / "rescan"
+        rescan.parent.mkdir(exist_ok=True)
+        rescan.touch()
+        self._watcher.watch(rescan, self._rescan_written)
 
     def _make_function(self, function: Function) -> None:
         function.place.mkdir()

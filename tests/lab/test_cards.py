@@ -109,9 +109,21 @@ def test_a_function_goes_with_its_nic_and_a_scan_finds_it(lab: Lab, card: Preten
     do(lab, RemoveFunction(SECOND))
     assert list(look(lab).functions) == [FIRST]
     assert nics(lab) == {"hme0"}
-    do(lab, Rescan())
+    do(lab, Rescan("0000:05"))
     await_whole(lab)
     assert card.trouble == []
+
+
+def test_a_scan_of_one_bus_finds_no_other_card(lab: Lab) -> None:
+    insert_card(lab, slot="1", device="0000:05:00", ports=["hme0"])
+    insert_card(lab, slot="2", device="0000:06:00", ports=["hme1"])
+    do(lab, RemoveFunction("0000:05:00.0"))
+    do(lab, RemoveFunction("0000:06:00.0"))
+    do(lab, Rescan("0000:06"))
+    lab.wait_for(lambda: nics(lab) == {"hme1"}, what="the second card")
+    assert list(look(lab).functions) == ["0000:06:00.0"]
+    do(lab, Rescan())
+    lab.wait_for(lambda: nics(lab) == {"hme0", "hme1"}, what="the first card")
 
 
 def test_the_slot_is_switched_off_and_on(lab: Lab, card: PretendedCard) -> None:

@@ -156,6 +156,16 @@ def test_five_seconds_are_enough(lab: Lab) -> None:
     assert "could not be vetoed" in told[0]
 
 
+def test_daemon_outlives_its_kernel_log(lab: Lab) -> None:
+    with FakeKernelLog(lab):
+        begin_with_routes(lab, FOUR)
+        await_state(lab, "hme0", "running")
+    told = "the kernel log is not heard any more"
+    lab.wait_for(lambda: told in lab.daemon_log(), what="the end of the log")
+    assert state_of(lab, "hme0") == "running"
+    assert lab.daemon_log().count(told) == 1
+
+
 def _is_empty(lab: Lab) -> bool:
     return all(
         hosts_of(lab, address)[-1:] in (["hme2"], ["hme3"])

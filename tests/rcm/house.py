@@ -220,12 +220,14 @@ class House:
         store: Store | None = None,
         model: Kernel | None = None,
         memory: Memory | None = None,
+        bus_paths: Mapping[str, str] | None = None,
     ) -> None:
         self.model = model or Kernel()
         self.files = Files(dict(PAIR if files is None else files))
         self.store = store or Store.volatile("boot")
         self.kernel = ModelKernel(self.model)
         self.devices = ModelDevices(self.model)
+        self.devices.bus_paths.update(bus_paths or {})
         self.announcements = Announcements()
         self.clients = SomeClients()
         self.hardware = ModelHardware(self.model, self.listen)

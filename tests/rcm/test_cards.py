@@ -10,7 +10,14 @@ import pytest
 from rcmd.errors import Busy, NoSuchResource, RolledBack, Veto, Vetoed
 from rcmd.model import InterfaceState
 from rcmd.rcm.bystanders import BoundSocket, Session, SocketProtocol
-from rcmd.rcm.hardware import PciFunction, PowerOff, PowerOn, RemoveFunction, Rescan
+from rcmd.rcm.hardware import (
+    PciFunction,
+    PowerOff,
+    PowerOn,
+    RemoveFunction,
+    Rescan,
+    SetVirtualFunctions,
+)
 from rcmd.rcm.journal import OperationKind, Step
 from rcmd.rcm.recovery import recover
 
@@ -90,7 +97,7 @@ def test_second_port_that_fails_brings_the_first_back(play: Play, failing: Remov
         )
         house.listen()
         assert layout(house) == before
-        assert house.hardware.done[-1] == (Rescan() if failing == FIRST else SECOND)
+        assert house.hardware.done[-1] == (Rescan("0000:05") if failing == FIRST else SECOND)
 
     house = play(story, files=FOUR, nics=NICS)
     assert state_of(house, "hme0") is state_of(house, "hme1") is InterfaceState.RUNNING
@@ -138,7 +145,7 @@ def test_removed_device_is_looked_for(play: Play) -> None:
         await house.coordination.detach(f"{CARD}.0", ROOT, force=False)
         assert state_of(house, "hme1") is InterfaceState.RUNNING
         await house.coordination.attach(f"{CARD}.0", ROOT)
-        assert house.hardware.done == [FIRST, Rescan()]
+        assert house.hardware.done == [FIRST, Rescan("0000:05")]
         assert state_of(house, "hme0") is InterfaceState.RUNNING
         with pytest.raises(NoSuchResource):
             await house.coordination.attach("slot:9", ROOT)
@@ -207,12 +214,91 @@ def test_what_else_is_on_the_card_objects(play: Play) -> None:
         functions[virtual.address] = virtual
         plan = await house.coordination.query_detach("slot:1", force=False)
         assert [str(veto) for veto in plan.vetoes] == [
-            "pci:0000:05:10.0: functions: this virtual function is in use by vfio-pci",
+            "pci:0000:05:10.0: functions: its interface is not in this network namespace:"
+            " vfio-pci uses it",
             "pci:0000:05:00.2: card: no NIC, and its driver nvme may be in use",
         ]
         forced = await house.coordination.query_detach("slot:1", force=True)
         assert forced.vetoes == ()
         assert "pci:0000:05:00.2: no NIC, and its driver nvme may be in use" in forced.warnings
+
+    play(story, files=FOUR, nics=NICS)
+
+
+@pytest.mark.parametrize("name", [CARD, f"{CARD}.1", "slot:1"])
+@pytest.mark.parametrize(
+    ("driver", "where"), [("vfio-pci", "vfio-pci uses it"), ("mlx5_core", "it was moved away")]
+)
+def test_a_function_that_a_guest_or_another_namespace_uses_objects(
+    play: Play, name: str, driver: str, where: str
+) -> None:
+    async def story(house: House) -> None:
+        insert(house)
+        other = PciFunction(f"{CARD.removeprefix('pci:')}.1", driver, 0x020000)
+        house.hardware.functions[other.address] = other
+        with pytest.raises(Vetoed) as caught:
+            await house.coordination.detach(name, ROOT, force=False)
+        assert str(caught.value) == (
+            f"{CARD}.1: functions: its interface is not in this network namespace: {where}"
+        )
+        assert house.hardware.done == []
+        forced = await house.coordination.query_detach(name, force=True)
+        assert forced.vetoes == ()
+        assert any(where in text for text in forced.warnings)
+
+    play(story, files=FOUR, nics=NICS)
+
+
+def test_a_virtual_function_that_a_guest_uses_objects_when_asked_for_itself(play: Play) -> None:
+    async def story(house: House) -> None:
+        insert(house)
+        virtual = PciFunction("0000:05:10.0", "vfio-pci", 0x020000, physical="0000:05:00.0")
+        house.hardware.functions[virtual.address] = virtual
+        plan = await house.coordination.query_detach("pci:0000:05:10.0", force=False)
+        assert [(veto.resource, veto.client) for veto in plan.vetoes] == [
+            ("pci:0000:05:10.0", "functions")
+        ]
+        unused = PciFunction("0000:05:10.0", "", 0x020000, physical="0000:05:00.0")
+        house.hardware.functions[unused.address] = unused
+        plan = await house.coordination.query_detach(CARD, force=False)
+        assert plan.vetoes == ()
+
+    play(story, files=FOUR, nics=NICS)
+
+
+def with_virtual(house: House) -> None:
+    """A card with hme0 on its physical function, and hme1 on a virtual one of that."""
+    house.hardware.insert("1", "0000:05:00", "hme0")
+    house.hardware.make_virtual("0000:05:00.0", "0000:05:10.0", "hme1")
+    house.hardware.insert("2", "0000:06:00", "hme2", "hme3")
+
+
+def test_virtual_functions_that_would_be_lost_object(play: Play) -> None:
+    async def story(house: House) -> None:
+        with_virtual(house)
+        (veto,) = (await house.coordination.query_detach(CARD, force=False)).vetoes
+        assert str(veto).startswith(f"{CARD}.0: functions: its virtual function goes with it; MAC")
+        house.hardware.makes.clear()
+        assert (await house.coordination.query_detach(CARD, force=False)).vetoes == ()
+
+    play(story, files=FOUR, nics=NICS)
+
+
+@pytest.mark.parametrize("name", [CARD, f"{CARD}.0", "slot:1"])
+def test_virtual_functions_are_made_again_when_the_card_stays(play: Play, name: str) -> None:
+    async def story(house: House) -> None:
+        with_virtual(house)
+        before = layout(house)
+        house.hardware.fails_after.add(FIRST)
+        with pytest.raises(RolledBack):
+            await house.coordination.detach(name, ROOT, force=True)
+        house.listen()
+        assert house.hardware.done == [
+            FIRST,
+            Rescan("0000:05"),
+            SetVirtualFunctions("0000:05:00.0", 1),
+        ]
+        assert layout(house) == before
 
     play(story, files=FOUR, nics=NICS)
 

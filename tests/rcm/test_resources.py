@@ -23,6 +23,7 @@ from rcmd.rcm.hardware import (
     RemoveFunction,
     RemoveUsb,
     Rescan,
+    SetVirtualFunctions,
     UnbindDriver,
 )
 from rcmd.rcm.resource import Resource, ResourceKind
@@ -359,8 +360,18 @@ def test_functions_go_highest_first_and_virtual_ones_with_theirs(sysfs: FakeSysf
     sysfs.virtual_function("0000:03:00.2", "0000:03:00.0", "igbvf")
     sysfs.virtual_function("0000:03:10.0", "0000:03:00.1", "")
     both = (RemoveFunction("0000:03:00.1"), RemoveFunction("0000:03:00.0"))
-    assert steps(sysfs, "pci:0000:03:00") == (both, (Rescan(),))
-    assert steps(sysfs, "pci:0000:03:00.1") == (both[:1], (Rescan(),))
+    assert steps(sysfs, "pci:0000:03:00") == (
+        both,
+        (
+            Rescan("0000:03"),
+            SetVirtualFunctions("0000:03:00.0", 1),
+            SetVirtualFunctions("0000:03:00.1", 1),
+        ),
+    )
+    assert steps(sysfs, "pci:0000:03:00.1") == (
+        both[:1],
+        (Rescan("0000:03"), SetVirtualFunctions("0000:03:00.1", 1)),
+    )
     virtual = "0000:03:00.2"
     assert steps(sysfs, f"pci:{virtual}") == ((UnbindDriver(virtual),), (ProbeDriver(virtual),))
     unbound = "0000:03:10.0"
@@ -377,15 +388,15 @@ def test_a_slot_without_a_switch_loses_what_is_in_it(sysfs: FakeSysfs) -> None:
     sysfs.slot("1", "0000:03:00")
     sysfs.function("0000:03:00.0", "pcieport", class_code=BRIDGE)
     sysfs.function("0000:05:00.0", "igb", "hme0", behind="0000:03:00.0")
-    assert steps(sysfs, "slot:1") == ((RemoveFunction("0000:03:00.0"),), (Rescan(),))
+    assert steps(sysfs, "slot:1") == ((RemoveFunction("0000:03:00.0"),), (Rescan("0000:03"),))
 
 
 @pytest.mark.parametrize(
     ("power", "away", "back"),
     [
         ("0", (), (PowerOn("1"),)),
-        ("1", (PowerOff("1"),), (Rescan(),)),
-        (None, (), (Rescan(),)),
+        ("1", (PowerOff("1"),), (Rescan("0000:03"),)),
+        (None, (), (Rescan("0000:03"),)),
     ],
 )
 def test_steps_of_an_empty_slot(

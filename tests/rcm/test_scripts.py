@@ -23,6 +23,8 @@ from rcmd.rcm.script_language import (
 from rcmd.rcm.script_runner import Asked, Request, ScriptFile
 from rcmd.rcm.scripts import Scripts
 
+from .virtual_loop import VirtualLoop
+
 Reply = Answer | ScriptFailed | Callable[[], Awaitable[Answer]]
 
 OK = Answer(Outcome.OK)
@@ -41,6 +43,7 @@ class FakeRunner:
     replies: dict[tuple[str, Command], Reply] = field(default_factory=dict)
     ran: list[Request] = field(default_factory=list)
     at_once: dict[str, int] = field(default_factory=dict)
+    surveys: int = 0
 
     def install(self, name: str, *resources: str, version: int = 1, timeout: float = 60.0) -> None:
         self.files[name] = ScriptFile(name, f"/etc/rcm/scripts/{name}", (version,))
@@ -49,6 +52,7 @@ class FakeRunner:
         self.replies[name, Command.REGISTER] = names(*resources)
 
     def survey(self) -> tuple[ScriptFile, ...]:
+        self.surveys += 1
         return tuple(self.files[name] for name in sorted(self.files))
 
     async def run(self, request: Request) -> Answer:
@@ -374,6 +378,166 @@ def test_one_command_at_a_time_and_who_is_waited_for() -> None:
         answers = await asyncio.gather(*questions)
         assert [len(it) for it in answers] == [1, 1, 1]
         assert scripts.awaited() == ()
+
+    asyncio.run(scenario())
+
+
+class Hang:
+    """A reply that comes when it may."""
+
+    def __init__(self, answer: Answer = OK) -> None:
+        self.answer = answer
+        self.has_begun = asyncio.Event()
+        self.may_end = asyncio.Event()
+
+    async def __call__(self) -> Answer:
+        self.has_begun.set()
+        await self.may_end.wait()
+        return self.answer
+
+
+def test_one_that_hangs_holds_up_no_question_about_anything_else() -> None:
+    runner = FakeRunner()
+    runner.install("hanging", "eth0", timeout=0)
+    runner.install("other", "eth1")
+    runner.replies["other", Command.QUERYREMOVE] = BUSY
+
+    async def scenario() -> None:
+        hang = Hang()
+        runner.replies["hanging", Command.PREREMOVE] = hang
+        scripts = scripts_of(runner)
+        await scripts.query_remove("eth0", force=False)
+        leaving = asyncio.ensure_future(scripts.pre_remove("eth0", force=False))
+        await hang.has_begun.wait()
+        runner.ran.clear()
+        async with asyncio.timeout(10):
+            assert await scripts.query_remove("eth1", force=False) == (
+                Veto("eth1", "other", "busy"),
+            )
+        # Nor if it was replaced meanwhile.
+        runner.install("hanging", "eth0", version=2)
+        async with asyncio.timeout(10):
+            assert len(await scripts.query_remove("eth1", force=False)) == 1
+        assert ("hanging", "register", "") not in runner.commands()
+        hang.may_end.set()
+        assert await leaving == ()
+
+    asyncio.run(scenario())
+
+
+def test_one_without_a_time_limit_has_one_where_everybody_waits_for_it() -> None:
+    runner = FakeRunner()
+    runner.install("one", "eth0", timeout=0)
+
+    async def scenario() -> None:
+        scripts = scripts_of(runner)
+        for _ in range(2):
+            await scripts.query_remove("eth0", force=False)
+        limits = {(it.command, it.timeout_s) for it in runner.ran}
+        assert limits == {
+            (Command.SCRIPTINFO, 45.0),
+            (Command.REGISTER, 45.0),
+            (Command.QUERYREMOVE, 0),
+        }
+
+    asyncio.run(scenario())
+
+
+def test_what_is_asked_at_once_is_looked_up_and_loaded_once() -> None:
+    runner = FakeRunner()
+    runner.install("one", "*")
+
+    async def scenario() -> None:
+        scripts = scripts_of(runner, resync_s=3600)
+        names_asked = [f"eth{number}" for number in range(10)]
+        await asyncio.gather(*(scripts.query_remove(it, force=False) for it in names_asked))
+        assert runner.surveys == 1
+        assert len(runner.commands(Command.SCRIPTINFO, Command.REGISTER)) == 2
+        await asyncio.gather(*(scripts.query_remove(it, force=False) for it in names_asked))
+        assert runner.surveys == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_register_that_fails_is_not_tried_by_each_of_many_questions() -> None:
+    runner = FakeRunner()
+    runner.install("one", "*")
+
+    async def scenario() -> None:
+        scripts = scripts_of(runner, resync_s=5)
+        await scripts.sync()
+        await asyncio.sleep(5)
+        runner.replies["one", Command.REGISTER] = timeout_error("one")
+        runner.ran.clear()
+        questions = (scripts.query_remove(f"eth{number}", force=False) for number in range(5))
+        await asyncio.gather(*questions)
+        assert runner.commands(Command.REGISTER) == [("one", "register", "")]
+
+    VirtualLoop(0.0, lambda: None).live(scenario())
+
+
+def test_one_that_was_silent_is_not_waited_for_again_by_those_behind() -> None:
+    runner = FakeRunner()
+    runner.install("silent", "*")
+
+    async def scenario() -> None:
+        scripts = scripts_of(runner, resync_s=3600)
+        await scripts.sync()
+        queue_is_full = asyncio.Event()
+
+        async def time_out() -> Answer:
+            await queue_is_full.wait()
+            raise timeout_error("silent")
+
+        runner.replies["silent", Command.QUERYREMOVE] = time_out
+        questions = [
+            asyncio.ensure_future(scripts.query_remove(f"eth{number}", force=False))
+            for number in range(10)
+        ]
+        # Until all have got to where they wait.
+        for _ in range(20):
+            await asyncio.sleep(0)
+        queue_is_full.set()
+        assert await asyncio.gather(*questions) == [
+            (Veto(f"eth{number}", "silent", "rcm script silent: timeout error"),)
+            for number in range(10)
+        ]
+        assert len(runner.commands(Command.QUERYREMOVE)) == 1
+        # Who comes later asks anew.
+        runner.replies["silent", Command.QUERYREMOVE] = OK
+        assert await scripts.query_remove("eth0", force=False) == ()
+
+    asyncio.run(scenario())
+
+
+def test_everybody_is_told_the_outcome_even_if_silent_the_first_time() -> None:
+    runner = FakeRunner()
+    runner.install("one", "*")
+    runner.replies["one", Command.POSTREMOVE] = timeout_error("one")
+
+    async def scenario() -> None:
+        scripts = scripts_of(runner)
+        await scripts.sync()
+        for name in ("eth0", "eth1"):
+            await scripts.pre_remove(name, force=False)
+        await asyncio.gather(*(scripts.post_remove(name) for name in ("eth0", "eth1")))
+        told = runner.commands(Command.POSTREMOVE)
+        assert sorted(told) == [("one", "postremove", "eth0"), ("one", "postremove", "eth1")]
+
+    asyncio.run(scenario())
+
+
+def test_who_is_waited_for_is_announced() -> None:
+    runner = FakeRunner()
+    runner.install("one", "eth0")
+
+    async def scenario() -> None:
+        scripts = scripts_of(runner, resync_s=3600)
+        await scripts.sync()
+        seen: list[tuple[str, ...]] = []
+        scripts.on_change.append(lambda: seen.append(scripts.awaited()))
+        await scripts.query_remove("eth0", force=False)
+        assert seen == [("one",), ()]
 
     asyncio.run(scenario())
 

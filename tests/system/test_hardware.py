@@ -66,6 +66,16 @@ def test_virtual_functions_name_their_physical_one(sysfs: FakeSysfs) -> None:
     assert Slot("1", "0000:03:00").holds(found["0000:03:10.2"])
 
 
+def test_a_physical_function_tells_how_many_virtual_ones_it_made(sysfs: FakeSysfs) -> None:
+    sysfs.function("0000:03:00.0", "ixgbe", "eth0")
+    sysfs.function("0000:03:00.1", "ixgbe", "eth1")
+    sysfs.virtual_function("0000:03:10.0", "0000:03:00.0", "ixgbevf")
+    sysfs.virtual_function("0000:03:10.2", "0000:03:00.0", "")
+    (sysfs.pci / "devices/0000:03:00.1/sriov_numvfs").write_text("0\n")
+    counts = [it.virtual_functions for it in look(sysfs).functions.values()]
+    assert counts == [2, 0, 0, 0]
+
+
 def test_slots_with_and_without_power(sysfs: FakeSysfs) -> None:
     sysfs.slot("1", "0000:03:00", power="1")
     sysfs.slot("2", "0000:04:00", power="0")

@@ -1,6 +1,7 @@
 """Hardware steps on a sysfs that is a few files: what is written, what is told when it fails."""
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -21,8 +22,10 @@ from rcmd.rcm.hardware import (
     RemoveFunction,
     RemoveUsb,
     Rescan,
+    SetVirtualFunctions,
     UnbindDriver,
 )
+from rcmd.system import hardware_control
 from rcmd.system.hardware_control import SysfsControl
 
 FUNCTION = "0000:03:00.0"
@@ -136,13 +139,58 @@ def test_a_slot_is_off_when_it_says_so_and_is_empty(card: FakeSysfs) -> None:
 
 @pytest.mark.parametrize(
     ("step", "file", "text"),
-    [(Rescan(), "rescan", "1"), (ProbeDriver(FUNCTION), "drivers_probe", FUNCTION)],
+    [
+        (Rescan(), "rescan", "1"),
+        (Rescan("0000:03"), "../../class/pci_bus/0000:03/rescan", "1"),
+        (Rescan("0000:09"), "rescan", "1"),
+        (ProbeDriver(FUNCTION), "drivers_probe", FUNCTION),
+    ],
 )
 def test_what_nobody_can_wait_for(
     card: FakeSysfs, step: HardwareStep, file: str, text: str
 ) -> None:
     do(card, step)
     assert (card.pci / file).read_text() == text
+
+
+def test_a_scan_of_one_bus_leaves_the_others_alone(card: FakeSysfs) -> None:
+    card.function("0000:04:00.0", "igb", "eth4")
+    do(card, Rescan("0000:03"))
+    untouched = [card.pci / "rescan", card.root / "class/pci_bus/0000:04/rescan"]
+    assert [it.read_text() for it in untouched] == ["", ""]
+
+
+def test_virtual_functions_are_made_once_the_driver_is_there(card: FakeSysfs) -> None:
+    place = device(card, FUNCTION)
+    number, driver = place / "sriov_numvfs", place / "driver"
+    number.write_text("0\n")
+    target = driver.readlink()
+    driver.unlink()
+
+    async def story() -> None:
+        making = asyncio.create_task(
+            SysfsControl(card.root).perform(SetVirtualFunctions(FUNCTION, 4))
+        )
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert number.read_text() == "0\n"
+        driver.symlink_to(target)
+        await making
+
+    asyncio.run(story())
+    assert number.read_text() == "4\n"
+    driver.unlink()
+    do(card, SetVirtualFunctions(FUNCTION, 4))
+    told = failure(card, SetVirtualFunctions(FUNCTION, 2), timeout_s=0.2)
+    assert told == (
+        f"function {FUNCTION} could not be told to make 2 virtual functions:"
+        " its driver is not there after 0.2 s"
+    )
+
+
+def test_a_function_that_makes_no_virtual_ones(card: FakeSysfs) -> None:
+    told = failure(card, SetVirtualFunctions(FUNCTION, 4))
+    assert told == f"function {FUNCTION} can make no virtual functions"
 
 
 def test_what_is_done_already_is_not_done_again(card: FakeSysfs) -> None:
@@ -294,6 +342,34 @@ def children() -> list[str]:
 def test_nothing_stands_in_the_way(card: FakeSysfs) -> None:
     for step in (*STEPS, Rescan(), ProbeDriver(FUNCTION)):
         assert obstacles(card, step) == ()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_what_goes_while_it_is_looked_at_is_in_nobodys_way(
+    card: FakeSysfs, step: HardwareStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statvfs = os.statvfs
+
+    def goes(file: Path) -> os.statvfs_result:
+        (card.pci / "slots/1/power").write_text("0\n")
+        card.remove(FUNCTION)
+        device(card, "1-2", "usb").unlink()
+        return statvfs(file if isinstance(step, PowerOff) else "/sys/gone")
+
+    monkeypatch.setattr(hardware_control.os, "statvfs", goes)
+    assert obstacles(card, step) == ()
+
+
+def test_what_cannot_be_looked_at_is_an_obstacle(
+    card: FakeSysfs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_file: Path) -> os.statvfs_result:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(hardware_control.os, "statvfs", fails)
+    assert obstacles(card, RemoveFunction(FUNCTION)) == (
+        f"function {FUNCTION} could not be removed: Input/output error",
+    )
 
 
 def test_a_slot_that_is_not_there_or_has_no_switch(card: FakeSysfs) -> None:

@@ -130,6 +130,21 @@ def test_another_failure_is_told(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) ->
         pipe.log.read()
 
 
+def test_the_end_of_a_pipe_is_told(tmp_path: Path) -> None:
+    """It is readable for ever: whoever went on listening would do nothing else."""
+    path = tmp_path / "kmsg"
+    os.mkfifo(path)
+    log = KernelLog.open(path)
+    assert log is not None
+    writer = os.open(path, os.O_WRONLY)
+    os.write(writer, RECORD)
+    os.close(writer)
+    assert log.read() == [LINE]
+    with pytest.raises(EOFError):
+        log.read()
+    log.close()
+
+
 def test_a_flood_is_read_in_portions(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each read of the kernel's gives one record, and there is always another."""
     monkeypatch.setattr(kernel_log.os, "read", lambda _descriptor, _size: RECORD)

@@ -8,6 +8,8 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -186,6 +188,51 @@ sys.exit(3)
             assert fds.pop("2").startswith("pipe:")
             assert {it for it in fds.values() if not it.startswith("/proc/")} == {str(path)}
             assert priority >= 0
+
+
+CONFINED = """
+import asyncio, json, os, subprocess, sys
+from pathlib import Path
+from rcmd.assembly import be_first
+from rcmd.rcm.script_language import Command
+from rcmd.rcm.script_runner import Request
+from rcmd.system.script_runner import ScriptRunner
+scripts = Path(sys.argv[1])
+be_first()
+runner = ScriptRunner((scripts,), scripts.parent / "run")
+(found,) = runner.survey()
+request = Request("guard", found.path, Command.QUERYREMOVE, "eth0")
+answer = asyncio.run(runner.run(request))
+child = subprocess.run(["nice"], capture_output=True, text=True).stdout.strip()
+print(json.dumps([os.getpriority(os.PRIO_PROCESS, 0), answer.reason, child]))
+"""
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("by_unit", [True, False], ids=["unit sets the flag", "rcmd sets it"])
+def test_confined_daemon_keeps_its_priority_to_itself(
+    place: Place, tmp_path: Path, *, by_unit: bool
+) -> None:
+    """Neither scripts of other owners nor other children have it, and a script that only its owner
+    can read is run; with the capabilities that the unit leaves."""
+    tmp_path.chmod(0o755)
+    path = place.write(
+        '#!/bin/sh\necho "rcm_failure_reason=$(id -u) $(nice)"\nexit 3\n', mode=0o700
+    )
+    os.chown(path, 65534, 65534)
+    left = "-all,+net_admin,+net_raw,+syslog,+setuid,+setgid,+kill"
+    flag = ["chrt", "--reset-on-fork", "--other", "0"] if by_unit else []
+    confinement = ["setpriv", "--no-new-privs", "--bounding-set", left]
+    daemon = ["nice", "-n", "-15", *flag, *confinement]
+    result = subprocess.run(
+        [*daemon, sys.executable, "-c", CONFINED, str(place.scripts)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == [-15, "65534 0", "0"]
 
 
 def test_errors_are_logged_line_by_line(place: Place, caplog: pytest.LogCaptureFixture) -> None:
@@ -546,6 +593,30 @@ def test_leftovers_of_a_daemon_that_died_are_killed(place: Place) -> None:
         assert place.runner().end_leftovers() == ()
         other.kill()
         await other.wait()
+
+    asyncio.run(scenario())
+
+
+def test_leftovers_whose_leader_has_died_are_killed(place: Place, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    command = f"sleep 1000 & echo $! >{pids}.new; set -m; sleep 1000 & echo $! >>{pids}.new; " + (
+        f"mv {pids}.new {pids}; read line"
+    )
+
+    async def scenario() -> None:
+        leader = await asyncio.create_subprocess_exec(
+            "bash", "-c", command, start_new_session=True, stdin=asyncio.subprocess.PIPE
+        )
+        await until(pids.exists)
+        RunningScripts(place.run).add(leader.pid, "guard")
+        children = [int(word) for word in pids.read_text().split()]
+        # The second has a process group of its own.
+        assert [os.getpgid(it) for it in children] == [leader.pid, children[1]]
+        leader.kill()
+        await leader.wait()
+        assert place.runner().end_leftovers() == (leader.pid,)
+        await until(lambda: not any(is_alive(it) for it in children))
+        assert not (place.run / "scripts").exists()
 
     asyncio.run(scenario())
 

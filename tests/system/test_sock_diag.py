@@ -1,9 +1,12 @@
+import asyncio
+import errno
 import logging
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -13,8 +16,8 @@ from rcmd.model import Family
 from rcmd.rcm.bystanders import BoundSocket, SocketProtocol
 from rcmd.system import sock_diag
 from rcmd.system.netlink_message import MalformedMessage
-from rcmd.system.netlink_socket import KernelRefused
-from rcmd.system.sock_diag import bound_sockets, decode, encode_dump
+from rcmd.system.netlink_socket import CommandSocket, KernelRefused
+from rcmd.system.sock_diag import bound_sockets, decode, encode_dump, list_bound_sockets
 
 HOLDER = """
 import socket, sys
@@ -90,6 +93,92 @@ def test_each_device_has_its_own(cables: Lab) -> None:
         (cables.left, SocketProtocol.UDP),
         (cables.right, SocketProtocol.TCP),
     ]
+
+
+@pytest.mark.lab
+def test_many_devices_cost_one_walk_for_each_protocol_and_family(
+    cables: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumps: list[bytes] = []
+    dump = CommandSocket.dump
+
+    def counted(diag: CommandSocket, request: bytes) -> list[bytes]:
+        dumps.append(request)
+        return dump(diag, request)
+
+    monkeypatch.setattr(CommandSocket, "dump", counted)
+    with (
+        held("AF_INET", "SOCK_DGRAM", "0.0.0.0", "left"),
+        held("AF_INET6", "SOCK_STREAM", "::", "right"),
+    ):
+        found = bound_sockets((*range(9000, 9200), cables.left, cables.right))
+        assert {each.ifindex for each in found} == {cables.left, cables.right}
+        assert len(found) == 2
+        assert len(dumps) == len(SocketProtocol) * len(Family)
+        assert bound_sockets(range(9000, 9200)) == ()
+
+
+@pytest.mark.lab
+def test_the_loop_goes_on_while_they_are_listed(cables: Lab) -> None:
+    with held("AF_INET", "SOCK_DGRAM", "0.0.0.0", "left"):
+        (found,) = asyncio.run(list_bound_sockets({cables.left}))
+    assert found.ifindex == cables.left
+
+
+def test_a_kernel_that_takes_too_long(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    may_answer = threading.Event()
+
+    def wait(_ifindexes: Collection[int]) -> tuple[BoundSocket, ...]:
+        may_answer.wait(30)
+        return ()
+
+    async def story() -> None:
+        try:
+            assert await list_bound_sockets({1}) == ()
+            assert not may_answer.is_set()
+        finally:
+            may_answer.set()
+
+    monkeypatch.setattr(sock_diag, "bound_sockets", wait)
+    monkeypatch.setattr(sock_diag, "TIMEOUT_S", 0.05)
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(story())
+    assert "cannot be listed: no answer within 0.05 s" in caplog.text
+
+
+def test_no_descriptor_left_is_not_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """EMFILE: one is left for the netlink socket, none to look at our own."""
+
+    def fail() -> set[int]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    answer = bytearray(72)
+    answer[0] = Family.IPV4
+    monkeypatch.setattr(sock_diag, "CommandSocket", Answering(bytes(answer)))
+    monkeypatch.setattr(sock_diag, "_own_inodes", fail)
+    with caplog.at_level(logging.WARNING):
+        assert bound_sockets({1}) == ()
+    assert "Too many open files" in caplog.text
+
+
+class Answering:
+    """A kernel that gives the same answer to every dump."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+
+    def __call__(self, _protocol: int) -> "Answering":
+        return self
+
+    def dump(self, _request: bytes) -> list[bytes]:
+        return [self._answer]
+
+    def close(self) -> None:
+        pass
 
 
 @pytest.mark.lab
@@ -182,5 +271,5 @@ def test_malformed_answers(payload: bytes) -> None:
 
 
 def test_a_request_says_how_long_it_is() -> None:
-    request = encode_dump(Family.IPV4, SocketProtocol.TCP, 3)
+    request = encode_dump(Family.IPV4, SocketProtocol.TCP, (3, 4, 5))
     assert int.from_bytes(request[:4], sys.byteorder) == len(request)
