@@ -18,14 +18,13 @@ LOCK = Path(sys.argv[1] if len(sys.argv) > 1 else "/run/backup.lock")
 
 
 def answer(*, force: bool) -> list[object]:
-    if LOCK.exists() and not force:
-        return [False, f"a backup is running ({LOCK})"]
-    return [True, ""]
+    is_refused = LOCK.exists() and not force
+    return [not is_refused, f"a backup is running ({LOCK})" if is_refused else ""]
 
 
 class BackupGuard(ServiceInterface):
     @method()
-    def QueryRemove(self, resource: "s", force: "b") -> "bs":  # must change nothing
+    def QueryRemove(self, resource: "s", force: "b") -> "bs":  # may it go?  change nothing
         return answer(force=force)
 
     @method()
@@ -44,15 +43,8 @@ class BackupGuard(ServiceInterface):
 async def main() -> None:
     bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
     bus.export(PATH, BackupGuard("org.rcmd1.Client"))
-    arguments = ["backup", ["*"], PATH]  # name, patterns of resources, our object
-    call = Message(
-        "org.rcmd1",
-        "/org/rcmd1",
-        "org.rcmd1.Manager",
-        "RegisterClient",
-        signature="saso",
-        body=arguments,
-    )
+    call = Message("org.rcmd1", "/org/rcmd1", "org.rcmd1.Manager", "RegisterClient")
+    call.signature, call.body = "saso", ["backup", ["*"], PATH]  # name, resources, our object
     reply = await bus.call(call)
     if reply.message_type is MessageType.ERROR:
         sys.exit(f"rcmd: {reply.body[0]}")

@@ -126,6 +126,11 @@ def test_service_is_watched_ordered_and_comes_back() -> None:
         "Restart": "always",
         "WatchdogSec": "30s",
         "Nice": "-15",
+        # Scripts and other children do not inherit that.
+        "CPUSchedulingPolicy": "other",
+        "CPUSchedulingResetOnFork": "yes",
+        # Hooks reach desktop users through /run/user.
+        "ProtectHome": "read-only",
         "StateDirectory": "rcmd",
         "StateDirectoryMode": "0700",
         "RuntimeDirectory": "rcmd",
@@ -145,10 +150,15 @@ def test_service_is_watched_ordered_and_comes_back() -> None:
 
 
 def test_service_is_as_closed_as_it_can_be() -> None:
-    """The kernel log, and scripts that run as their owners, cost 0.5."""
+    """The kernel log, and scripts that run as their owners, cost 0.5.
+
+    ProtectHome=read-only costs 0.1 more than "yes", which hides the bus of a desktop user from the
+    hook that is to tell him.  The alternatives cost more: CAP_DAC_OVERRIDE (0.2) and CAP_SYS_NICE
+    (0.1), which every script of root would have, too.
+    """
     analyze = shutil.which("systemd-analyze")
     assert analyze, "the package systemd has systemd-analyze"
-    result = run(analyze, "security", "--offline=yes", "--threshold=33", UNIT)
+    result = run(analyze, "security", "--offline=yes", "--threshold=34", UNIT)
     assert result.returncode == 0, result.stdout + result.stderr
 
 

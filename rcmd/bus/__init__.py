@@ -9,6 +9,7 @@ wire         a message as bytes and as a value
 connection   one connection to a bus
 objects      what is exported: paths, interfaces, properties
 manager      the calls of org.rcmd1.Manager
+dry_runs     questions what a detach would do, which hold up nobody
 departures   who leaves the bus
 service      puts all of it on the system bus, and keeps it there
 client       the daemon as rcmctl sees it

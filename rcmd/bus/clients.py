@@ -66,6 +66,10 @@ class _Peer:
     connection: Connection
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while it is asked: nobody is asked twice at a time."""
+    silence: str = ""
+    """What there is to say of the last time that it did not answer in time."""
+    silences: int = 0
+    """How often it did not."""
     asked_to_let_go: dict[str, None] = field(default_factory=dict)
     """Resources whose outcome it waits for, in the order of asking."""
 
@@ -117,9 +121,6 @@ class ClientRegistry:
         """The bus is gone, and every name on it."""
         self._peers.clear()
 
-    def registrations(self) -> tuple[Registration, ...]:
-        return tuple(peer.registration for peer in self._peers.values())
-
     # --- what the transactions ask (rcmd.rcm.coordinator.Clients) ---------------------------------
 
     async def query_remove(self, resource: str, *, force: bool) -> tuple[Veto, ...]:
@@ -160,8 +161,12 @@ class ClientRegistry:
     async def _ask_in_turn(
         self, peer: _Peer, question: _Question, resource: str, *, force: bool
     ) -> Veto | None:
+        silences = peer.silences
         with self._awaiting(peer):
             async with peer.turn:
+                if peer.silences != silences and question is _Question.MAY_IT_GO:
+                    # It was silent while this question waited: it need not be waited for again.
+                    return Veto(resource, peer.registration.name, peer.silence)
                 if peer not in self._peers.values():
                     # It left, or wants no say any more.
                     return None
@@ -202,6 +207,8 @@ class ClientRegistry:
             )
         except TimeoutError:
             reason = f"did not answer within {timeout_s:g} s"
+            peer.silence = reason
+            peer.silences += 1
         except ErrorReply as error:
             if not await is_present(peer.connection, to.sender):
                 # Whatever it held, it holds no more.

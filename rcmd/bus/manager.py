@@ -11,10 +11,11 @@ from typing import Any
 
 from rcmd.bus.clients import ClientRegistry, Registration
 from rcmd.bus.connection import Connection
+from rcmd.bus.dry_runs import DryRuns
 from rcmd.bus.library import Variant
 from rcmd.bus.members import ROOT, Method
 from rcmd.bus.paths import operation_number
-from rcmd.bus.polkit import Authority
+from rcmd.bus.polkit import Authority, identify
 from rcmd.bus.probe_documents import probe_document, target_document
 from rcmd.bus.resource_document import resource_document
 from rcmd.bus.script_document import script_document
@@ -50,11 +51,13 @@ class ManagerCalls:
         coordinator: Coordinator,
         authority: Authority,
         registry: ClientRegistry,
+        dry_runs: DryRuns,
         status_text: Callable[[], str],
     ) -> None:
         self._coordinator = coordinator
         self._authority = authority
         self._registry = registry
+        self._dry_runs = dry_runs
         self._status_text = status_text
         self._reading_turn = asyncio.Lock()
 
@@ -95,14 +98,23 @@ class ManagerCalls:
             case "GetScripts":
                 return [await self._scripts()]
             case "QueryDetach":
-                resource, options = arguments
-                force, session = _detach_options(options)
-                plan = await self._coordinator.query_detach(resource, force=force, session=session)
-                return [_plan(plan)]
+                return [await self._query_detach(arguments, message, connection)]
             case "UnregisterClient":
                 self._registry.unregister(connection, message.sender, arguments[0])
                 return []
         raise AssertionError(f"{method.name} is in the table, but nobody does it")
+
+    async def _query_detach(
+        self, arguments: Values, message: Message, connection: Connection
+    ) -> VariantMap:
+        resource, options = arguments
+        force, session = _detach_options(options)
+        caller = await identify(connection, message.sender)
+        plan = await self._dry_runs.run(
+            caller.uid,
+            lambda: self._coordinator.query_detach(resource, force=force, session=session),
+        )
+        return _plan(plan)
 
     async def _change(
         self, name: str, arguments: Values, caller: Caller, connection: Connection

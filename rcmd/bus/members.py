@@ -7,6 +7,10 @@ Detach, QueryDetach   take the options `force` (b) and `session` (s: the remote 
                       `resource` (s), `vetoes` (aa{sv}: resource, client, reason), `moves` (aa{sv}:
                       kind `address` or `route`, what, address, from, to; `to` is empty for what
                       has nowhere to go) and `warnings` (as)
+QueryDetach           asks clients and scripts, changes nothing.  Open to every user, so it gives
+                      way: one at a time, none during a removal (one under way is broken off, and
+                      asked anew afterwards), 4 at a time for a user other than root, and no longer
+                      than its caller waits for it (`rcmd.bus.dry_runs`)
 Attach                takes no options; gives `resource` (s)
 GetStatus             the JSON object of `rcmctl status --json`
 GetHistory            a JSON array of the newest `limit` (at most 2000) events at or after the time,
@@ -19,8 +23,9 @@ GetProbes             a JSON array of the newest `limit` (at most 2000) probes t
                       member keeps 52 per family.  The numbers begin anew with the daemon
 ListOperations        number (u), kind, resource, caller, step (s), started_usec (t), forced (b),
                       waiting_for (as: the clients that were asked and have not answered)
-Cancel                undoes an operation, and returns when that is done; the one who asked for it
-                      gets the error RolledBack.  NoSuchResource where it is over already
+Cancel                undoes a detach, ends an attach (what has appeared stays in use), and returns
+                      when that is done; the one who asked for it gets the error RolledBack.
+                      NoSuchResource where it is over already
 GetResources          the JSON object of `rcmctl resources --json`
 GetScripts            the JSON object of `rcmctl scripts --json`
 Event                 `detail` has `message` (s) and `severity` (u, as in syslog) besides its own
@@ -116,7 +121,7 @@ MANAGER_INTERFACE = Interface(
     MANAGER,
     methods=(
         Method("Detach", _RESOURCE, _PLAN, Action.DETACH, ends_with_caller=True),
-        Method("QueryDetach", _RESOURCE, _PLAN),
+        Method("QueryDetach", _RESOURCE, _PLAN, ends_with_caller=True),
         Method(
             "Attach",
             _RESOURCE,

@@ -18,6 +18,7 @@ from rcmd.bus.answering import OnFatal
 from rcmd.bus.clients import ClientRegistry
 from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
 from rcmd.bus.dispatch import Dispatcher
+from rcmd.bus.dry_runs import DryRuns
 from rcmd.bus.exports import Exports
 from rcmd.bus.faults import Disconnected, ErrorReply
 from rcmd.bus.manager import ManagerCalls, event_values
@@ -61,6 +62,7 @@ class BusService:
         self._on_fatal = on_fatal
         self._bus_address = bus_address
         self._authority = authority or Authority()
+        self._dry_runs = DryRuns()
         self._exports = Exports()
         self._picture = Picture()
         self._status_text: tuple[object, str] | None = None
@@ -81,7 +83,7 @@ class BusService:
     async def start(self) -> None:
         """Go on the bus; where that fails (or takes a second), keep trying in the background."""
         manager = ManagerCalls(
-            self._coordinator, self._authority, self.clients, self._render_status
+            self._coordinator, self._authority, self.clients, self._dry_runs, self._render_status
         )
         self._dispatcher = Dispatcher(self._current_exports, manager, self._on_fatal)
         self._keeper = asyncio.get_running_loop().create_task(self._keep(), name="bus")
@@ -125,7 +127,8 @@ class BusService:
         self._show(replace(self._picture, status=status, identities=identities))
 
     def publish_operations(self, operations: tuple[OperationStatus, ...]) -> None:
-        """Show these operations from now on; just as cheap."""
+        """Show these operations from now on; just as cheap.  Dry runs give way to them."""
+        self._dry_runs.give_way_to(operations)
         self._show(replace(self._picture, operations=operations))
 
     def emit(self, event: HistoryEvent) -> None:

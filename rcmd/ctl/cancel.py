@@ -1,4 +1,4 @@
-"""`rcmctl cancel`: undo what is under way."""
+"""`rcmctl cancel`: end what is under way."""
 
 from __future__ import annotations
 
@@ -33,4 +33,9 @@ def _number(text: str) -> int:
     return int(text)
 
 
-VERB = Verb("cancel", "undo an operation that is under way", _run, _add_arguments)
+VERB = Verb(
+    "cancel",
+    "end an operation that is under way; a detach is undone, an attach keeps what has appeared",
+    _run,
+    _add_arguments,
+)

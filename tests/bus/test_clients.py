@@ -11,7 +11,7 @@ from rcmd.bus.clients import ClientRegistry, Registration
 from rcmd.bus.connection import Connection
 from rcmd.bus.faults import ErrorReply
 from rcmd.bus.members import CLIENT, MANAGER, ROOT, SERVICE
-from rcmd.bus.wire import Flag
+from rcmd.bus.wire import Flag, Kind
 from rcmd.errors import Busy, RcmError, Veto
 
 from .fakes import Answers, Stage, answering_peer, stage
@@ -121,12 +121,14 @@ def test_a_client_that_leaves_is_forgotten(address: str) -> None:
     async def scenario() -> None:
         async with stage(address) as on:
             _, leaving = await client(on, ("bs", [False, "no"]), name="leaving")
-            await client(on, YES, name="staying")
+            staying, _ = await client(on, YES, name="staying")
             await leaving.close()
             assert await on.clients.query_remove("hme0", force=False) == ()
             # The news is behind the answer at the latest.
             await (await on.peer()).call(SERVICE, ROOT, MANAGER, "GetStatus")
-            assert [each.name for each in on.clients.registrations()] == ["staying"]
+            await on.clients.query_remove("hme0", force=False)
+            assert (await staying.next("QueryRemove")).arguments() == ["hme0", False]
+            assert len(await rest_of(staying, on)) == 1
 
     asyncio.run(scenario())
 
@@ -134,7 +136,7 @@ def test_a_client_that_leaves_is_forgotten(address: str) -> None:
 def test_registrations_that_are_refused(address: str) -> None:
     async def scenario() -> None:
         async with stage(address) as on:
-            _, connection = await client(on, YES)
+            answers, connection = await client(on, YES)
             for name, patterns, path, reason in (
                 ("database", ["hme*"], PATH, "registered already"),
                 ("", ["hme*"], "/b", "name of a client"),
@@ -146,7 +148,8 @@ def test_registrations_that_are_refused(address: str) -> None:
                 with pytest.raises(ErrorReply, match=reason) as error:
                     await ask(connection, "RegisterClient", "saso", name, patterns, path)
                 assert error.value.name == "org.rcmd1.Error.InvalidArgument"
-            assert len(on.clients.registrations()) == 1
+            await on.clients.query_remove("hme0", force=False)
+            assert await rest_of(answers, on) == ["QueryRemove"]
 
     asyncio.run(scenario())
 
@@ -162,7 +165,7 @@ def test_unregistering(address: str) -> None:
             with pytest.raises(ErrorReply, match="not registered"):
                 await ask(connection, "UnregisterClient", "o", PATH)
             await ask(connection, "RegisterClient", "saso", "database", ["*"], PATH)
-            assert len(on.clients.registrations()) == 1
+            assert len(await on.clients.query_remove("hme0", force=False)) == 1
 
     asyncio.run(scenario())
 
@@ -170,12 +173,31 @@ def test_unregistering(address: str) -> None:
 def test_a_lost_bus_takes_its_clients_along(address: str) -> None:
     async def scenario() -> None:
         async with stage(address) as on:
-            await client(on, YES)
+            await client(on, ("bs", [False, "no"]))
             connection = on.service._connection
             assert connection is not None
             connection.abort("test")
             await on.service.wait_disconnected()
-            assert on.clients.registrations() == ()
+            assert await on.clients.query_remove("hme0", force=False) == ()
+
+    asyncio.run(scenario())
+
+
+def test_who_was_silent_is_not_waited_for_again_by_those_behind(address: str) -> None:
+    async def scenario() -> None:
+        async with stage(address, client_timeout_s=0.2) as on:
+            answers, _ = await client(on, None)
+            asked = [on.clients.query_remove(f"hme{number}", force=False) for number in range(10)]
+            reason = "did not answer within 0.2 s"
+            assert await asyncio.gather(*asked) == [
+                (Veto(f"hme{number}", "database", reason),) for number in range(10)
+            ]
+            assert await rest_of(answers, on) == ["QueryRemove"]
+            # Whoever comes later asks anew; and each is told to let go, whatever it says.
+            asked = [on.clients.query_remove("hme0", force=False)]
+            asked += [on.clients.pre_remove(name, force=False) for name in ("hme0", "hme1")]
+            assert len(await asyncio.gather(*asked)) == 3
+            assert await rest_of(answers, on) == ["QueryRemove", "PreRemove", "PreRemove"]
 
     asyncio.run(scenario())
 
@@ -190,7 +212,10 @@ async def rest_of(answers: Answers, on: Stage) -> list[str]:
     await connection.call(SERVICE, ROOT, MANAGER, "GetStatus")
     members = []
     while not answers.messages.empty():
-        members.append(answers.messages.get_nowait().member)
+        message = answers.messages.get_nowait()
+        # The bus itself tells of its name, sooner or later.
+        if message.kind is Kind.CALL:
+            members.append(message.member)
     return members
 
 

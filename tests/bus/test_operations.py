@@ -224,7 +224,7 @@ def test_a_call_given_up_for_no_known_reason_is_answered(address: str) -> None:
 # --- given up with the caller ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("member", ["Detach", "Attach"])
+@pytest.mark.parametrize("member", ["Detach", "Attach", "QueryDetach"])
 def test_a_caller_that_dies_takes_its_operation_along(address: str, member: str) -> None:
     # behaviour 105: the initiator dies in the middle
     async def scenario() -> None:

@@ -1,7 +1,8 @@
 """A host for one script: its own network, its own /sys, and programs that are what a test says.
 
 Scripts find programs in /usr/sbin and /usr/bin only.  In a mount namespace of its own an overlay
-puts fakes in front of what is there, so that the script runs unchanged.
+puts fakes in front of what is there, so that the script runs unchanged.  It runs confined as the
+unit of rcmd has it: what hides or forbids too much there, shows here.
 """
 
 from __future__ import annotations
@@ -15,13 +16,41 @@ import pytest
 
 from rcmd.rcm.script_language import Answer, Command, Dialogue, Remark, environment
 
-SCRIPTS = Path(__file__).parents[2] / "hooks" / "scripts"
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "hooks" / "scripts"
+UNIT = ROOT / "etc" / "systemd" / "system" / "rcmd.service"
 ENTER = """
 mount -t overlay -o "lowerdir=$1:/usr/bin" overlay /usr/bin
 mount -t overlay -o "lowerdir=$1:/usr/sbin" overlay /usr/sbin
 mount -t sysfs sysfs /sys
 mount --bind "$2" /mnt
+mount -t tmpfs tmpfs /run
+mkdir /run/user
 """
+PROTECT_HOME = {
+    "yes": "mount -t tmpfs -o mode=0,ro tmpfs",
+    "read-only": "mount -o remount,bind,ro",
+}
+"""What systemd.exec(5) says of it, for each of the directories."""
+
+
+def setting(name: str) -> str:
+    """What the unit says."""
+    (line,) = (it for it in UNIT.read_text().splitlines() if it.startswith(f"{name}="))
+    return line.partition("=")[2]
+
+
+def confined() -> str:
+    """Shell text that ends in a command to put in front of what is to run confined."""
+    protect = PROTECT_HOME[setting("ProtectHome")]
+    kept = (name.removeprefix("CAP_").lower() for name in setting("CapabilityBoundingSet").split())
+    assert setting("NoNewPrivileges") == "yes"
+    return (
+        "for directory in /home /root /run/user; do\n"
+        f'mount --rbind "$directory" "$directory"; {protect} "$directory"\n'
+        f"done\nshift 2\n"
+        f"setpriv --no-new-privs --bounding-set {','.join(('-all', *(f'+{it}' for it in kept)))}"
+    )
 
 
 @dataclass(frozen=True)
@@ -62,8 +91,10 @@ class Host:
     def run(self, script: str, words: Sequence[str], values: dict[str, str]) -> tuple[int, str]:
         """Exit status and standard output; nothing may be on standard error."""
         variables = [f"{name}={value}" for name, value in values.items()]
-        text = "\n".join(("set -e", ENTER, *self._commands, 'shift 2; exec env -i "$@"'))
-        command = ["unshare", "-m", "-n", "sh", "-c", text, "sh", self._fakes, self._notes]
+        text = "\n".join(("set -e", ENTER, *self._commands, f'{confined()} env -i "$@"'))
+        # What was begun in the background ends with the shell.
+        spaces = ["unshare", "-m", "-n", "-p", "-f", "--mount-proc"]
+        command = [*spaces, "sh", "-c", text, "sh", self._fakes, self._notes]
         result = subprocess.run(
             [*command, *variables, SCRIPTS / script, *words],
             capture_output=True,

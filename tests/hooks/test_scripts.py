@@ -81,11 +81,14 @@ def nfs_host(host: Host) -> Host:
         "ip -6 address add 2001:db8::1/64 dev eth0 nodad",
     ):
         host.prepare(command)
-    host.program(
-        "findmnt",
-        "echo '/home rw,vers=4.2,clientaddr=192.0.2.1,addr=192.0.2.9'\n"
-        "echo '/with\\x20blank rw,vers=4.2,addr=2001:db8::9'",
+    rows = (
+        "1 0 8:1 / / rw - ext4 /dev/sda1 rw",
+        "2 1 0:9 / /home rw - nfs4 s:/h rw,vers=4.2,clientaddr=192.0.2.1,addr=192.0.2.9",
+        "3 1 0:9 / /with\\040blank rw - nfs4 s:/b rw,vers=4.2,addr=2001:db8::9",
     )
+    # Such as process 1 sees them; nobody else has them here.
+    text = "\n".join(("cat >/run/mounts <<'END'", *rows, "END"))
+    host.prepare(f"{text}\nmount --bind /run/mounts /proc/1/mountinfo")
     return host
 
 
@@ -228,6 +231,20 @@ TOLD = {
 }
 
 
+LISTEN = """
+import os, socket
+bus = socket.socket(socket.AF_UNIX)
+bus.bind("/run/user/65534/bus")
+bus.listen()
+if os.fork() == 0:
+    bus.accept()
+"""
+CONNECT = """
+import os, socket
+socket.socket(socket.AF_UNIX).connect(os.environ["DBUS_SESSION_BUS_ADDRESS"].partition("=")[2])
+"""
+
+
 @pytest.fixture
 def desktop_host(host: Host) -> Host:
     """Somebody at a desktop, with two sessions; a greeter; somebody on a terminal."""
@@ -241,8 +258,17 @@ def desktop_host(host: Host) -> Host:
         "show-session5) printf 'Name=root\\nUser=0\\nType=tty\\nClass=user\\n' ;;\n"
         "esac",
     )
+    # A terminal: its owner's, and the group tty may write on it.
+    host.prepare("touch /mnt/log; chown nobody:tty /mnt/log; chmod 620 /mnt/log")
     host.program("wall", 'echo "wall: $*" >>/mnt/log')
-    host.program("notify-send", 'echo "$(id -un) $DBUS_SESSION_BUS_ADDRESS $3: $4" >>/mnt/log')
+    host.prepare("mkdir -m 700 /run/user/65534; chown nobody /run/user/65534")
+    as_nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+    host.prepare(f"{as_nobody} /usr/bin/python3 -c '{LISTEN}' >/dev/null")
+    host.program(
+        "notify-send",
+        f"/usr/bin/python3 -c '{CONNECT}' || exit\n"
+        'echo "$(id -un) $(id -G) $DBUS_SESSION_BUS_ADDRESS $3: $4" >>/mnt/log',
+    )
     return host
 
 
@@ -251,7 +277,7 @@ def test_who_sits_at_the_desktop_is_told_as_that_user(desktop_host: Host, comman
     said = desktop_host.ask(DESKTOP, command, "eth0")
     assert (said.answer, said.remarks) == (OK, ())
     address = "unix:path=/run/user/65534/bus"
-    assert desktop_host.notes == [f"nobody {address} Network: {TOLD[command]}"]
+    assert desktop_host.notes == [f"nobody 65534 {address} Network: {TOLD[command]}"]
 
 
 @pytest.mark.parametrize("command", TOLD)
