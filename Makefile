@@ -33,7 +33,7 @@ bench: $(READY) ## measure (as root); ends with the table of figures
 test-vm: $(READY) ## test with real PCIe hotplug in a QEMU guest (as root; VM_TESTS= selects)
 	@.ci/test-vm -q -m "vm and not bench" $(or $(VM_TESTS),tests/vm)
 
-bench-vm: $(READY) ## compare with bonding and teamd in that guest (as root; half an hour)
+bench-vm: $(READY) ## compare with bonding and teamd in that guest (as root; forty minutes)
 	@.ci/test-vm -q -m "vm and bench" tests/vm
 
 install: $(READY) ## put it into the system (DESTDIR=, PREFIX=/usr)
