@@ -54,7 +54,7 @@ from rcmd.system.rtnetlink import Overrun, Rtnetlink
 from rcmd.system.script_runner import ScriptRunner
 from rcmd.system.script_state import AskedFile
 from rcmd.system.service_manager import ServiceManager
-from rcmd.system.sock_diag import bound_sockets
+from rcmd.system.sock_diag import list_bound_sockets
 from rcmd.system.store import Store
 from rcmd.system.sysfs import shows
 
@@ -131,7 +131,9 @@ class Assembly:
         self.operations = Operations(store)
         self.scripts.on_change.append(self.operations.changed)
         peers.on_change.append(self.operations.changed)
-        self.stage = Stage(self.daemon, everybody, SysfsControl(), bound_sockets, self.operations)
+        self.stage = Stage(
+            self.daemon, everybody, SysfsControl(), list_bound_sockets, self.operations
+        )
         self.drains = Drains(self.stage, self.fail)
         history = RecordedHistory(self.history)
         self.coordination = Coordination(
@@ -242,7 +244,10 @@ class Assembly:
     def poll_carrier(self) -> None:
         self.loop.call_later(self.pace.interval_s(self.loop.time()), self.poll_carrier)
         for ifindex in self.carrier.poll():
-            self.daemon.look_at(ifindex)
+            now = self.kernel.link(ifindex)
+            # What was told before that answer, and is still unread, is older.
+            self.kernel_readable()
+            self.daemon.kernel_changed((now,))
 
     def watch_carrier(self) -> None:
         self.carrier.watch(self.daemon.carrier_devices())
@@ -374,6 +379,7 @@ class Assembly:
         self.loop.remove_reader(self.kernel.fileno())
         if self.udev is not None:
             self.loop.remove_reader(self.udev.fileno())
+        self.daemon.stop()
         self.history.flush()
         self.announcer.close()
         self.prober.close()

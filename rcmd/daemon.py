@@ -32,14 +32,12 @@ from rcmd.ipmp.events import (
     Event,
     KernelChange,
     KernelChanged,
-    Leave,
     LinkGone,
     LinkSeen,
     Moved,
-    Stay,
     Tick,
     Together,
-    Unplumb,
+    is_of_operation,
 )
 from rcmd.ipmp.probe_events import ProbeRequest
 from rcmd.model import Identity, IPAddress
@@ -119,6 +117,12 @@ class Daemon:
     def engine(self) -> Engine:
         return self._engine
 
+    def stop(self) -> None:
+        """Nothing is done any more by itself; the kernel stays as it is."""
+        for handle in (self._timer, self._chores, self._preparation, self._next_look):
+            if handle is not None:
+                handle.cancel()
+
     # --- events in, commands out ---
 
     def feed(self, event: Event) -> None:
@@ -141,11 +145,12 @@ class Daemon:
 
     def _turn(self, event: Event) -> None:
         commands = self._engine.handle(event, self._loop.time())
-        if _is_of_operation(event):
+        if is_of_operation(event):
             # A crash in the middle must find what has to be put back.
             self._remember(is_part_of_operation=True)
         answers: list[Event] = []
-        for command in commands:
+        # To tell of a failure takes as long as to cure it: that comes after.
+        for command in sorted(commands, key=lambda it: isinstance(it, Report)):
             self._carry_out(command, answers)
         if answers:
             self._inbox.appendleft(Together(tuple(answers)))
@@ -384,13 +389,3 @@ class Daemon:
             for member in self._engine.scene.members.values()
             if member.ifindex
         }
-
-
-def _is_of_operation(event: Event) -> bool:
-    match event:
-        case Leave() | Unplumb() | Stay():
-            return True
-        case Together(events):
-            return any(_is_of_operation(part) for part in events)
-        case _:
-            return False

@@ -123,7 +123,7 @@ def test_end_listens_to_the_kernel_until_the_bus_is_done(failure: BaseException 
     remembered: list[str | None] = []
     ending = Assembly.__new__(Assembly)
     edges = ("loop", "kernel", "udev", "manager", "history", "announcer", "prober", "carrier")
-    for edge in ("bus", *edges):
+    for edge in ("bus", "daemon", *edges):
         setattr(ending, edge, getattr(calls, edge))
     ending.failure = failure
     ending.tasks = set()

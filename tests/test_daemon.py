@@ -52,6 +52,16 @@ def test_pulled_cable_moves_everything_before_feed_returns() -> None:
     assert play(story).kinds() == ["link-down", "failure", "failover"]
 
 
+def test_a_failure_is_cured_before_it_is_told() -> None:
+    async def story(house: House) -> None:
+        where: list[list[str]] = []
+        house.daemon.on_report.append(lambda _: where.append(hosts(house, "192.168.85.19")))
+        pull(house, "hme0")
+        assert where == [["hme1"]] * 3
+
+    assert play(story).kinds() == ["link-down", "failure", "failover"]
+
+
 def test_moved_addresses_are_announced_from_where_they_are() -> None:
     async def story(house: House) -> None:
         pull(house, "hme0")

@@ -19,6 +19,8 @@ from rcmd.model import Fault
 
 T = TypeVar("T")
 
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""The fast one, where PyYAML was built with libyaml."""
 _DEEPEST = 32
 """Composing recurses without a limit of its own; far beyond what any setting needs."""
 
@@ -55,7 +57,7 @@ class Document:
         try:
             if self._is_too_deep():
                 return None
-            return yaml.compose(self.text, Loader=yaml.CBaseLoader)
+            return yaml.compose(self.text, Loader=_LOADER)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             self.fault_at(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error}")
@@ -68,7 +70,7 @@ class Document:
 
     def _is_too_deep(self) -> bool:
         depth = 0
-        for event in yaml.parse(self.text, Loader=yaml.CBaseLoader):
+        for event in yaml.parse(self.text, Loader=_LOADER):
             match event:
                 case yaml.CollectionStartEvent():
                     depth += 1

@@ -191,3 +191,14 @@ Event = (
     | Moved
     | Tick
 )
+
+
+def is_of_operation(event: Event) -> bool:
+    """A step of a detach: a crash after it must find what has to be put back."""
+    match event:
+        case Leave() | Unplumb() | Stay():
+            return True
+        case Together(events):
+            return any(is_of_operation(part) for part in events)
+        case _:
+            return False

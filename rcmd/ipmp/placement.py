@@ -180,4 +180,8 @@ class _Group:
         ]
         if not plumbed:
             return None
-        return max(plumbed, key=lambda member: (member.fitness, member.is_standby)).name
+
+        def merit(member: Candidate) -> tuple[bool, Fitness, bool]:
+            return not self._must_empty(member, movable), member.fitness, member.is_standby
+
+        return max(plumbed, key=merit).name

@@ -147,7 +147,7 @@ class Coordination:
     async def attach(self, resource: str, caller: Caller) -> None:
         self.machine.look_around()
         request = AttachOnRequest(self.stage, self.attacher, resource)
-        names = request.prepare()
+        names, resource = request.prepare(), request.name
         with self.stage.operations.run(
             OperationKind.ATTACH, resource, str(caller), held=names, interfaces=()
         ) as running:

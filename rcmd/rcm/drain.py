@@ -21,7 +21,7 @@ from rcmd.ipmp.events import Leave, Stay, Together, Unplumb
 from rcmd.rcm.journal import OperationKind, Step
 from rcmd.rcm.machine import REPLUMB_S, SETTLE_S
 from rcmd.rcm.operations import Running
-from rcmd.rcm.removal import Removal, removal_of
+from rcmd.rcm.removal import Removal, find_removal
 from rcmd.rcm.slot_notice import NoticeKind, SlotNotice
 from rcmd.rcm.stage import Stage
 from rcmd.rcm.uninterrupted import to_the_end
@@ -69,7 +69,7 @@ class Drains:
         False where nothing of ours is in it.
         """
         try:
-            removal = removal_of(self.stage.engine, self.stage.hardware, f"slot:{slot}")
+            removal = find_removal(self.stage.engine, self.stage.hardware.survey(), f"slot:{slot}")
         except RcmError as error:
             log.info("slot %s is about to lose its power; not ours: %s", slot, error)
             return False

@@ -14,7 +14,7 @@ from rcmd.rcm import checks
 from rcmd.rcm.bystanders import Session, bystander_warnings
 from rcmd.rcm.coordinator import Clients
 from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
-from rcmd.rcm.removal import Removal, removal_of
+from rcmd.rcm.removal import Removal, find_removal
 from rcmd.rcm.resources import stacked_on
 from rcmd.rcm.stage import Stage
 from rcmd.rcm.usage import describe_route
@@ -37,14 +37,17 @@ async def plan_detach(
     if prerequisites:
         return DetachPlan(removal.name, prerequisites)
     asked = await ask_all(stage.clients, concerned(stage.engine, removal), force=force)
+    names = _devices(stage, removal)
+    sockets = await stage.bound_sockets(names) if names else ()
     # Judged after the answers: meanwhile a cable may have been pulled, or a file removed.
     check_unchanged(stage, removal)
     moves = planned_moves(stage.engine, removal.members)
+    noticed = bystander_warnings(sockets=sockets, names=names, session=session, moves=moves)
     plan = DetachPlan(
         removal.name,
         (*checks.objections(question), *asked),
         moves,
-        (*warnings(stage.engine, removal), *notices(stage, removal, session, moves)),
+        (*warnings(stage.engine, removal), *noticed),
     )
     return _overridden(plan) if force else plan
 
@@ -52,7 +55,7 @@ async def plan_detach(
 def check_unchanged(stage: Stage, removal: Removal) -> None:
     """Raises Busy where something else belongs to it than when it was looked at."""
     try:
-        now = removal_of(stage.engine, stage.hardware, removal.name)
+        now = find_removal(stage.engine, stage.hardware.survey(), removal.name)
     except NoSuchResource as error:
         raise Busy(f"{removal.name}: it has gone meanwhile") from error
     if ({*now.names}, {*now.members}) != ({*removal.names}, {*removal.members}):
@@ -137,12 +140,8 @@ def warnings(engine: Engine, removal: Removal) -> tuple[str, ...]:
     return (*cut_off, *unmanaged)
 
 
-def notices(
-    stage: Stage, removal: Removal, session: Session | None, moves: tuple[PlannedMove, ...]
-) -> tuple[str, ...]:
-    """Who would notice without having a say: bound sockets, and the caller's own session."""
+def _devices(stage: Stage, removal: Removal) -> dict[int, str]:
+    """The names of the devices that go, by ifindex."""
     view = stage.engine.scene.view
     links = (view.link_named(name) for name in removal.resource.interfaces())
-    names = {link.ifindex: link.name for link in links if link is not None}
-    sockets = stage.bound_sockets(names) if names else ()
-    return bystander_warnings(sockets=sockets, names=names, session=session, moves=moves)
+    return {link.ifindex: link.name for link in links if link is not None}

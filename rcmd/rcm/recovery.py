@@ -32,10 +32,10 @@ from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.events import Stay, Together, Unplumb
 from rcmd.ipmp.member import Intent
 from rcmd.rcm.drain import PATIENCE_S
-from rcmd.rcm.hardware import HardwareFailed, PowerOn, Rescan
+from rcmd.rcm.hardware import HardwareFailed
+from rcmd.rcm.hardware_steps import is_removed, restoring_steps_by_name
 from rcmd.rcm.journal import Journal, Operation, OperationKind, Step
 from rcmd.rcm.machine import Machine
-from rcmd.rcm.resource import ResourceKind
 from rcmd.rcm.resources import find, tree
 from rcmd.rcm.stage import Stage
 
@@ -137,11 +137,7 @@ def _given_up(stage: Stage, operation: Operation) -> list[str]:
 
 def _is_gone(stage: Stage, operation: Operation) -> bool:
     """Is nothing left of the hardware?"""
-    try:
-        resource = find(tree(stage.hardware.survey(), stage.engine), operation.resource)
-    except NoSuchResource:
-        return True
-    return resource.kind is ResourceKind.SLOT and not resource.children
+    return is_removed(operation.resource, stage.hardware.survey())
 
 
 async def _tell_clients(stage: Stage, waiting: Sequence[str]) -> None:
@@ -161,19 +157,14 @@ def _is_detached(stage: Stage, name: str) -> bool:
 
 
 async def _restore_hardware(stage: Stage, operation: Operation) -> None:
-    """Only where something is missing.  What appears is attached as whatever appears."""
-    view = stage.engine.scene.view
-    if _is_gone(stage, operation) and operation.step is Step.REMOVING:
+    """What appears is attached as whatever appears.  Harmless where nothing is missing."""
+    if operation.step is Step.REMOVING and _is_gone(stage, operation):
         return
-    if all(view.link_named(name) for name in operation.interfaces):
-        return
-    kind, _, name = operation.resource.partition(":")
-    slot = stage.hardware.survey().slots.get(name) if kind == "slot" else None
-    is_off = slot is not None and slot.is_powered is False
-    try:
-        await stage.hardware.perform(PowerOn(name) if is_off else Rescan())
-    except HardwareFailed as error:
-        log.error("%s", error)
+    for step in restoring_steps_by_name(operation.resource, stage.hardware.survey()):
+        try:
+            await stage.hardware.perform(step)
+        except HardwareFailed as error:
+            log.error("%s", error)
 
 
 def _tell(stage: Stage, kind: str, operation: Operation, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from rcmd.ipmp.engine import Engine
@@ -12,7 +12,7 @@ from rcmd.rcm.hardware import HardwareControl
 from rcmd.rcm.machine import Machine
 from rcmd.rcm.operations import Operations
 
-BoundSockets = Callable[[Collection[int]], Sequence[BoundSocket]]
+BoundSockets = Callable[[Collection[int]], Awaitable[Sequence[BoundSocket]]]
 """The sockets bound to these devices, by ifindex (SO_BINDTODEVICE)."""
 
 

@@ -85,7 +85,7 @@ def test_the_operations_of_others_are_not_ours() -> None:
 def test_a_refusal_stands_on_a_line_of_its_own() -> None:
     manager = _seen(_host(waiting_for=[]))
 
-    async def refused(resource: str, *, force: bool, session: object) -> Any:  # noqa: ARG001
+    async def refused(resource: str, *, force: bool, session: object) -> Any:
         await manager.looked_at.wait()
         raise NoSuchResource(f"{resource} has gone, force {force}")
 

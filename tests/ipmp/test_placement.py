@@ -264,3 +264,16 @@ def test_the_same_question_has_the_same_answer(
     movables: list[Movable], members: tuple[Candidate, ...]
 ) -> None:
     assert placement(movables, members) == placement(list(movables), tuple(members))
+
+
+def test_last_resort_is_not_what_has_to_be_emptied_next() -> None:
+    # behaviours 21, 22
+    both = frozenset({Family.IPV4, Family.IPV6})
+    members = [
+        member("a", Fitness.ABSENT, standby=True),
+        member("b", Fitness.UNKNOWN, standby=True),
+        member("c", Fitness.ABSENT, families=both),
+        member("d", Fitness.UNKNOWN),
+    ]
+    crowd = [data("x", "c", family=Family.IPV6), data("y", "a", "c")]
+    assert placement(crowd, members)["y"] == "d"

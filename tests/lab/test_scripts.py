@@ -46,6 +46,11 @@ def asked(lab: Lab) -> list[str]:
     return lab.read("/run/script.log").splitlines()
 
 
+def has_ended(lab: Lab) -> bool:
+    """Whatever sleeps in a script."""
+    return lab.run(["pgrep", "-f", "-x", "sleep 31557"]).returncode == 1
+
+
 def test_a_script_says_no_and_is_told_the_outcome(lab: Lab) -> None:
     # behaviours 107, 109, 110, 115
     refusal = 'if [ -e /run/backup ]; then echo "rcm_failure_reason=backup running"; exit 3; fi'
@@ -94,7 +99,7 @@ def test_a_bad_script_is_a_refusal_and_holds_up_nothing(lab: Lab, body: str, sai
     status, _, reason = ended(detach)
     assert (status, said in reason, "bad" in reason) == (3, True, True)
     await_as(lab, before)
-    lab.wait_for(lambda: lab.run(["pgrep", "-f", "-x", "sleep 31557"]).returncode == 1, what="its children")
+    lab.wait_for(lambda: has_ended(lab), what="its children")
 
 
 def test_an_unsafe_script_is_not_run(lab: Lab) -> None:
@@ -137,5 +142,5 @@ def test_a_daemon_that_died_leaves_no_script_behind_and_the_next_tells_the_outco
     assert ended(detach)[0] == 6
     lab.start_daemon()
     lab.wait_for(lambda: "undoremove hme0" in asked(lab), what="the outcome")
-    lab.wait_for(lambda: lab.run(["pgrep", "-f", "-x", "sleep 31557"]).returncode == 1, what="its end")
+    lab.wait_for(lambda: has_ended(lab), what="its end")
     await_as(lab, before)

@@ -278,7 +278,7 @@ class House:
             self.listen()
             await asyncio.sleep(0)
 
-    def bound_sockets(self, ifindexes: Collection[int]) -> tuple[BoundSocket, ...]:
+    async def bound_sockets(self, ifindexes: Collection[int]) -> tuple[BoundSocket, ...]:
         return tuple(it for it in self.sockets if it.ifindex in ifindexes)
 
     def kinds(self) -> list[str]:

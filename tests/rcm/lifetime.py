@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from rcmd.daemon import RECONCILE_S, Daemon
@@ -12,6 +12,7 @@ from rcmd.ipmp.events import Configured, LinkGone, LinkSeen
 from rcmd.ipmp.member import Intent
 from rcmd.rcm.attach import Attacher
 from rcmd.rcm.boot import settle
+from rcmd.rcm.bystanders import BoundSocket
 from rcmd.rcm.clients import Everybody
 from rcmd.rcm.coordination import Coordination
 from rcmd.rcm.drain import Drains
@@ -36,6 +37,10 @@ from .walk_host import Host
 
 UDEV_S = 0.1
 """Until udev has named a device."""
+
+
+async def _no_sockets(_: Collection[int]) -> tuple[BoundSocket, ...]:
+    return ()
 
 
 class Lifetime:
@@ -70,7 +75,7 @@ class Lifetime:
             self.daemon,
             self.clients,
             MortalHardware(host.hardware, fuse, host.hardware_takes_s),
-            lambda _: (),
+            _no_sockets,
             self.operations,
         )
         self.failure: BaseException | None = None

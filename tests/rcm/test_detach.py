@@ -238,7 +238,6 @@ def test_undo_that_takes_its_time_does_not_claim_to_be_over(
     assert "not everything is back yet" in house.events[-1].message
 
 
-
 WITH_STANDBY = {
     **PAIR,
     "/etc/hostname.hme0": HME0 + "addif 192.168.85.23/24 up\n",
