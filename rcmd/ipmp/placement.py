@@ -19,7 +19,7 @@ Rules, from solaris.md 0.1, 1.9, 1.11, 3.2 and the overview chapter:
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from rcmd.model import Family
@@ -76,8 +76,21 @@ Placement = Mapping[Hashable, str | None]
 def placement(movables: Sequence[Movable], members: Sequence[Candidate]) -> Placement:
     """Say for every movable on which member it should live, or None for nowhere.
 
-    `members` come in configured order, which breaks ties.
+    `members` come in configured order, which breaks ties.  What moved for want of anything better
+    may have been in the way of others: then they are looked at once more.
     """
+    for _ in range(len(members) + 1):
+        placed, is_final = _deal(movables, members)
+        if is_final:
+            break
+        movables = [replace(movable, host=placed[movable.key]) for movable in movables]
+    return placed
+
+
+def _deal(
+    movables: Sequence[Movable], members: Sequence[Candidate]
+) -> tuple[dict[Hashable, str | None], bool]:
+    """Where everything goes, and whether the others would have gone there without last resorts."""
     group = _Group(members, movables)
     placed: dict[Hashable, str | None] = {}
     leaving: dict[tuple[str, bool], list[Movable]] = {}
@@ -89,14 +102,16 @@ def placement(movables: Sequence[Movable], members: Sequence[Candidate]) -> Plac
         else:
             placed[movable.key] = target
             group.count(movable, target)
+    is_final = True
     for (source, _), crowd in leaving.items():
         target = group.destination(source, crowd)
         for movable in crowd:
             chosen = target or group.last_resort(movable)
+            is_final = is_final and (target is not None or chosen == movable.host)
             placed[movable.key] = chosen
             if chosen is not None:
                 group.count(movable, chosen)
-    return placed
+    return placed, is_final
 
 
 class _Group:
@@ -180,8 +195,4 @@ class _Group:
         ]
         if not plumbed:
             return None
-
-        def merit(member: Candidate) -> tuple[bool, Fitness, bool]:
-            return not self._must_empty(member, movable), member.fitness, member.is_standby
-
-        return max(plumbed, key=merit).name
+        return max(plumbed, key=lambda member: (member.fitness, member.is_standby)).name

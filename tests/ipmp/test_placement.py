@@ -266,14 +266,12 @@ def test_the_same_question_has_the_same_answer(
     assert placement(movables, members) == placement(list(movables), tuple(members))
 
 
-def test_last_resort_is_not_what_has_to_be_emptied_next() -> None:
-    # behaviours 21, 22
-    both = frozenset({Family.IPV4, Family.IPV6})
+def test_what_found_only_a_last_resort_is_in_nobody_s_way() -> None:
+    """The IPv6 address may not go to standby a, so the two cannot go together; apart they can."""
     members = [
-        member("a", Fitness.ABSENT, standby=True),
-        member("b", Fitness.UNKNOWN, standby=True),
-        member("c", Fitness.ABSENT, families=both),
-        member("d", Fitness.UNKNOWN),
+        member("a", Fitness.UNKNOWN, BOTH, standby=True),
+        member("b", Fitness.CLOSED, BOTH, standby=True),
+        member("c", Fitness.UNKNOWN, frozenset({Family.IPV6})),
     ]
-    crowd = [data("x", "c", family=Family.IPV6), data("y", "a", "c")]
-    assert placement(crowd, members)["y"] == "d"
+    crowd = [data("x", "b", None, family=Family.IPV6), data("y", "a", "b", recall="b")]
+    assert placement(crowd, members) == {"x": "c", "y": "a"}
