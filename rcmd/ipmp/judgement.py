@@ -92,11 +92,12 @@ class Judgement:
 
     def _judge(self, member: Member, now: float) -> list[Command]:
         link = self.scene.view.links.get(member.ifindex)
+        if member.intent is Intent.DETACHED:
+            # Asked for: with or without its device nothing is wrong.
+            self._set_problem(member, "")
+            return []
         if link is None:
             self._set_problem(member, "there is no such device")
-            return []
-        if member.intent is Intent.DETACHED:
-            self._set_problem(member, "")
             return []
         condition = self._condition(member, link, now)
         if condition is Condition.NO_TARGETS:

@@ -114,7 +114,6 @@ class Drains:
             CALLER,
             held=removal.names,
             interfaces=members,
-            is_forced=True,
         ) as running:
             await Drain(self.stage, running, removal, announced, patience_s, holders).run()
 

@@ -61,6 +61,7 @@ def test_both_ports_go_together(play: Play) -> None:
 
     house = play(story, files=FOUR, nics=NICS)
     assert state_of(house, "hme0") is state_of(house, "hme1") is InterfaceState.DETACHED
+    assert [it.problem for it in house.coordination.status().interfaces] == [""] * 4
     assert house.model.named("hme0") is None
     hosts = [line.split()[0] for line in layout(house) if "192.168.85.19/" in line]
     assert set(hosts) <= {"hme2", "hme3"}
