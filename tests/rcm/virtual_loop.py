@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any
 
 NO_END = 100
@@ -67,9 +66,3 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                     # What it would do on its way out touches a world that it has left.
                     pass
                 break
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """A life that nobody ends."""
-    with suppress(Killed):
-        VirtualLoop(0.0, lambda: None).live(main)
