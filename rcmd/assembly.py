@@ -18,9 +18,10 @@ from rcmd.daemon import RECONCILE_S, RETRY_S, Daemon
 from rcmd.errors import RcmError
 from rcmd.history import HistoryWriter, RecordedHistory
 from rcmd.ipmp.bare import bare_members
+from rcmd.ipmp.bundles import weighed_by_speed
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.events import Configured, LinkGone, LinkSeen
+from rcmd.ipmp.events import Configured, LinkGone, LinkSeen, SpeedSeen
 from rcmd.model import Link
 from rcmd.rcm.attach import UDEV_GRACE_S, Attacher
 from rcmd.rcm.boot import settle
@@ -56,7 +57,7 @@ from rcmd.system.script_state import AskedFile
 from rcmd.system.service_manager import ServiceManager
 from rcmd.system.sock_diag import list_bound_sockets
 from rcmd.system.store import Store
-from rcmd.system.sysfs import shows
+from rcmd.system.sysfs import link_speed, shows
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +161,12 @@ class Assembly:
 
     async def start(self) -> None:
         self.daemon.on_report += [self.history, self.bus.emit]
-        self.daemon.on_change += [self.publish, self.watch_carrier, self.choose_arp_senders]
+        self.daemon.on_change += [
+            self.publish,
+            self.watch_carrier,
+            self.choose_arp_senders,
+            self.watch_speeds,
+        ]
         remember_running(self.store, is_running=True)
         self.daemon.on_link.append(self.link_changed)
         await first_look(self.daemon)
@@ -251,6 +257,13 @@ class Assembly:
 
     def watch_carrier(self) -> None:
         self.carrier.watch(self.daemon.carrier_devices())
+
+    def watch_speeds(self) -> None:
+        scene = self.daemon.engine.scene
+        for name in weighed_by_speed(scene):
+            mbit = link_speed(name)
+            if scene.speeds.get(name, 0) != mbit:
+                self.daemon.feed(SpeedSeen(name, mbit))
 
     def choose_arp_senders(self) -> None:
         self.arp_senders.follow(bare_members(self.daemon.engine.scene))

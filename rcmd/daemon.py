@@ -16,7 +16,9 @@ from typing import assert_never
 
 from rcmd.configuration import Loaded
 from rcmd.errors import RcmError
+from rcmd.hash_choice import choose_hash
 from rcmd.ipmp.commands import (
+    ChooseHash,
     Command,
     Move,
     Plumb,
@@ -24,6 +26,7 @@ from rcmd.ipmp.commands import (
     Report,
     SendProbes,
     Severity,
+    Spread,
     UnwatchInterface,
     WatchInterface,
 )
@@ -161,6 +164,10 @@ class Daemon:
                 moved = self._kernel.execute(command)
                 answers.append(moved)
                 self._announce(moved)
+            case Spread():
+                answers.append(self._kernel.spread(command))
+            case ChooseHash():
+                self._choose_hash(command)
             case Plumb():
                 self._plumb(command)
             case Release():
@@ -225,6 +232,16 @@ class Daemon:
         except RcmError as error:
             text = f"{release.name} could not be given back: {error}"
             self.report(Report(Severity.ERROR, REFUSED, release.name, text))
+
+    def _choose_hash(self, choice: ChooseHash) -> None:
+        """Never silently: it is one setting for all of the machine's traffic."""
+        try:
+            report = choose_hash(choice, self._devices, self._journal)
+        except RcmError as error:
+            text = f"the hash of outgoing traffic could not be set: {error}"
+            report = Report(Severity.ERROR, "hash", "rcmd", text)
+        if report is not None:
+            self.report(report)
 
     # --- the kernel's news ---
 

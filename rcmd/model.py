@@ -119,6 +119,14 @@ class LoadSpreading(StrEnum):
     OFF = "off"
 
 
+class Weights(StrEnum):
+    """How much of the load each active member takes."""
+
+    EQUAL = "equal"
+    SPEED = "speed"
+    """In proportion to the speed of its link."""
+
+
 @dataclass(frozen=True, slots=True)
 class GroupSettings:
     """Settings of one group; the defaults of the daemon with the group's overrides applied."""
@@ -128,6 +136,9 @@ class GroupSettings:
     probe: ProbeMethod = ProbeMethod.AUTO
     targets: tuple[IPAddress, ...] = ()
     load_spreading: LoadSpreading = LoadSpreading.OFF
+    weights: Weights = Weights.EQUAL
+    is_resilient: bool = False
+    """Flows of the other members stay where they are when one leaves or returns."""
 
 
 @dataclass(frozen=True, slots=True)

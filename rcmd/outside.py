@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from rcmd.ipmp.commands import Move, Plumb, Release, SendProbes, UnwatchInterface, WatchInterface
-from rcmd.ipmp.events import KernelSnapshot, LinkGone, LinkSeen, Moved, ProbeAnswer
+from rcmd.ipmp.commands import (
+    Move,
+    Plumb,
+    Release,
+    SendProbes,
+    Spread,
+    UnwatchInterface,
+    WatchInterface,
+)
+from rcmd.ipmp.events import (
+    KernelSnapshot,
+    LinkGone,
+    LinkSeen,
+    Moved,
+    ProbeAnswer,
+    SpreadDone,
+)
 from rcmd.ipmp.probe_events import ProbeRequest
-from rcmd.model import Identity, IPAddress
+from rcmd.model import Identity, IPAddress, LoadSpreading
 
 
 class Kernel(Protocol):
@@ -20,6 +35,8 @@ class Kernel(Protocol):
     def link(self, ifindex: int) -> LinkSeen | LinkGone: ...
 
     def execute(self, move: Move) -> Moved: ...
+
+    def spread(self, spread: Spread) -> SpreadDone: ...
 
     def prepare(self, move: Move) -> Iterator[None]: ...
 
@@ -33,6 +50,14 @@ class Devices(Protocol):
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]: ...
 
     def release(self, release: Release, saved: Mapping[str, str]) -> None: ...
+
+    def hash_sysctls(self, mode: LoadSpreading) -> Mapping[str, str]:
+        """The settings of the hash that shares traffic among nexthops: path -> value."""
+
+    def differing_sysctls(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        """The present value of each that is not as given."""
+
+    def put_sysctls(self, values: Mapping[str, str]) -> None: ...
 
     def identify(self, name: str) -> Identity: ...
 

@@ -24,7 +24,15 @@ from rcmd.configuration.yaml_tree import (
     text_of,
     truth_of,
 )
-from rcmd.model import Fault, GroupSettings, IPAddress, LoadSpreading, ProbeMethod, Settings
+from rcmd.model import (
+    Fault,
+    GroupSettings,
+    IPAddress,
+    LoadSpreading,
+    ProbeMethod,
+    Settings,
+    Weights,
+)
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -36,7 +44,15 @@ _TOP = (
     "hooks",
     "missing_at_boot",
 )
-_GROUP = ("failure_detection_time", "failback", "probe", "targets", "load_spreading")
+_GROUP = (
+    "failure_detection_time",
+    "failback",
+    "probe",
+    "targets",
+    "load_spreading",
+    "weights",
+    "resilient",
+)
 _DAY_MS = HIGHEST_DETECTION_MS
 
 _detection_ms = partial(milliseconds_of, lowest=LOWEST_DETECTION_MS, highest=HIGHEST_DETECTION_MS)
@@ -126,6 +142,12 @@ def _group_key(document: Document, entry: Entry, group: GroupSettings) -> GroupS
         case "load_spreading":
             how = document.value(entry, partial(_choice, LoadSpreading), group.load_spreading)
             return replace(group, load_spreading=how)
+        case "weights":
+            weights = document.value(entry, partial(_choice, Weights), group.weights)
+            return replace(group, weights=weights)
+        case "resilient":
+            is_resilient = document.value(entry, truth_of, group.is_resilient)
+            return replace(group, is_resilient=is_resilient)
         case "targets":
             return replace(group, targets=_targets(document, entry))
     return group

@@ -9,20 +9,26 @@ down or gone, and announces that first (linux.md 4.1).  Routes tell by whose req
 from __future__ import annotations
 
 from rcmd.ipmp import messages
-from rcmd.ipmp.commands import Command
+from rcmd.ipmp.bundles import stand_in
+from rcmd.ipmp.commands import Cause, Command, Move
 from rcmd.ipmp.events import (
     AddressGone,
     AddressSeen,
+    ForeignNexthopSeen,
     KernelChange,
     LinkGone,
     LinkSeen,
+    NexthopGone,
     RouteGone,
     RouteSeen,
+    SpreadItemSeen,
+    SpreadRouteGone,
 )
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.nexthops import SpreadRoute
 from rcmd.ipmp.scene import Scene
 from rcmd.model import RCMD_PROTOCOL, AddressKind, Family, IPAddress, KernelAddress, Link, Route
 
@@ -50,8 +56,9 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
     if isinstance(change, RouteGone) and change.is_by_request and member:
         _route_removed(scene, member, change.route)
     if isinstance(change, RouteSeen) and change.is_replacement:
-        for replaced in _rivals(scene, change.route):
-            absorb_change(scene, RouteGone(replaced, is_by_request=True), now)
+        reports += _replaced(scene, change.route, now)
+    if isinstance(change, SpreadRouteGone) and change.is_by_request:
+        reports += _stand_in_removed(scene, change.route)
     scene.view.apply(change)
     if isinstance(change, LinkGone) and member:
         reports.append(messages.gone(member.name, member.group))
@@ -89,6 +96,9 @@ def ifindex_of(change: KernelChange) -> int:
             return address.ifindex
         case RouteSeen(route) | RouteGone(route):
             return route.ifindex
+        case SpreadItemSeen() | ForeignNexthopSeen() | NexthopGone() | SpreadRouteGone():
+            # Of no single device.
+            return 0
 
 
 def _link_seen(scene: Scene, member: Member, link: Link, now: float) -> list[Command]:
@@ -204,6 +214,32 @@ def _rivals(scene: Scene, route: Route) -> list[Route]:
         if (other.destination, other.table, other.tos, other.priority)
         == (route.destination, route.table, route.tos, route.priority)
     ]
+
+
+def _replaced(scene: Scene, route: Route, now: float) -> list[Command]:
+    """Where ours stood in front, it was ours that was replaced: what it stood for goes as well."""
+    rivals = _rivals(scene, route)
+    for rival in rivals:
+        absorb_change(scene, RouteGone(rival, is_by_request=True), now)
+    behind = tuple(it for it in rivals if it != route)
+    if not scene.view.nexthops.drop_replaced(route) or not behind:
+        return []
+    return [Move(Cause.CLEANUP, None, None, remove_routes=behind)]
+
+
+def _stand_in_removed(scene: Scene, removed: SpreadRoute) -> list[Command]:
+    """`ip route del default` meets our route first, and means the one that it stands for."""
+    meant = [
+        (known, route)
+        for known, route in scene.ledger.routes.items()
+        if (shared := stand_in(route)) is not None and shared.place == removed.place
+    ]
+    behind: list[Route] = []
+    for known, _ in meant:
+        for ifindex in scene.view.carriers_of(known.key):
+            behind.append(scene.view.routes[ifindex][known.key])
+        scene.ledger.forget_route(known)
+    return [Move(Cause.CLEANUP, None, None, remove_routes=tuple(behind))] if behind else []
 
 
 def _route_removed(scene: Scene, member: Member, route: Route) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from rcmd.ipmp.nexthops import SpreadItem
 from rcmd.ipmp.probe_events import ProbeRequest
-from rcmd.model import Family, IPAddress, KernelAddress, ProbeMethod, Route
+from rcmd.model import Family, IPAddress, KernelAddress, LoadSpreading, ProbeMethod, Route
 
 
 class Severity(IntEnum):
@@ -57,6 +58,26 @@ class Move:
     def items(self) -> tuple[KernelAddress | Route, ...]:
         """All that is added or removed."""
         return (*self.add, *self.add_routes, *self.remove_routes, *self.remove)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """One batch of nexthops, groups and their routes: `add` in order, then `remove` in order.
+
+    What is there already under its number is changed.
+    """
+
+    add: tuple[SpreadItem, ...] = ()
+    remove: tuple[SpreadItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseHash:
+    """Choose what of a packet decides its way out, for the whole machine; OFF gives it back."""
+
+    mode: LoadSpreading
+    groups: tuple[str, ...] = ()
+    """For whose sake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +136,14 @@ class SendProbes:
     probes: tuple[ProbeRequest, ...]
 
 
-Command = Move | Plumb | Release | Report | WatchInterface | UnwatchInterface | SendProbes
+Command = (
+    Move
+    | Spread
+    | ChooseHash
+    | Plumb
+    | Release
+    | Report
+    | WatchInterface
+    | UnwatchInterface
+    | SendProbes
+)

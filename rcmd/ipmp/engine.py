@@ -22,7 +22,7 @@ from typing import assert_never
 from rcmd.ipmp import membership, messages
 from rcmd.ipmp.adoption import absorb_change, adopt_all
 from rcmd.ipmp.arrangement import Targets, arrange, held_by
-from rcmd.ipmp.commands import Command, Move, Plumb, Release
+from rcmd.ipmp.commands import Command, Move, Plumb, Release, Spread
 from rcmd.ipmp.difference import Difference, ItemKey, independent, item_key
 from rcmd.ipmp.events import (
     Attach,
@@ -35,6 +35,9 @@ from rcmd.ipmp.events import (
     Moved,
     Offline,
     Refusal,
+    SpeedSeen,
+    SpreadDone,
+    SpreadRouteGone,
     Stay,
     Tick,
     Together,
@@ -51,6 +54,7 @@ from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.probe_status import probe_statuses, target_statuses
 from rcmd.ipmp.recollection import memorise, recollect
 from rcmd.ipmp.scene import Circles, Scene
+from rcmd.ipmp.spreading import Spreading
 from rcmd.ipmp.status import status_of
 from rcmd.ipmp.surveillance import Surveillance
 from rcmd.ipmp.touched import EVERYBODY, Touched, both, circles_of, touched_by
@@ -79,6 +83,7 @@ class Engine:
         self._memory = memory or Memory()
         self.surveillance = Surveillance(self.scene, random or Random())
         self._judgement = Judgement(self.scene, self.surveillance)
+        self._spreading = Spreading(self.scene)
         self._refused: dict[ItemKey, str] = {}
         self.revision = 0
         """Grows whenever everything was looked at and something may be different."""
@@ -112,11 +117,15 @@ class Engine:
         commands += self.surveillance.follow(now, circles)
         commands += self._judgement.pronounce(now, circles)
         commands += self.surveillance.tell()
-        moves = self._converge(circles)
+        targets = arrange(self.scene, circles=circles)
+        # What leaves by a member that has failed is cured first.
+        commands += self._spreading.commands(targets, circles)
+        moves = self._converge(targets, circles)
         if commands or moves or before is None or before != self._picture():
             self.revision += 1
         self.scene.was_interrupted = False
-        return [*commands, *moves] if moves else [*commands, *self._release_detached(circles)]
+        is_busy = bool(moves) or any(isinstance(command, Spread) for command in commands)
+        return [*commands, *moves] if is_busy else [*commands, *self._release_detached(circles)]
 
     def _account_for_time(self, event: Event, now: float) -> None:
         """While moves are being made nobody listens to the kernel: that time is our own."""
@@ -223,6 +232,8 @@ class Engine:
                     self._absorb(part, now, commands)
             case KernelChanged(changes):
                 for change in changes:
+                    if isinstance(change, SpreadRouteGone) and change.is_by_request:
+                        self._spreading.give_way(change.route)
                     commands += absorb_change(self.scene, change, now)
             case KernelSnapshot():
                 commands += self._on_snapshot(event, now)
@@ -244,6 +255,10 @@ class Engine:
                 membership.unplumb(self.scene, name)
             case Moved():
                 commands += self._on_moved(event)
+            case SpreadDone():
+                commands += self._spreading.done(event)
+            case SpeedSeen(name, mbit):
+                self.scene.speeds[name] = mbit
             case Tick(answers, unsent=unsent):
                 for answer in answers:
                     self.surveillance.answered(answer)
@@ -258,6 +273,7 @@ class Engine:
         before = self.scene.view
         self.scene.view = KernelView.of(snapshot)
         self._refused.clear()
+        self._spreading.try_again()
         for member in self.scene.members.values():
             link = self.scene.view.links.get(member.ifindex)
             if member.ifindex and (link is None or link.name != member.name):
@@ -276,6 +292,7 @@ class Engine:
         absent_before = {name for name, member in scene.members.items() if not member.ifindex}
         commands = membership.configure(scene, configuration, self._memory, now)
         self._refused.clear()
+        self._spreading.try_again()
         is_first = not self._is_ready
         self._is_ready = True
         # What was remembered is known now, or void.
@@ -345,8 +362,7 @@ class Engine:
                 member.plumbed = 0
         return commands
 
-    def _converge(self, circles: Touched) -> list[Command]:
-        targets = arrange(self.scene, circles=circles)
+    def _converge(self, targets: Targets, circles: Touched) -> list[Move]:
         difference = Difference(self.scene, targets, self._refused, circles)
         moves = difference.moves()
         self.scene.numbers = difference.numbers
@@ -382,7 +398,7 @@ class Engine:
 
 def _answers_moves(event: Event) -> bool:
     parts = event.events if isinstance(event, Together) else (event,)
-    return all(isinstance(part, Moved) for part in parts)
+    return all(isinstance(part, Moved | SpreadDone) for part in parts)
 
 
 def first_refusals(moved: Moved) -> list[Refusal]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rcmd.ipmp.commands import Move
+from rcmd.ipmp.commands import Move, Spread
+from rcmd.ipmp.nexthops import SpreadItem, SpreadRoute
 from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest
 from rcmd.model import (
     Configuration,
@@ -53,7 +54,39 @@ class RouteGone:
     """Somebody asked the kernel for it; otherwise the kernel dropped it by itself."""
 
 
-KernelChange = LinkSeen | LinkGone | AddressSeen | AddressGone | RouteSeen | RouteGone
+@dataclass(frozen=True, slots=True)
+class SpreadItemSeen:
+    """A nexthop, group or route through a group with our mark."""
+
+    item: SpreadItem
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignNexthopSeen:
+    """Somebody else uses this number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class NexthopGone:
+    """The nexthop or group of this number was removed by somebody else."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadRouteGone:
+    """One of our routes that share traffic was removed, but not by us."""
+
+    route: SpreadRoute
+    is_by_request: bool
+
+
+SpreadChange = SpreadItemSeen | ForeignNexthopSeen | NexthopGone | SpreadRouteGone
+KernelChange = (
+    LinkSeen | LinkGone | AddressSeen | AddressGone | RouteSeen | RouteGone | SpreadChange
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +103,10 @@ class KernelSnapshot:
     links: tuple[Link, ...] = ()
     addresses: tuple[KernelAddress, ...] = ()
     routes: tuple[Route, ...] = ()
+    spread: tuple[SpreadItem, ...] = ()
+    """What has our mark."""
+    foreign_nexthops: tuple[int, ...] = ()
+    """Numbers of the nexthops and groups of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +181,32 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class SpreadRefusal:
+    """Something of a `Spread` that the kernel would not do."""
+
+    item: SpreadItem
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadDone:
+    """What became of a `Spread`: acknowledged by the kernel, item by item."""
+
+    spread: Spread
+    added: tuple[SpreadItem, ...] = ()
+    removed: tuple[SpreadItem, ...] = ()
+    refusals: tuple[SpreadRefusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedSeen:
+    """How fast the link of an interface is, in Mbit/s; 0 where nobody knows."""
+
+    name: str
+    mbit: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeAnswer:
     """An answer that came in on the interface it was asked for on."""
 
@@ -189,6 +252,8 @@ Event = (
     | Stay
     | Unplumb
     | Moved
+    | SpreadDone
+    | SpeedSeen
     | Tick
 )
 

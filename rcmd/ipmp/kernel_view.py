@@ -11,13 +11,18 @@ from dataclasses import dataclass, replace
 from rcmd.ipmp.events import (
     AddressGone,
     AddressSeen,
+    ForeignNexthopSeen,
     KernelChange,
     KernelSnapshot,
     LinkGone,
     LinkSeen,
+    NexthopGone,
     RouteGone,
     RouteSeen,
+    SpreadItemSeen,
+    SpreadRouteGone,
 )
+from rcmd.ipmp.nexthops import NexthopView, view_of
 from rcmd.model import Family, IPAddress, IPInterface, KernelAddress, Link, Route
 
 DEFAULT_IPV6_METRIC = 1024
@@ -52,18 +57,18 @@ class KernelView:
         self.links: dict[int, Link] = {}
         self.addresses: dict[int, dict[IPInterface, KernelAddress]] = {}
         self.routes: dict[int, dict[RouteKey, Route]] = {}
+        self.nexthops = NexthopView()
         # The same by what they are: with many devices nobody may go through all of them.
         self._holders: dict[IPAddress, dict[tuple[int, IPInterface], KernelAddress]] = {}
         self._carriers: dict[RouteKey, dict[int, None]] = {}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, KernelView) and (self.links, self.addresses, self.routes) == (
-            other.links,
-            other.addresses,
-            other.routes,
-        )
+        return isinstance(other, KernelView) and self._all() == other._all()
 
     __hash__ = None  # type: ignore[assignment]
+
+    def _all(self) -> object:
+        return self.links, self.addresses, self.routes, self.nexthops
 
     def all_addresses(self) -> frozenset[IPAddress]:
         """Every address of this machine."""
@@ -86,17 +91,21 @@ class KernelView:
             view.add_address(address)
         for route in snapshot.routes:
             view.add_route(route)
+        view.nexthops = view_of(snapshot.spread, snapshot.foreign_nexthops)
         return view
 
     def apply(self, change: KernelChange) -> None:
         match change:
             case LinkSeen(link):
                 self.links[link.ifindex] = link
+                if not link.is_running:
+                    self.nexthops.drop_device(link.ifindex, is_up=link.is_up)
                 if not link.is_up:
                     # The kernel flushes IPv4 routes of a device set down without a word.
                     self._drop_routes(link.ifindex, Family.IPV4)
             case LinkGone(ifindex):
                 self.links.pop(ifindex, None)
+                self.nexthops.drop_device(ifindex, is_up=False)
                 for address in self.addresses.pop(ifindex, {}).values():
                     self._forget_address(address)
                 for key in self.routes.pop(ifindex, {}):
@@ -109,6 +118,14 @@ class KernelView:
                 self.add_route(route)
             case RouteGone(route):
                 self.remove_route(route)
+            case SpreadItemSeen(item):
+                self.nexthops.add(item)
+            case ForeignNexthopSeen(number):
+                self.nexthops.foreign.add(number)
+            case NexthopGone(number):
+                self.nexthops.remove_number(number)
+            case SpreadRouteGone(group_route):
+                self.nexthops.remove(group_route)
 
     def link_named(self, name: str) -> Link | None:
         return next((link for link in self.links.values() if link.name == name), None)

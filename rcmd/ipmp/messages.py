@@ -148,6 +148,20 @@ def consistent(name: str, group: str) -> Report:
     return Report(Severity.ERROR, "consistent", name, text)
 
 
+def spread_over(group: str, family: Family, names: Sequence[str]) -> Report:
+    if names:
+        text = f"outgoing {family} traffic of group {group} is spread over {', '.join(names)}"
+    else:
+        text = f"outgoing {family} traffic of group {group} is not spread any more"
+    detail = {"family": str(family), "interfaces": ", ".join(names)}
+    return Report(Severity.INFO, "spreading", group, text, detail)
+
+
+def not_spread(reason: str) -> Report:
+    text = f"load is not spread as it should be: the kernel refused {reason}"
+    return Report(Severity.WARNING, "spreading-refused", "rcmd", text)
+
+
 def listed(targets: Sequence[IPAddress]) -> str:
     return ", ".join(str(target) for target in targets)
 

@@ -29,6 +29,8 @@ class Scene:
     has_settled: bool = False
     was_interrupted: bool = False
     """The last process may have died in the middle of a move, and nobody has looked since."""
+    speeds: dict[str, int] = field(default_factory=dict)
+    """Mbit/s of the links, as far as that is known and asked for."""
     numbers: dict[IPAddress, tuple[str, int]] = field(default_factory=dict)
     """Logical number of an address away from home: address -> (host, number)."""
     hosts_of_down: dict[MovableKey, str] = field(default_factory=dict)

@@ -14,13 +14,18 @@ from rcmd.ipmp.events import (
     AddressSeen,
     Attach,
     Event,
+    ForeignNexthopSeen,
     KernelChange,
     KernelChanged,
     LinkGone,
     LinkSeen,
     Moved,
+    NexthopGone,
     RouteGone,
     RouteSeen,
+    SpeedSeen,
+    SpreadItemSeen,
+    SpreadRouteGone,
     Together,
 )
 from rcmd.ipmp.kernel_view import RouteKey
@@ -38,8 +43,7 @@ def touched_by(scene: Scene, event: Event) -> Touched:
         case Together(events):
             return both(*(touched_by(scene, part) for part in events))
         case KernelChanged(changes):
-            if any(isinstance(it, RouteSeen) and it.is_replacement for it in changes):
-                # It may have taken the place of a route on any device.
+            if any(_concerns_everybody(it) for it in changes):
                 return EVERYBODY
             return circles_of(scene, (name for it in changes for name in _by_change(scene, it)))
         case Moved(move=move):
@@ -47,8 +51,22 @@ def touched_by(scene: Scene, event: Event) -> Touched:
             return circles_of(scene, (move.source, move.destination, *names))
         case Attach(name, config) if config is not None:
             return circles_of(scene, (name,))
+        case SpeedSeen(name):
+            return circles_of(scene, (name,))
         case _:
             return EVERYBODY
+
+
+def _concerns_everybody(change: KernelChange) -> bool:
+    match change:
+        case RouteSeen(is_replacement=is_replacement):
+            # It may have taken the place of a route on any device.
+            return is_replacement
+        case SpreadItemSeen() | ForeignNexthopSeen() | NexthopGone() | SpreadRouteGone():
+            # A group has many devices, and somebody else's doing is rare.
+            return True
+        case _:
+            return False
 
 
 def both(*parts: Touched) -> Touched:
@@ -83,6 +101,8 @@ def _by_change(scene: Scene, change: KernelChange) -> Iterator[str | None]:
             yield from _by_item(scene, item)
         case RouteSeen(route) | RouteGone(route):
             yield from _by_item(scene, route)
+        case SpreadItemSeen() | ForeignNexthopSeen() | NexthopGone() | SpreadRouteGone():
+            pass
 
 
 def _by_item(scene: Scene, item: KernelAddress | Route) -> Iterator[str | None]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 
 from rcmd.errors import RcmError
 from rcmd.ipmp.commands import Plumb, Release
-from rcmd.model import Identity
-from rcmd.system import sysctls
+from rcmd.model import Identity, LoadSpreading
+from rcmd.system import path_hash, sysctls
 from rcmd.system.rtnetlink import KernelRefused, Rtnetlink
 from rcmd.system.sysfs import identity_of
 
@@ -66,6 +66,15 @@ class KernelDevices:
         if release.take_down:
             self._set(release.ifindex, "down", is_up=False)
         sysctls.restore(saved)
+
+    def hash_sysctls(self, mode: LoadSpreading) -> Mapping[str, str]:
+        return path_hash.wanted(mode)
+
+    def differing_sysctls(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        return sysctls.differing(values)
+
+    def put_sysctls(self, values: Mapping[str, str]) -> None:
+        sysctls.restore(values)
 
     def identify(self, name: str) -> Identity:
         return identity_of(name)

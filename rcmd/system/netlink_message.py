@@ -43,6 +43,9 @@ class MessageType(IntEnum):
     NEWROUTE = 24
     DELROUTE = 25
     GETROUTE = 26
+    NEWNEXTHOP = 104
+    DELNEXTHOP = 105
+    GETNEXTHOP = 106
 
 
 class Header(NamedTuple):

@@ -11,23 +11,30 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeVar
 
-from rcmd.ipmp.commands import Move
+from rcmd.ipmp.commands import Move, Spread
 from rcmd.ipmp.events import (
     AddressGone,
     AddressSeen,
+    ForeignNexthopSeen,
     KernelChange,
     KernelSnapshot,
     LinkGone,
     LinkSeen,
     Moved,
+    NexthopGone,
     Refusal,
     RouteGone,
     RouteSeen,
+    SpreadDone,
+    SpreadItemSeen,
+    SpreadRouteGone,
 )
 from rcmd.ipmp.kernel_view import essence
+from rcmd.ipmp.nexthops import SpreadItem, SpreadRoute
 from rcmd.model import Family, KernelAddress, Link, Route
 from rcmd.system import netlink_decoding as decoding
 from rcmd.system import netlink_encoding as encoding
+from rcmd.system import nexthop_messages, nexthop_requests
 from rcmd.system.netlink_encoding import Operation
 from rcmd.system.netlink_message import (
     NLM_F_REPLACE,
@@ -53,7 +60,7 @@ __all__ = ["KernelRefused", "Overrun", "Rtnetlink"]
 _log = logging.getLogger(__name__)
 
 Item = KernelAddress | Route
-_Decoded = TypeVar("_Decoded", Link, KernelAddress, Route)
+_Decoded = TypeVar("_Decoded")
 
 RECEIVE_BUFFER = 16 << 20
 """Bytes; the default of 208 KiB loses half of a burst of 500 address changes."""
@@ -61,7 +68,15 @@ _DUMP_ATTEMPTS = 5
 _ALREADY_THERE = frozenset({errno.EEXIST})
 _ALREADY_GONE = frozenset({errno.EADDRNOTAVAIL, errno.ENODEV, errno.ESRCH, errno.ENOENT})
 _ADDRESS_MESSAGES = frozenset({MessageType.NEWADDR, MessageType.DELADDR})
-_ROUTE_MESSAGES = frozenset({MessageType.NEWROUTE, MessageType.DELROUTE})
+_ECHOES = frozenset(
+    {
+        MessageType.NEWROUTE,
+        MessageType.DELROUTE,
+        MessageType.NEWNEXTHOP,
+        MessageType.DELNEXTHOP,
+    }
+)
+"""Of these, all that our requests cause is known from the acknowledgements."""
 
 
 class Rtnetlink:
@@ -126,7 +141,7 @@ class Rtnetlink:
         """
         if header.port != self._commands.port:
             return False
-        if header.kind in _ROUTE_MESSAGES:
+        if header.kind in _ECHOES:
             return True
         if header.kind not in _ADDRESS_MESSAGES:
             return False
@@ -147,15 +162,36 @@ class Rtnetlink:
         links = self._dump(encoding.encode_get_link(0), _links)
         addresses = self._dump(encoding.encode_dump_addresses(), _addresses)
         routes: list[Route] = []
+        spread: list[SpreadItem] = []
         for family in Family:
-            dumped = self._dump(encoding.encode_dump_routes(family), decoding.decode_route)
+            dumped = self._dump(encoding.encode_dump_routes(family), _all_routes)
             # Without IPv6 in the kernel, its request is answered with all the other families.
-            routes += [route for route in dumped if route.family is family]
+            of_family = [route for route in dumped if route.family is family]
+            routes += [route for route in of_family if isinstance(route, Route)]
+            spread += [route for route in of_family if not isinstance(route, Route)]
+        foreign = []
+        for found in self._nexthops():
+            match found:
+                case ForeignNexthopSeen(number):
+                    foreign.append(number)
+                case SpreadItemSeen(item):
+                    spread.append(item)
         return KernelSnapshot(
             links=tuple(links),
             addresses=tuple(a for a in addresses if wanted is None or a.ifindex in wanted),
             routes=tuple(r for r in routes if wanted is None or r.ifindex in wanted),
+            spread=tuple(spread),
+            foreign_nexthops=tuple(foreign),
         )
+
+    def _nexthops(self) -> list[SpreadItemSeen | ForeignNexthopSeen]:
+        try:
+            return self._dump(nexthop_messages.encode_dump_nexthops(), _nexthop_seen)
+        except KernelRefused as refusal:
+            if refusal.errno != errno.EOPNOTSUPP:
+                raise
+            # A kernel before 5.3 has none.
+            return []
 
     def _dump(
         self, request: bytes, decode: Callable[[bytes], tuple[_Decoded, ...]]
@@ -213,6 +249,10 @@ class Rtnetlink:
         settle = [item for item in move.settle if outcome.has_added(item)]
         outcome.changes(settle, self._request(Operation.CHANGE, settle))
         return Moved(move, tuple(outcome.added), tuple(outcome.removed), tuple(outcome.refusals))
+
+    def spread(self, spread: Spread) -> SpreadDone:
+        """Add, then remove; every item is acknowledged by the kernel."""
+        return nexthop_requests.execute(spread, self._commands)
 
     def _request(self, operation: Operation, items: Sequence[Item]) -> list[Ack]:
         requests = [encoding.encode(operation, item) for item in items]
@@ -309,6 +349,17 @@ def _addresses(payload: bytes) -> tuple[KernelAddress, ...]:
     return () if address is None else (address,)
 
 
+def _all_routes(payload: bytes) -> tuple[Route | SpreadRoute, ...]:
+    return nexthop_messages.decode_spread_routes(payload) or decoding.decode_route(payload)
+
+
+def _nexthop_seen(payload: bytes) -> tuple[SpreadItemSeen | ForeignNexthopSeen, ...]:
+    item = nexthop_messages.decode_nexthop(payload)
+    if item is None:
+        return (ForeignNexthopSeen(nexthop_messages.decode_number(payload)),)
+    return (SpreadItemSeen(item),)
+
+
 def _changes(header: Header, payload: bytes) -> Sequence[KernelChange]:
     """The notification as values; none where it does not concern us.  Raises MalformedMessage."""
     match header.kind:
@@ -322,10 +373,24 @@ def _changes(header: Header, payload: bytes) -> Sequence[KernelChange]:
             return [AddressGone(address) for address in _addresses(payload)]
         case MessageType.NEWROUTE:
             is_replacement = bool(header.flags & NLM_F_REPLACE)
-            return [RouteSeen(route, is_replacement) for route in decoding.decode_route(payload)]
+            return [
+                SpreadItemSeen(route)
+                if not isinstance(route, Route)
+                else RouteSeen(route, is_replacement)
+                for route in _all_routes(payload)
+            ]
         case MessageType.DELROUTE:
             # What the kernel drops by itself (link down, last source address) has no sender.
             is_by_request = header.port != 0
-            return [RouteGone(route, is_by_request) for route in decoding.decode_route(payload)]
+            return [
+                SpreadRouteGone(route, is_by_request)
+                if not isinstance(route, Route)
+                else RouteGone(route, is_by_request)
+                for route in _all_routes(payload)
+            ]
+        case MessageType.NEWNEXTHOP:
+            return _nexthop_seen(payload)
+        case MessageType.DELNEXTHOP:
+            return [NexthopGone(nexthop_messages.decode_number(payload))]
         case _:
             return ()

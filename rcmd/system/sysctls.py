@@ -54,6 +54,11 @@ def read_member(
     Raises SysctlError.
     """
     wanted = _wanted(name, families, is_grouped=is_grouped, root=root)
+    return differing(wanted, root)
+
+
+def differing(wanted: Mapping[str, str], root: Path = PROC_SYS) -> dict[str, str]:
+    """The present value of each sysctl that is not as wanted, by path.  Raises SysctlError."""
     present = {path: _read(path, root) for path in wanted}
     return {path: value for path, value in present.items() if value != wanted[path]}
 

@@ -16,7 +16,9 @@ _log = logging.getLogger(__name__)
 
 _SYS = Path("/sys")
 _SIOCETHTOOL = 0x8946
+_ETHTOOL_GSET = 0x01
 _ETHTOOL_GPERMADDR = 0x20
+_SPEED_UNKNOWN = 0xFFFFFFFF
 _MAX_ADDR_LEN = 32
 _IFNAMSIZ = 16
 
@@ -27,22 +29,39 @@ def permanent_address(name: str) -> str:
     Virtual devices have none, and some drivers answer with zeros.  (include/uapi/linux/ethtool.h,
     ETHTOOL_GPERMADDR)
     """
+    question = struct.pack(f"=II{_MAX_ADDR_LEN}x", _ETHTOOL_GPERMADDR, _MAX_ADDR_LEN)
+    answer = _ask_driver(name, question)
+    if not answer:
+        return ""
+    (size,) = struct.unpack_from("=I", answer, 4)
+    octets = answer[8 : 8 + min(size, _MAX_ADDR_LEN)]
+    return octets.hex(":") if any(octets) else ""
+
+
+def link_speed(name: str) -> int:
+    """Mbit/s; 0 where the driver does not tell.  (ETHTOOL_GSET, struct ethtool_cmd)"""
+    answer = _ask_driver(name, struct.pack("=I40x", _ETHTOOL_GSET))
+    if not answer:
+        return 0
+    low, high = struct.unpack_from("=12xH14xH", answer)
+    speed: int = high << 16 | low
+    return 0 if speed == _SPEED_UNKNOWN else speed
+
+
+def _ask_driver(name: str, question: bytes) -> bytes:
+    """The structure, filled in; empty where there is no such device or answer."""
     encoded = name.encode()
     if not 0 < len(encoded) < _IFNAMSIZ:
-        return ""
-    answer = ctypes.create_string_buffer(
-        struct.pack(f"=II{_MAX_ADDR_LEN}x", _ETHTOOL_GPERMADDR, _MAX_ADDR_LEN)
-    )
+        return b""
+    answer = ctypes.create_string_buffer(question)
     request = struct.pack(f"{_IFNAMSIZ}sP16x", encoded, ctypes.addressof(answer))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as control:
         try:
             fcntl.ioctl(control, _SIOCETHTOOL, request)
         except OSError as error:
-            _log.debug("permanent address of %s: %s", name, error)
-            return ""
-    (size,) = struct.unpack_from("=I", answer.raw, 4)
-    octets = answer.raw[8 : 8 + min(size, _MAX_ADDR_LEN)]
-    return octets.hex(":") if any(octets) else ""
+            _log.debug("the driver of %s: %s", name, error)
+            return b""
+    return answer.raw
 
 
 def identity_of(

@@ -1,0 +1,266 @@
+"""Which members share the outgoing traffic of a group, and which routes are theirs to share.
+
+A bundle is what becomes one nexthop group: the members of one family that reach the same gateway,
+or the link itself.  A member carries while it is usable and hosts a data address that the kernel
+would choose as the source of what leaves by it: so standbys and failed members carry nothing, and
+a datagram leaves with an address of the NIC it leaves by (overview, "Outbound Load Spreading").
+
+IPv6 chooses the source for the first nexthop of a group, whichever a flow then takes
+(linux:include/net/ip6_route.h, ip6_route_get_saddr).  Of siblings each has its own; but they need a
+gateway, so on IPv6 only what leaves the link is shared, and nothing is resilient.
+
+The routes of a bundle stand beside those they stand for, and come first: on IPv4 because they are
+put in front, on IPv6, which has no front, by the next lower metric.  The originals stay, move as
+they always do (`placement`), and serve should the bundle ever be gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+
+from rcmd.ipmp.arrangement import Targets
+from rcmd.ipmp.kernel_view import DEFAULT_IPV6_METRIC
+from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.ipmp.member import Member
+from rcmd.ipmp.nexthops import GroupRoute
+from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.scene import Circles, Scene
+from rcmd.model import (
+    Family,
+    IPAddress,
+    IPInterface,
+    IPNetwork,
+    KernelAddress,
+    LoadSpreading,
+    Route,
+    Weights,
+)
+
+HEAVIEST = 255
+SCOPE_LINK = 253
+SCOPE_HOST = 254
+IFA_F_DADFAILED = 0x08
+IFA_F_DEPRECATED = 0x20
+IFA_F_TENTATIVE = 0x40
+IFA_F_NOPREFIXROUTE = 0x200
+_UNFIT_AS_SOURCE = IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_TENTATIVE
+
+
+@dataclass(frozen=True, slots=True)
+class BundleKey:
+    group: str
+    """Of interfaces."""
+    family: Family
+    gateway: IPAddress | None
+    """None: the link itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    key: BundleKey
+    weights: Mapping[int, int]
+    """ifindex -> share of the load, 1 to `HEAVIEST`."""
+    routes: tuple[GroupRoute, ...]
+    """Their `group` is 0."""
+    is_resilient: bool = False
+
+
+def bundles(scene: Scene, targets: Targets, circles: Circles | None) -> list[Bundle]:
+    """What should share, of every group that asks for it, once everything lives at its target.
+
+    On IPv4, before it does: the kernel takes a gateway on a device only if that device is among
+    those that reach the prefix, so a member has to be in the bundle before its routes come home.
+    On IPv6, once it does: there is no such bundle, and only an address makes a gateway reachable.
+    """
+    found: list[Bundle] = []
+    for group, members in scene.groups(circles).items():
+        if not is_spread(scene, group) or len(members) < 2:
+            continue
+        for family in Family:
+            carriers = _carriers(scene, targets, members, family)
+            if family is Family.IPV4:
+                found += _on_link(scene, group, carriers)
+            found += _through_gateways(scene, group, family, carriers)
+    return found
+
+
+def is_spread(scene: Scene, group: str) -> bool:
+    return scene.settings.group(group).load_spreading is not LoadSpreading.OFF
+
+
+Carriers = dict[str, list[KernelAddress]]
+"""Member -> its possible sources of one family, the kernel's choice first."""
+
+
+def _carriers(scene: Scene, targets: Targets, members: list[Member], family: Family) -> Carriers:
+    """The members that can carry, and have something to send it from."""
+    hosted: dict[str, list[KernelAddress]] = {}
+    for data in scene.ledger.addresses():
+        host = targets.get(data.key)
+        member = scene.members.get(host or "")
+        if data.is_up and data.family is family and member is not None:
+            address = data.on(member.ifindex, "", at_home=member.name == data.home, is_move=False)
+            hosted.setdefault(member.name, []).append(address)
+    carriers: Carriers = {}
+    for member in members:
+        link = scene.view.links.get(member.ifindex)
+        can_carry = member.fitness >= Fitness.UNKNOWN and link is not None and link.is_running
+        if can_carry and member.name in hosted:
+            wanted = {address.address: address for address in hosted[member.name]}
+            held = scene.view.addresses.get(member.ifindex, {})
+            known = [it for it in held.values() if it.family is family]
+            staying = [it for it in known if _is_staying(scene, it, wanted)]
+            coming = [it for key, it in wanted.items() if key not in held]
+            if family is Family.IPV6:
+                coming = []
+            sources = [it for it in (*staying, *coming) if _is_source(it)]
+            if any(scene.ledger.knows(it.address.ip) for it in sources):
+                carriers[member.name] = sources
+    return carriers
+
+
+def _is_staying(
+    scene: Scene, held: KernelAddress, wanted: Mapping[IPInterface, KernelAddress]
+) -> bool:
+    return held.address in wanted or not scene.ledger.knows(held.address.ip)
+
+
+def _is_source(address: KernelAddress) -> bool:
+    is_hidden = address.scope >= SCOPE_LINK or address.address.ip.is_multicast
+    is_deprecated = address.preferred_s == 0 or address.flags & _UNFIT_AS_SOURCE
+    return not is_hidden and not is_deprecated
+
+
+def _on_link(scene: Scene, group: str, carriers: Carriers) -> Iterator[Bundle]:
+    """The prefix of the data addresses."""
+    by_network: dict[IPNetwork, dict[str, KernelAddress]] = {}
+    for name, held in carriers.items():
+        for address in held:
+            if _has_prefix_route(scene, address):
+                by_network.setdefault(address.address.network, {}).setdefault(name, address)
+    for network, holders in _with_right_source(by_network, carriers).items():
+        metric = next(iter(holders.values())).metric
+        sharing = {name: carriers[name] for name in holders}
+        route = GroupRoute(0, network, priority=metric, scope=SCOPE_LINK)
+        yield _bundle(scene, BundleKey(group, Family.IPV4, None), sharing, (route,))
+
+
+def _with_right_source(
+    by_network: Mapping[IPNetwork, dict[str, KernelAddress]], carriers: Carriers
+) -> dict[IPNetwork, dict[str, KernelAddress]]:
+    """The source is the first address of the device, whatever the destination on the link.
+
+    So only a prefix that all of its holders have first can be shared; the one with most holders.
+    """
+    fit = {
+        network: holders
+        for network, holders in by_network.items()
+        if all(carriers[name][0].address.network == network for name in holders)
+    }
+    if not fit:
+        return {}
+    network = max(fit, key=lambda network: len(fit[network]))
+    return {network: fit[network]}
+
+
+def _has_prefix_route(scene: Scene, address: KernelAddress) -> bool:
+    is_alone = address.address.network.prefixlen >= address.address.max_prefixlen - 1
+    has_none = is_alone or address.peer is not None or address.flags & IFA_F_NOPREFIXROUTE
+    return not has_none and scene.ledger.knows(address.address.ip)
+
+
+def _through_gateways(
+    scene: Scene, group: str, family: Family, carriers: Carriers
+) -> Iterator[Bundle]:
+    """The routes that the members have, by whom they lead to; of rivals the first one counts."""
+    by_gateway: dict[IPAddress, list[GroupRoute]] = {}
+    taken: set[object] = set()
+    for known, route in scene.ledger.routes.items():
+        if not _leads_out(scene, group, known, route, family):
+            continue
+        assert route.gateway is not None
+        shared = stand_in(route)
+        if shared is not None and shared.place not in taken:
+            taken.add(shared.place)
+            by_gateway.setdefault(route.gateway, []).append(shared)
+    for gateway, routes in by_gateway.items():
+        near = {name: held for name, held in carriers.items() if _reaches(held, gateway)}
+        if near:
+            yield _bundle(scene, BundleKey(group, family, gateway), near, tuple(routes))
+
+
+def _leads_out(scene: Scene, group: str, known: RouteAtHome, route: Route, family: Family) -> bool:
+    home = scene.members.get(known.home)
+    return (
+        home is not None
+        and home.group == group
+        and route.family is family
+        and route.gateway is not None
+        and route.gateway.version == route.destination.version
+        # Whoever gave it a source wants that, whichever NIC has it.
+        and route.source is None
+        and bool(scene.route_hosts(known))
+    )
+
+
+def stand_in(route: Route) -> GroupRoute | None:
+    """The route that comes before it; None where nothing can."""
+    shared = GroupRoute(
+        0,
+        route.destination,
+        table=route.table,
+        priority=route.priority,
+        tos=route.tos,
+        metrics=route.metrics,
+    )
+    if route.family is Family.IPV4:
+        return shared
+    priority = (route.priority or DEFAULT_IPV6_METRIC) - 1
+    return replace(shared, priority=priority) if priority else None
+
+
+def _reaches(held: list[KernelAddress], gateway: IPAddress) -> bool:
+    """On IPv4 the source is the first address of the gateway's subnet."""
+    is_ipv4 = isinstance(gateway, IPv4Address)
+    return (gateway.is_link_local and not is_ipv4) or any(
+        gateway in address.address.network for address in held
+    )
+
+
+def _bundle(
+    scene: Scene,
+    key: BundleKey,
+    carriers: Carriers,
+    routes: tuple[GroupRoute, ...],
+) -> Bundle:
+    settings = scene.settings.group(key.group)
+    weights = dict.fromkeys(carriers, 1)
+    if settings.weights is Weights.SPEED:
+        weights = _by_speed({name: scene.speeds.get(name, 0) for name in carriers})
+    by_ifindex = {scene.members[name].ifindex: weight for name, weight in weights.items()}
+    return Bundle(key, by_ifindex, routes, settings.is_resilient)
+
+
+def _by_speed(speeds: Mapping[str, int]) -> dict[str, int]:
+    """In proportion; who does not tell counts as slow as the slowest that does."""
+    known = [speed for speed in speeds.values() if speed > 0]
+    if not known:
+        return dict.fromkeys(speeds, 1)
+    slowest, fastest = min(known), max(known)
+    unit = max(slowest, fastest / HEAVIEST)
+    return {name: max(1, round((speed or slowest) / unit)) for name, speed in speeds.items()}
+
+
+def weighed_by_speed(scene: Scene) -> list[str]:
+    """The running interfaces whose speed matters."""
+    return [
+        member.name
+        for member in scene.members.values()
+        if member.group
+        and is_spread(scene, member.group)
+        and scene.settings.group(member.group).weights is Weights.SPEED
+        and (link := scene.view.links.get(member.ifindex)) is not None
+        and link.is_running
+    ]

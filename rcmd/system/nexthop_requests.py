@@ -1,0 +1,39 @@
+"""Carries out a `Spread`, item by item."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Collection, Sequence
+
+from rcmd.ipmp.commands import Spread
+from rcmd.ipmp.events import SpreadDone, SpreadRefusal
+from rcmd.ipmp.nexthops import SpreadItem
+from rcmd.system import nexthop_messages
+from rcmd.system.netlink_socket import CommandSocket
+
+_THERE = frozenset({errno.EEXIST})
+_GONE = frozenset({errno.ENOENT, errno.ESRCH})
+
+
+def execute(spread: Spread, commands: CommandSocket) -> SpreadDone:
+    """Add, then remove.  What is there already counts as added, what is gone as removed."""
+    added, refused = _each(spread.add, nexthop_messages.encode_addition, commands, _THERE)
+    removed, kept = _each(spread.remove, nexthop_messages.encode_removal, commands, _GONE)
+    return SpreadDone(spread, added, removed, (*refused, *kept))
+
+
+def _each(
+    items: Sequence[SpreadItem],
+    encode: Callable[[SpreadItem], bytes],
+    commands: CommandSocket,
+    forgiven: Collection[int],
+) -> tuple[tuple[SpreadItem, ...], tuple[SpreadRefusal, ...]]:
+    done: list[SpreadItem] = []
+    refusals: list[SpreadRefusal] = []
+    acks = commands.execute([encode(item) for item in items])
+    for item, ack in zip(items, acks, strict=True):
+        if not ack.error or ack.error in forgiven:
+            done.append(item)
+        else:
+            refusals.append(SpreadRefusal(item, ack.reason))
+    return tuple(done), tuple(refusals)
