@@ -84,6 +84,28 @@ def test_address_that_went_away_is_announced_no_more() -> None:
     play(story)
 
 
+SPREAD = "groups: {test: {probe: none, load_spreading: flow}}\n"
+POLICY = "net/ipv4/fib_multipath_hash_policy"
+
+
+def test_the_hash_is_chosen_aloud_and_given_back() -> None:
+    async def story(house: House) -> None:
+        house.files.settings = SPREAD
+        house.coordination.reconfigure()
+        assert house.devices.sysctls[POLICY] == "3"
+        house.files.settings = "groups: {test: {probe: none}}"
+        house.coordination.reconfigure()
+        assert house.devices.sysctls[POLICY] == "0"
+
+    told = [it.message for it in play(story).events if it.kind == "hash"]
+    assert told == [
+        "the hash of outgoing traffic was set for the whole machine: "
+        "net.ipv4.fib_multipath_hash_policy 0 -> 3 (load_spreading: flow of test)",
+        "the hash of outgoing traffic was set for the whole machine: "
+        "net.ipv4.fib_multipath_hash_policy 3 -> 0 (no group spreads its load any more)",
+    ]
+
+
 def test_what_is_remembered_is_enough_to_go_on() -> None:
     async def story(house: House) -> None:
         pull(house, "hme0")

@@ -37,6 +37,10 @@ class BadValue(Exception):
         self.node = node
 
 
+NESTED = "nested too deep"
+_TOO_DEEP = "exceeded maximum nesting depth"
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     key: str
@@ -60,7 +64,10 @@ class Document:
             return yaml.compose(self.text, Loader=_LOADER)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            self.fault_at(mark.line + 1 if mark else 1, f"not YAML: {error.problem or error}")
+            # libyaml has a limit of its own, which older ones did not have.
+            is_too_deep = error.problem == _TOO_DEEP
+            problem = NESTED if is_too_deep else f"not YAML: {error.problem or error}"
+            self.fault_at(mark.line + 1 if mark else 1, problem)
         except yaml.reader.ReaderError as error:
             before = self.text.encode()[: error.position]
             self.fault_at(before.count(b"\n") + 1, f"not YAML: {error.reason}")
@@ -78,7 +85,7 @@ class Document:
                     depth -= 1
             if depth > _DEEPEST:
                 line = event.start_mark.line + 1 if event.start_mark else 1
-                self.fault_at(line, "nested too deep")
+                self.fault_at(line, NESTED)
                 return True
         return False
 

@@ -12,11 +12,27 @@ from rcmd.configuration import ConfigurationFiles, Loaded, load
 from rcmd.configuration.files import hostname_interface
 from rcmd.daemon import Daemon
 from rcmd.errors import RcmError, Veto
-from rcmd.ipmp.commands import Move, Plumb, Release, SendProbes, UnwatchInterface, WatchInterface
+from rcmd.ipmp.commands import (
+    Move,
+    Plumb,
+    Release,
+    SendProbes,
+    Spread,
+    UnwatchInterface,
+    WatchInterface,
+)
 from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.events import BootSettled, Configured, KernelSnapshot, LinkGone, LinkSeen, Moved
+from rcmd.ipmp.events import (
+    BootSettled,
+    Configured,
+    KernelSnapshot,
+    LinkGone,
+    LinkSeen,
+    Moved,
+    SpreadDone,
+)
 from rcmd.ipmp.memory import Memory
-from rcmd.model import Identity, IPAddress
+from rcmd.model import Identity, IPAddress, LoadSpreading
 from rcmd.rcm.attach import Attacher
 from rcmd.rcm.bystanders import BoundSocket
 from rcmd.rcm.coordination import Coordination
@@ -59,6 +75,9 @@ class ModelKernel:
         self.moves.append(move)
         return self.model.execute(move)
 
+    def spread(self, spread: Spread) -> SpreadDone:
+        return self.model.spread(spread)
+
     def prepare(self, move: Move) -> Iterator[None]:
         self.prepared.append(move)
         yield
@@ -72,6 +91,7 @@ class ModelDevices:
         self.refusal = ""
         self.bus_paths: dict[str, str] = {}
         self.restored: list[Mapping[str, str]] = []
+        self.sysctls: dict[str, str] = {}
 
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]:
         return {f"net/ipv4/conf/{plumb.name}/arp_ignore": "0"}
@@ -89,6 +109,18 @@ class ModelDevices:
     def _refuse(self) -> None:
         if self.refusal:
             raise RcmError(self.refusal)
+
+    def hash_sysctls(self, mode: LoadSpreading) -> Mapping[str, str]:
+        is_off = mode is LoadSpreading.OFF
+        return {} if is_off else {"net/ipv4/fib_multipath_hash_policy": "3"}
+
+    def differing_sysctls(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        present = {path: self.sysctls.get(path, "0") for path in values}
+        return {path: value for path, value in present.items() if value != values[path]}
+
+    def put_sysctls(self, values: Mapping[str, str]) -> None:
+        self._refuse()
+        self.sysctls.update(values)
 
     def identify(self, name: str) -> Identity:
         path = self.bus_paths.get(name, "")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Interface
 
-from rcmd.ipmp.commands import Move, Plumb, Release
+from rcmd.ipmp.commands import Move, Plumb, Release, Spread
 from rcmd.ipmp.events import (
     AddressGone,
     AddressSeen,
@@ -24,9 +24,12 @@ from rcmd.ipmp.events import (
     Refusal,
     RouteGone,
     RouteSeen,
+    SpreadDone,
 )
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.model import Family, IPAddress, IPInterface, KernelAddress, Link, Route, family_of
+
+from .nexthops import Nexthops
 
 IFA_F_DEPRECATED = 0x20
 IFA_F_PERMANENT = 0x80
@@ -63,6 +66,7 @@ class Kernel:
         self.witness: Callable[[str], None] = lambda _: None
         """Called after every single step of a move."""
         self._last_ifindex = 3
+        self.nexthops = Nexthops(self._is_running, self._addresses_of)
 
     # --- what is there ---
 
@@ -80,7 +84,19 @@ class Kernel:
             tuple(device.link for device in devices),
             tuple(address for device in devices for address in device.addresses.values()),
             tuple(route for device in devices for route in device.routes.values()),
+            self.nexthops.items(),
         )
+
+    def _is_running(self, ifindex: int) -> bool:
+        device = self.devices.get(ifindex)
+        return device is not None and device.link.is_running
+
+    def _addresses_of(self, ifindex: int) -> tuple[IPInterface, ...]:
+        device = self.devices.get(ifindex)
+        return tuple(device.addresses) if device else ()
+
+    def spread(self, spread: Spread) -> SpreadDone:
+        return self.nexthops.execute(spread)
 
     def hosts(self, key: IPAddress) -> list[str]:
         """The devices that hold an address."""
@@ -99,8 +115,18 @@ class Kernel:
                 f"{device.link.name} {'up' if device.link.is_up else 'down'}",
                 *(self._address_line(device, held) for held in device.addresses.values()),
                 *(self._route_line(device, route) for route in device.routes.values()),
+                *self._share_lines(),
             )
         )
+
+    def shares(self, destination: str) -> dict[str, int]:
+        """The devices that share the traffic to a network, with their weights."""
+        ways = self.nexthops.ways(destination)
+        return {self.devices[ifindex].link.name: weight for ifindex, weight in ways.items()}
+
+    def _share_lines(self) -> list[str]:
+        networks = {str(it.place[0]) for it in (*self.nexthops.routes, *self.nexthops.siblings)}
+        return [f"{network} shared by {sorted(self.shares(network))}" for network in networks]
 
     def _address_line(self, device: Device, held: KernelAddress) -> str:
         deprecated = " deprecated" if held.preferred_s == 0 else ""
@@ -137,6 +163,7 @@ class Kernel:
         """The last act of a tear-out, a millisecond later."""
         device = self.device(name)
         del self.devices[device.link.ifindex]
+        self.nexthops.lose(device.link.ifindex, is_up=False)
         self.unread.append(LinkGone(device.link.ifindex))
 
     def rename(self, name: str, new: str) -> None:
@@ -187,6 +214,8 @@ class Kernel:
             self._see_link(device)
 
     def _see_link(self, device: Device) -> None:
+        if not device.link.is_running:
+            self.nexthops.lose(device.link.ifindex, is_up=device.link.is_up)
         self.unread.append(LinkSeen(device.link))
 
     # --- by hand ---

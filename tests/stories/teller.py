@@ -459,6 +459,32 @@ class Teller:
         refusals = self.world.engine.refusals(name)
         assert any(text in refusal for refusal in refusals), refusals
 
+    def expect_shared(self, destination: str, names: str) -> None:
+        wanted = {}
+        for name in names.split(", "):
+            device, _, weight = name.partition("*")
+            wanted[device] = int(weight or 1)
+        found = self.world.kernel.shares(ANYWHERE.get(destination, destination))
+        assert found == wanted, found
+
+    def expect_not_shared(self, destination: str) -> None:
+        found = self.world.kernel.shares(ANYWHERE.get(destination, destination))
+        assert not found, found
+
+    def expect_resilient(self) -> None:
+        groups = self.world.kernel.nexthops.groups.values()
+        assert {group.is_resilient for group in groups} == {True}, groups
+
+    def expect_hash(self, mode: str) -> None:
+        assert self.world.hash == mode, self.world.hash
+
+    def speed(self, name: str, mbit: str) -> None:
+        self.world.speed(name, int(mbit))
+
+    def take_away(self, destination: str) -> None:
+        """Somebody removes our route to it."""
+        self.world.take_away(ANYWHERE.get(destination, destination))
+
     def _status(self) -> Status:
         assert self.world.engine
         return self.world.engine.status()
@@ -466,6 +492,8 @@ class Teller:
     def _listed(self) -> tuple[AddressStatus, ...]:
         return self._status().addresses
 
+
+ANYWHERE = {"default": "0.0.0.0/0"}
 
 Act = Callable[..., None]
 SENTENCES: list[tuple[str, Act]] = [
@@ -539,6 +567,12 @@ SENTENCES: list[tuple[str, Act]] = [
     (r'expect objection to (\S+): "(.*)"', Teller.expect_objection),
     (r'expect objection to (\S+) with (\S+): "(.*)"', Teller.expect_objection_together),
     (r"expect no objection to (\S+)", Teller.expect_no_objection),
+    (r"speed of (\S+) is (\d+)", Teller.speed),
+    (r"take away the shared route to (\S+)", Teller.take_away),
+    (r"expect (\S+) shared by (.*)", Teller.expect_shared),
+    (r"expect (\S+) not shared", Teller.expect_not_shared),
+    (r"expect resilient groups", Teller.expect_resilient),
+    (r"expect hash (\S+)", Teller.expect_hash),
     (r"expect plumb (\S+)", Teller.expect_plumb),
     (r"expect no plumb", Teller.expect_no_plumb),
     (r"expect release (\S+?)( down)?", Teller.expect_release),

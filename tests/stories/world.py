@@ -16,12 +16,14 @@ from random import Random
 from rcmd.configuration import ConfigurationFiles, load
 from rcmd.ipmp.commands import (
     Cause,
+    ChooseHash,
     Command,
     Move,
     Plumb,
     Release,
     Report,
     SendProbes,
+    Spread,
     UnwatchInterface,
     WatchInterface,
 )
@@ -34,6 +36,8 @@ from rcmd.ipmp.events import (
     KernelChanged,
     Leave,
     Offline,
+    SpeedSeen,
+    SpreadRouteGone,
     Stay,
     Tick,
     Together,
@@ -54,6 +58,7 @@ from rcmd.model import (
     InterfaceStatus,
     IPAddress,
     KernelAddress,
+    LoadSpreading,
     ProbeMethod,
     Route,
     Status,
@@ -85,6 +90,7 @@ class World:
         self.commands: list[Command] = []
         """Everything the engine has asked for since `forget_past`."""
         self.transcript: list[str] = []
+        self.hash = LoadSpreading.OFF
         self.carrier_after_s = 0.0
         self.is_deaf = False
         """Notifications are being lost."""
@@ -287,6 +293,15 @@ class World:
         if member and member.intent is Intent.IN:
             self._leaving.discard(name)
 
+    def speed(self, name: str, mbit: int) -> None:
+        self._tell(SpeedSeen(name, mbit))
+        self.settle()
+
+    def take_away(self, destination: str) -> None:
+        for route in self.kernel.nexthops.take_away(destination):
+            self.kernel.unread.append(SpreadRouteGone(route, is_by_request=True))
+        self.settle()
+
     # --- carrying commands out ---
 
     def settle(self) -> None:
@@ -346,6 +361,10 @@ class World:
             case SendProbes(probes):
                 for probe in probes:
                     self.network.send(probe, self.now)
+            case Spread():
+                answers.append(self.kernel.spread(command))
+            case ChooseHash(mode):
+                self.hash = mode
             case Report():
                 pass
 
@@ -496,6 +515,13 @@ def lines_of(command: Command, name_of: Callable[[int], str]) -> list[str]:
             return [f"unwatch {name_of(command.ifindex)} {command.family}"]
         case SendProbes():
             return []
+        case Spread():
+            return [
+                *(f"share {it}" for it in command.add),
+                *(f"unshare {it}" for it in command.remove),
+            ]
+        case ChooseHash():
+            return [f"hash {command.mode}"]
         case Move():
             title = f"move because {command.cause.value}"
             steps = [

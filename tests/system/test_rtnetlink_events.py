@@ -13,6 +13,7 @@ from rtnetlink_lab import NODAD, PERMANENT, Lab, address, await_change, ip, lab,
 from rcmd.ipmp.events import (
     AddressGone,
     AddressSeen,
+    ForeignNexthopSeen,
     KernelChange,
     LinkGone,
     LinkSeen,
@@ -145,7 +146,7 @@ def test_what_is_not_a_single_device_route_is_not_told(host: Lab) -> None:
     ip("route add 10.8.0.0/16 nhid 7")
     ip("route add blackhole 10.9.0.0/16")
     ip("route add local 10.10.0.0/16 dev lo")
-    assert host.kernel.read() == ()
+    assert host.kernel.read() == (ForeignNexthopSeen(7),)
     assert host.routes() == set()
 
 
