@@ -19,6 +19,7 @@ from rcmd.ipmp.events import (
     LinkGone,
     LinkSeen,
     NexthopGone,
+    PinRuleGone,
     RouteGone,
     RouteSeen,
     SpreadItemSeen,
@@ -28,7 +29,7 @@ from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent, Member
-from rcmd.ipmp.nexthops import SpreadRoute
+from rcmd.ipmp.nexthops import PinnedRoute, SpreadRoute
 from rcmd.ipmp.scene import Scene
 from rcmd.model import RCMD_PROTOCOL, AddressKind, Family, IPAddress, KernelAddress, Link, Route
 
@@ -96,7 +97,13 @@ def ifindex_of(change: KernelChange) -> int:
             return address.ifindex
         case RouteSeen(route) | RouteGone(route):
             return route.ifindex
-        case SpreadItemSeen() | ForeignNexthopSeen() | NexthopGone() | SpreadRouteGone():
+        case (
+            SpreadItemSeen()
+            | ForeignNexthopSeen()
+            | NexthopGone()
+            | SpreadRouteGone()
+            | PinRuleGone()
+        ):
             # Of no single device.
             return 0
 
@@ -227,8 +234,10 @@ def _replaced(scene: Scene, route: Route, now: float) -> list[Command]:
     return [Move(Cause.CLEANUP, None, None, remove_routes=behind)]
 
 
-def _stand_in_removed(scene: Scene, removed: SpreadRoute) -> list[Command]:
+def _stand_in_removed(scene: Scene, removed: SpreadRoute | PinnedRoute) -> list[Command]:
     """`ip route del default` meets our route first, and means the one that it stands for."""
+    if isinstance(removed, PinnedRoute):
+        return []
     meant = [
         (known, route)
         for known, route in scene.ledger.routes.items()

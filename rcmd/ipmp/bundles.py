@@ -17,7 +17,7 @@ they always do (`placement`), and serve should the bundle ever be gone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from rcmd.ipmp.arrangement import Targets
@@ -39,6 +39,9 @@ from rcmd.model import (
 )
 
 HEAVIEST = 255
+MOST_PINNED = 16
+"""Addresses of a NIC: each costs three rules, and every packet that leaves goes through them all.
+The kernel gives out only the first by itself; the others are those that moved here."""
 SCOPE_LINK = 253
 SCOPE_HOST = 254
 IFA_F_DADFAILED = 0x08
@@ -65,6 +68,8 @@ class Bundle:
     routes: tuple[GroupRoute, ...]
     """Their `group` is 0."""
     is_resilient: bool = False
+    sources: Mapping[int, tuple[IPAddress, ...]] = field(default_factory=dict)
+    """Of what shares the link: the data addresses that each of them hosts."""
 
 
 def bundles(scene: Scene, targets: Targets, circles: Circles | None) -> list[Bundle]:
@@ -144,7 +149,14 @@ def _on_link(scene: Scene, group: str, carriers: Carriers) -> Iterator[Bundle]:
         metric = next(iter(holders.values())).metric
         sharing = {name: carriers[name] for name in holders}
         route = GroupRoute(0, network, priority=metric, scope=SCOPE_LINK)
-        yield _bundle(scene, BundleKey(group, Family.IPV4, None), sharing, (route,))
+        bundle = _bundle(scene, BundleKey(group, Family.IPV4, None), sharing, (route,))
+        sources = {
+            scene.members[name].ifindex: tuple(
+                it.address.ip for it in held if scene.ledger.knows(it.address.ip)
+            )[:MOST_PINNED]
+            for name, held in sharing.items()
+        }
+        yield replace(bundle, sources=sources)
 
 
 def _with_right_source(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rcmd.ipmp.commands import Move, Spread
-from rcmd.ipmp.nexthops import SpreadItem, SpreadRoute
+from rcmd.ipmp.nexthops import PinnedRoute, PinRule, SpreadItem, SpreadRoute
 from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest
 from rcmd.model import (
     Configuration,
@@ -77,13 +77,20 @@ class NexthopGone:
 
 @dataclass(frozen=True, slots=True)
 class SpreadRouteGone:
-    """One of our routes that share traffic was removed, but not by us."""
+    """One of our routes was removed, but not by us."""
 
-    route: SpreadRoute
+    route: SpreadRoute | PinnedRoute
     is_by_request: bool
 
 
-SpreadChange = SpreadItemSeen | ForeignNexthopSeen | NexthopGone | SpreadRouteGone
+@dataclass(frozen=True, slots=True)
+class PinRuleGone:
+    """Somebody else removed one of our rules."""
+
+    rule: PinRule
+
+
+SpreadChange = SpreadItemSeen | ForeignNexthopSeen | NexthopGone | SpreadRouteGone | PinRuleGone
 KernelChange = (
     LinkSeen | LinkGone | AddressSeen | AddressGone | RouteSeen | RouteGone | SpreadChange
 )

@@ -17,6 +17,7 @@ from rcmd.ipmp.events import (
     LinkGone,
     LinkSeen,
     NexthopGone,
+    PinRuleGone,
     RouteGone,
     RouteSeen,
     SpreadItemSeen,
@@ -124,8 +125,10 @@ class KernelView:
                 self.nexthops.foreign.add(number)
             case NexthopGone(number):
                 self.nexthops.remove_number(number)
-            case SpreadRouteGone(group_route):
-                self.nexthops.remove(group_route)
+            case SpreadRouteGone(shared):
+                self.nexthops.remove(shared)
+            case PinRuleGone(rule):
+                self.nexthops.remove(rule)
 
     def link_named(self, name: str) -> Link | None:
         return next((link for link in self.links.values() if link.name == name), None)
@@ -163,6 +166,7 @@ class KernelView:
         ):
             # With its last IPv4 address a device loses its IPv4 routes (fib_disable_ip).
             self._drop_routes(address.ifindex, Family.IPV4)
+            self.nexthops.drop_pins(address.ifindex)
 
     def add_route(self, route: Route) -> None:
         key = RouteKey.of(route)

@@ -62,7 +62,7 @@ class GroupRoute:
     def family(self) -> Family:
         return family_of(self.destination)
 
-    def through(self, ifindex: int, gateway: IPAddress) -> Route:
+    def through(self, ifindex: int, gateway: IPAddress | None) -> Route:
         """The same, by one way alone."""
         return Route(
             ifindex,
@@ -103,8 +103,32 @@ class Sibling:
         return route.destination, route.table, route.tos, route.priority
 
 
+@dataclass(frozen=True, slots=True)
+class PinnedRoute:
+    """One of the table of a single NIC."""
+
+    route: Route
+
+    @property
+    def family(self) -> Family:
+        return self.route.family
+
+
+@dataclass(frozen=True, slots=True)
+class PinRule:
+    """Where a TCP connection goes that has this source and a port the kernel gave it."""
+
+    source: IPAddress
+    priority: int
+    table: int
+    destination: IPNetwork | None = None
+    is_but_default: bool = False
+    """What only the default route of the table leads to goes on to the next rule."""
+
+
 SpreadRoute = GroupRoute | Sibling
-SpreadItem = Nexthop | NexthopGroup | SpreadRoute
+Pin = PinnedRoute | PinRule
+SpreadItem = Nexthop | NexthopGroup | SpreadRoute | Pin
 
 
 class NexthopView:
@@ -115,6 +139,7 @@ class NexthopView:
         self.groups: dict[int, NexthopGroup] = {}
         self.routes: dict[GroupRoute, None] = {}
         self.siblings: dict[Route, Sibling] = {}
+        self.pins: dict[Pin, None] = {}
         self.foreign: set[int] = set()
 
     def __eq__(self, other: object) -> bool:
@@ -123,12 +148,13 @@ class NexthopView:
     __hash__ = None  # type: ignore[assignment]
 
     def _all(self) -> object:
-        return self.hops, self.groups, self.routes, self.siblings, self.foreign
+        return self.hops, self.groups, self.routes, self.siblings, self.pins, self.foreign
 
     def items(self) -> tuple[SpreadItem, ...]:
         """In the order in which they can be removed."""
         siblings = self.siblings.values()
-        return (*siblings, *self.routes, *self.groups.values(), *self.hops.values())
+        routes = (*self.pins, *siblings, *self.routes)
+        return (*routes, *self.groups.values(), *self.hops.values())
 
     def add(self, item: SpreadItem) -> None:
         match item:
@@ -140,6 +166,8 @@ class NexthopView:
                 self.routes[item] = None
             case Sibling():
                 self.siblings[item.route] = item
+            case PinnedRoute() | PinRule():
+                self.pins[item] = None
 
     def remove(self, item: SpreadItem) -> None:
         match item:
@@ -151,6 +179,8 @@ class NexthopView:
                 self.routes.pop(item, None)
             case Sibling():
                 self.siblings.pop(item.route, None)
+            case PinnedRoute() | PinRule():
+                self.pins.pop(item, None)
 
     def remove_number(self, number: int) -> None:
         """The nexthop or group of that number is gone, whosever it was."""
@@ -163,6 +193,14 @@ class NexthopView:
         self.drop_hops(lambda hop: hop.path.ifindex == ifindex)
         for route in [route for route in self.siblings if route.ifindex == ifindex and not is_up]:
             del self.siblings[route]
+        if not is_up:
+            self.drop_pins(ifindex)
+
+    def drop_pins(self, ifindex: int) -> None:
+        """The device has lost its IPv4 routes."""
+        for pin in list(self.pins):
+            if isinstance(pin, PinnedRoute) and pin.route.ifindex == ifindex:
+                del self.pins[pin]
 
     def drop_hops(self, is_gone: Callable[[Nexthop], bool]) -> None:
         gone = {hop.id for hop in self.hops.values() if is_gone(hop)}

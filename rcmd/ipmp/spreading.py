@@ -20,10 +20,13 @@ from rcmd.ipmp.nexthops import (
     NexthopGroup,
     NexthopView,
     Path,
+    PinnedRoute,
+    PinRule,
     Sibling,
     SpreadItem,
     SpreadRoute,
 )
+from rcmd.ipmp.pins import device_of, pins
 from rcmd.ipmp.scene import Circles, Scene
 from rcmd.model import Family, IPAddress, LoadSpreading
 
@@ -48,10 +51,14 @@ class Spreading:
         `targets` are where everything is about to live (of these circles).
         """
         wanted = [self._possible(bundle) for bundle in bundles(self.scene, targets, circles)]
-        change = _Comparison(self.scene, wanted, circles).spread()
+        choice = self._choice()
+        is_pinned = choice.mode is LoadSpreading.FLOW
+        change = _Comparison(self.scene, wanted, circles, is_pinned).spread()
         change = replace(change, add=tuple(it for it in change.add if not self._is_refused(it)))
         reports = self._tell(wanted, circles)
-        return [*self._choose_hash(), *([change] if change.add or change.remove else ()), *reports]
+        hashed = [choice] if choice != self._hash else []
+        self._hash = choice
+        return [*hashed, *([change] if change.add or change.remove else ()), *reports]
 
     def try_again(self) -> None:
         self._refused.clear()
@@ -70,13 +77,15 @@ class Spreading:
         self._told.update(new)
         return [messages.not_spread(text) for text in new[:1]]
 
-    def give_way(self, route: SpreadRoute) -> None:
+    def give_way(self, route: SpreadRoute | PinnedRoute) -> None:
         """Somebody took our route away: not at once again, or it becomes a fight.
 
         One that stands for another goes for good, together with that (`adoption`).
         """
         stands_in = (stand_in(known) for known in self.scene.ledger.routes.values())
-        if not any(it is not None and it.place == route.place for it in stands_in):
+        if isinstance(route, PinnedRoute) or not any(
+            it is not None and it.place == route.place for it in stands_in
+        ):
             self._refused.add(_essence(route))
 
     def _possible(self, bundle: Bundle) -> Bundle:
@@ -104,11 +113,15 @@ class Spreading:
                 what = f"the route to {item.destination}"
             case Sibling():
                 what = f"the route to {item.route.destination} via {item.route.gateway}"
+            case PinnedRoute(route=route):
+                what = f"the route to {route.destination} in table {route.table}"
+            case PinRule():
+                what = f"the rule for what comes from {item.source}"
         return f"{what}: {reason}"
 
     # --- the hash ---
 
-    def _choose_hash(self) -> Iterator[Command]:
+    def _choice(self) -> ChooseHash:
         by_mode: dict[LoadSpreading, list[str]] = {}
         for name, members in self.scene.groups().items():
             mode = self.scene.settings.group(name).load_spreading
@@ -116,10 +129,7 @@ class Spreading:
                 by_mode.setdefault(mode, []).append(name)
         # The sysctl is one for the whole machine: the finer one serves both.
         mode = next((it for it in LoadSpreading if it in by_mode), LoadSpreading.OFF)
-        command = ChooseHash(mode, tuple(by_mode.get(mode, ())))
-        if command != self._hash:
-            self._hash = command
-            yield command
+        return ChooseHash(mode, tuple(by_mode.get(mode, ())))
 
     # --- what is told ---
 
@@ -151,6 +161,8 @@ def _essence(item: SpreadItem) -> object:
             return replace(item, group=0)
         case Sibling():
             return item.route
+        case PinnedRoute() | PinRule():
+            return item
 
 
 @dataclass(slots=True)
@@ -158,6 +170,7 @@ class _Comparison:
     scene: Scene
     wanted: list[Bundle]
     circles: Circles | None
+    is_pinned: bool
     _layout: list[SpreadItem] = field(default_factory=list)
     """Bundle by bundle: the kernel takes a gateway only once the link to it is there."""
 
@@ -166,8 +179,9 @@ class _Comparison:
         for bundle in self.wanted:
             if bundle.weights and bundle.routes and bundle.key.family is Family.IPV4:
                 self._lay_out(bundle, numbers)
-            elif bundle.key.gateway is not None:
+            elif bundle.key.family is Family.IPV6 and bundle.key.gateway is not None:
                 self._lay_out_siblings(bundle, bundle.key.gateway)
+        self._layout += pins(self.wanted) if self.is_pinned else ()
         kept = {_place(item) for item in self._layout}
         present = {_place(item): item for item in self._view.items()}
         missing = (item for item in self._layout if present.get(_place(item)) != item)
@@ -236,6 +250,10 @@ class _Comparison:
             case Sibling():
                 path = Path(item.family, item.route.ifindex, item.route.gateway)
                 owner = self._key(path)
+            case PinnedRoute():
+                owner = self._key(Path(Family.IPV4, item.route.ifindex))
+            case PinRule():
+                owner = self._key(Path(Family.IPV4, device_of(item)))
         return self.circles is None or (owner is not None and owner.group in self.circles)
 
 
@@ -244,7 +262,7 @@ def _place(item: SpreadItem) -> object:
     match item:
         case Nexthop() | NexthopGroup():
             return item.id
-        case GroupRoute():
+        case GroupRoute() | PinnedRoute() | PinRule():
             return item
         case Sibling():
             return item.route

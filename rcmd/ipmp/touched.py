@@ -21,6 +21,7 @@ from rcmd.ipmp.events import (
     LinkSeen,
     Moved,
     NexthopGone,
+    PinRuleGone,
     RouteGone,
     RouteSeen,
     SpeedSeen,
@@ -62,7 +63,13 @@ def _concerns_everybody(change: KernelChange) -> bool:
         case RouteSeen(is_replacement=is_replacement):
             # It may have taken the place of a route on any device.
             return is_replacement
-        case SpreadItemSeen() | ForeignNexthopSeen() | NexthopGone() | SpreadRouteGone():
+        case (
+            SpreadItemSeen()
+            | ForeignNexthopSeen()
+            | NexthopGone()
+            | SpreadRouteGone()
+            | PinRuleGone()
+        ):
             # A group has many devices, and somebody else's doing is rare.
             return True
         case _:
@@ -101,7 +108,13 @@ def _by_change(scene: Scene, change: KernelChange) -> Iterator[str | None]:
             yield from _by_item(scene, item)
         case RouteSeen(route) | RouteGone(route):
             yield from _by_item(scene, route)
-        case SpreadItemSeen() | ForeignNexthopSeen() | NexthopGone() | SpreadRouteGone():
+        case (
+            SpreadItemSeen()
+            | ForeignNexthopSeen()
+            | NexthopGone()
+            | SpreadRouteGone()
+            | PinRuleGone()
+        ):
             pass
 
 

@@ -43,6 +43,9 @@ class MessageType(IntEnum):
     NEWROUTE = 24
     DELROUTE = 25
     GETROUTE = 26
+    NEWRULE = 32
+    DELRULE = 33
+    GETRULE = 34
     NEWNEXTHOP = 104
     DELNEXTHOP = 105
     GETNEXTHOP = 106

@@ -19,19 +19,21 @@ from rcmd.ipmp.nexthops import (
     Nexthop,
     NexthopGroup,
     Path,
+    PinnedRoute,
+    PinRule,
     Sibling,
     SpreadItem,
     SpreadRoute,
 )
 from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, Route
+from rcmd.system import netlink_encoding, rule_messages
+from rcmd.system.netlink_attributes import NESTED, attribute, attributes, message, number, u32
+from rcmd.system.netlink_encoding import Operation
 from rcmd.system.netlink_message import (
-    HEADER,
-    NLM_F_ACK,
     NLM_F_APPEND,
     NLM_F_CREATE,
     NLM_F_DUMP,
     NLM_F_REPLACE,
-    NLM_F_REQUEST,
     RTN_UNICAST,
     MalformedMessage,
     MessageType,
@@ -44,9 +46,6 @@ _RTMSG = struct.Struct("=8BI")
 flags."""
 _SHARE = struct.Struct("=IBBH")
 """struct nexthop_grp: id, weight less one, its high byte, reserved."""
-_ATTRIBUTE = struct.Struct("=HH")
-_TYPE_MASK = 0x3FFF
-_NESTED = 0x8000
 _RT_TABLE_COMPAT = 252
 _RT_SCOPE_NOWHERE = 255
 _RTM_F_CLONED = 0x200
@@ -89,66 +88,60 @@ def encode_addition(item: SpreadItem) -> bytes:
             flags, payload = NLM_F_CREATE | NLM_F_REPLACE, _group(item)
         case GroupRoute():
             # Before what is in the same place.
-            payload = _route(item, item.scope, _number(_Rta.NH_ID, item.group))
-            return _message(MessageType.NEWROUTE, NLM_F_CREATE, payload)
+            payload = _route(item, item.scope, number(_Rta.NH_ID, item.group))
+            return message(MessageType.NEWROUTE, NLM_F_CREATE, payload)
         case Sibling():
             payload = _sibling(item)
-            return _message(MessageType.NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, payload)
+            return message(MessageType.NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, payload)
+        case PinnedRoute(route=route):
+            return netlink_encoding.encode(Operation.ADD, route)
+        case PinRule():
+            return rule_messages.encode(MessageType.NEWRULE, item)
         case _:
             assert_never(item)
-    return _message(MessageType.NEWNEXTHOP, flags, payload)
+    return message(MessageType.NEWNEXTHOP, flags, payload)
 
 
 def encode_removal(item: SpreadItem) -> bytes:
     match item:
         case Nexthop() | NexthopGroup():
-            payload = _NHMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + _number(_Nha.ID, item.id)
-            return _message(MessageType.DELNEXTHOP, 0, payload)
+            payload = _NHMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + number(_Nha.ID, item.id)
+            return message(MessageType.DELNEXTHOP, 0, payload)
         case GroupRoute():
-            way = _number(_Rta.NH_ID, item.group)
-            return _message(MessageType.DELROUTE, 0, _route(item, _RT_SCOPE_NOWHERE, way))
+            way = number(_Rta.NH_ID, item.group)
+            return message(MessageType.DELROUTE, 0, _route(item, _RT_SCOPE_NOWHERE, way))
         case Sibling():
-            return _message(MessageType.DELROUTE, 0, _sibling(item))
+            return message(MessageType.DELROUTE, 0, _sibling(item))
+        case PinnedRoute(route=route):
+            return netlink_encoding.encode(Operation.REMOVE, route)
+        case PinRule():
+            return rule_messages.encode(MessageType.DELRULE, item)
         case _:
             assert_never(item)
 
 
 def encode_dump_nexthops() -> bytes:
     payload = _NHMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
-    return _message(MessageType.GETNEXTHOP, NLM_F_DUMP, payload)
-
-
-def _message(kind: MessageType, flags: int, payload: bytes) -> bytes:
-    length = HEADER.size + len(payload)
-    return HEADER.pack(length, kind, NLM_F_REQUEST | NLM_F_ACK | flags, 0, 0) + payload
-
-
-def _attribute(kind: int, payload: bytes) -> bytes:
-    length = _ATTRIBUTE.size + len(payload)
-    return _ATTRIBUTE.pack(length, kind) + payload + bytes(-length % 4)
-
-
-def _number(kind: int, number: int) -> bytes:
-    return _attribute(kind, struct.pack("=I", number))
+    return message(MessageType.GETNEXTHOP, NLM_F_DUMP, payload)
 
 
 def _nexthop(hop: Nexthop) -> bytes:
     path = hop.path
     head = _NHMSG.pack(path.family, 0, RCMD_PROTOCOL, 0, 0)
-    body = _number(_Nha.ID, hop.id) + _number(_Nha.OIF, path.ifindex)
+    body = number(_Nha.ID, hop.id) + number(_Nha.OIF, path.ifindex)
     if path.gateway is not None:
-        body += _attribute(_Nha.GATEWAY, path.gateway.packed)
+        body += attribute(_Nha.GATEWAY, path.gateway.packed)
     return head + body
 
 
 def _group(group: NexthopGroup) -> bytes:
     head = _NHMSG.pack(socket.AF_UNSPEC, 0, RCMD_PROTOCOL, 0, 0)
     shares = b"".join(_SHARE.pack(number, weight - 1, 0, 0) for number, weight in group.shares)
-    body = _number(_Nha.ID, group.id) + _attribute(_Nha.GROUP, shares)
+    body = number(_Nha.ID, group.id) + attribute(_Nha.GROUP, shares)
     if group.is_resilient:
-        buckets = _attribute(_RES_BUCKETS, struct.pack("=H", _BUCKETS))
-        body += _attribute(_Nha.GROUP_TYPE, struct.pack("=H", _GROUP_RESILIENT))
-        body += _attribute(_Nha.RES_GROUP | _NESTED, buckets)
+        buckets = attribute(_RES_BUCKETS, struct.pack("=H", _BUCKETS))
+        body += attribute(_Nha.GROUP_TYPE, struct.pack("=H", _GROUP_RESILIENT))
+        body += attribute(_Nha.RES_GROUP | NESTED, buckets)
     return head + body
 
 
@@ -156,22 +149,22 @@ def _sibling(sibling: Sibling) -> bytes:
     """As a multipath route with one way, which is the only kind that has a weight."""
     route = sibling.route
     assert route.gateway is not None
-    gateway = _attribute(_Rta.GATEWAY, route.gateway.packed)
+    gateway = attribute(_Rta.GATEWAY, route.gateway.packed)
     hop = _RTNH.pack(_RTNH.size + len(gateway), 0, sibling.weight - 1, route.ifindex) + gateway
-    return _route(route, 0, _attribute(_Rta.MULTIPATH, hop))
+    return _route(route, 0, attribute(_Rta.MULTIPATH, hop))
 
 
 def _route(route: GroupRoute | Route, scope: int, way: bytes) -> bytes:
     body = way
     if route.destination.prefixlen:
-        body += _attribute(_Rta.DST, route.destination.network_address.packed)
+        body += attribute(_Rta.DST, route.destination.network_address.packed)
     if route.priority:
-        body += _number(_Rta.PRIORITY, route.priority)
+        body += number(_Rta.PRIORITY, route.priority)
     if route.table > 255:
-        body += _number(_Rta.TABLE, route.table)
+        body += number(_Rta.TABLE, route.table)
     if route.metrics:
-        metrics = b"".join(_number(kind, value) for kind, value in route.metrics)
-        body += _attribute(_Rta.METRICS | _NESTED, metrics)
+        metrics = b"".join(number(kind, value) for kind, value in route.metrics)
+        body += attribute(_Rta.METRICS | NESTED, metrics)
     table = route.table if route.table < 256 else _RT_TABLE_COMPAT
     length = route.destination.prefixlen
     protocol = SPREAD_PROTOCOL if isinstance(route, Route) else RCMD_PROTOCOL
@@ -184,7 +177,7 @@ def _route(route: GroupRoute | Route, scope: int, way: bytes) -> bytes:
 
 def decode_number(payload: bytes) -> int:
     """Of the nexthop or group that a message is about.  Raises MalformedMessage."""
-    return _u32(dict(_attributes(payload, _NHMSG.size)), _Nha.ID)
+    return u32(dict(attributes(payload, _NHMSG.size)), _Nha.ID)
 
 
 def decode_nexthop(payload: bytes) -> Nexthop | NexthopGroup | None:
@@ -194,14 +187,14 @@ def decode_nexthop(payload: bytes) -> Nexthop | NexthopGroup | None:
     family, _, protocol, _, _ = _NHMSG.unpack_from(payload)
     if protocol != RCMD_PROTOCOL:
         return None
-    found = dict(_attributes(payload, _NHMSG.size))
-    number = _u32(found, _Nha.ID)
+    found = dict(attributes(payload, _NHMSG.size))
+    number = u32(found, _Nha.ID)
     if _Nha.GROUP in found:
         return _decode_group(number, found)
     if family not in list(Family):
         raise MalformedMessage(f"nexthop {number} of family {family}")
     gateway = _address(found[_Nha.GATEWAY]) if _Nha.GATEWAY in found else None
-    return Nexthop(number, Path(Family(family), _u32(found, _Nha.OIF), gateway))
+    return Nexthop(number, Path(Family(family), u32(found, _Nha.OIF), gateway))
 
 
 def _decode_group(number: int, found: dict[int, bytes]) -> NexthopGroup:
@@ -213,8 +206,8 @@ def _decode_group(number: int, found: dict[int, bytes]) -> NexthopGroup:
     return NexthopGroup(number, tuple(members), struct.unpack("=H", kind)[0] == _GROUP_RESILIENT)
 
 
-def decode_spread_routes(payload: bytes) -> tuple[SpreadRoute, ...]:
-    """Ours that share traffic; none for any other route.  Raises MalformedMessage."""
+def decode_spread_routes(payload: bytes) -> tuple[SpreadRoute | PinnedRoute, ...]:
+    """Ours that share or pin traffic; none for any other route.  Raises MalformedMessage."""
     if len(payload) < _RTMSG.size:
         raise MalformedMessage("short route message")
     family, length, _, tos, table, protocol, scope, kind, flags = _RTMSG.unpack_from(payload)
@@ -222,7 +215,7 @@ def decode_spread_routes(payload: bytes) -> tuple[SpreadRoute, ...]:
         return ()
     if kind != RTN_UNICAST or flags & _RTM_F_CLONED:
         return ()
-    found = dict(_attributes(payload, _RTMSG.size))
+    found = dict(attributes(payload, _RTMSG.size))
     if protocol == RCMD_PROTOCOL and _Rta.NH_ID not in found:
         return ()
     anywhere = bytes(4 if family == Family.IPV4 else 16)
@@ -230,18 +223,21 @@ def decode_spread_routes(payload: bytes) -> tuple[SpreadRoute, ...]:
         destination = ip_network((ip_address(found.get(_Rta.DST, anywhere)), length))
     except ValueError as error:
         raise MalformedMessage(str(error)) from error
-    metrics = _attributes(found.get(_Rta.METRICS, b""), 0)
+    metrics = attributes(found.get(_Rta.METRICS, b""), 0)
     shared = GroupRoute(
-        _u32(found, _Rta.NH_ID) if _Rta.NH_ID in found else 0,
+        u32(found, _Rta.NH_ID) if _Rta.NH_ID in found else 0,
         destination,
-        table=_u32(found, _Rta.TABLE) if _Rta.TABLE in found else table,
-        priority=_u32(found, _Rta.PRIORITY) if _Rta.PRIORITY in found else 0,
+        table=u32(found, _Rta.TABLE) if _Rta.TABLE in found else table,
+        priority=u32(found, _Rta.PRIORITY) if _Rta.PRIORITY in found else 0,
         tos=tos,
         scope=scope,
-        metrics=tuple(sorted((kind, _u32({kind: value}, kind)) for kind, value in metrics)),
+        metrics=tuple(sorted((kind, u32({kind: value}, kind)) for kind, value in metrics)),
     )
     if protocol == RCMD_PROTOCOL:
         return (shared,)
+    if family == Family.IPV4:
+        gateway = _address(found[_Rta.GATEWAY]) if _Rta.GATEWAY in found else None
+        return (PinnedRoute(shared.through(u32(found, _Rta.OIF), gateway)),)
     return tuple(
         Sibling(shared.through(ifindex, gateway), weight)
         for ifindex, gateway, weight in _ways(found)
@@ -251,33 +247,16 @@ def decode_spread_routes(payload: bytes) -> tuple[SpreadRoute, ...]:
 def _ways(found: dict[int, bytes]) -> Iterator[tuple[int, IPAddress, int]]:
     """Device, gateway and weight of each of the siblings that a message shows as one route."""
     if _Rta.OIF in found and _Rta.GATEWAY in found:
-        yield _u32(found, _Rta.OIF), _address(found[_Rta.GATEWAY]), 1
+        yield u32(found, _Rta.OIF), _address(found[_Rta.GATEWAY]), 1
     hops, offset = found.get(_Rta.MULTIPATH, b""), 0
     while offset + _RTNH.size <= len(hops):
         length, _, weight, ifindex = _RTNH.unpack_from(hops, offset)
         if length < _RTNH.size:
             raise MalformedMessage(f"nexthop length {length}")
-        attributes = dict(_attributes(hops[offset : offset + length], _RTNH.size))
-        if _Rta.GATEWAY in attributes:
-            yield ifindex, _address(attributes[_Rta.GATEWAY]), weight + 1
+        way = dict(attributes(hops[offset : offset + length], _RTNH.size))
+        if _Rta.GATEWAY in way:
+            yield ifindex, _address(way[_Rta.GATEWAY]), weight + 1
         offset += (length + 3) & ~3
-
-
-def _attributes(payload: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
-    while offset + _ATTRIBUTE.size <= len(payload):
-        length, kind = _ATTRIBUTE.unpack_from(payload, offset)
-        if length < _ATTRIBUTE.size or offset + length > len(payload):
-            raise MalformedMessage(f"attribute length {length}")
-        yield kind & _TYPE_MASK, payload[offset + _ATTRIBUTE.size : offset + length]
-        offset += (length + 3) & ~3
-
-
-def _u32(found: dict[int, bytes], kind: int) -> int:
-    value = found.get(kind, b"")
-    if len(value) < 4:
-        raise MalformedMessage(f"attribute {kind} has {len(value)} bytes")
-    number: int = struct.unpack_from("=I", value)[0]
-    return number
 
 
 def _address(packed: bytes) -> IPAddress:

@@ -22,6 +22,7 @@ from rcmd.ipmp.events import (
     LinkSeen,
     Moved,
     NexthopGone,
+    PinRuleGone,
     Refusal,
     RouteGone,
     RouteSeen,
@@ -30,11 +31,11 @@ from rcmd.ipmp.events import (
     SpreadRouteGone,
 )
 from rcmd.ipmp.kernel_view import essence
-from rcmd.ipmp.nexthops import SpreadItem, SpreadRoute
+from rcmd.ipmp.nexthops import PinnedRoute, SpreadItem, SpreadRoute
 from rcmd.model import Family, KernelAddress, Link, Route
 from rcmd.system import netlink_decoding as decoding
 from rcmd.system import netlink_encoding as encoding
-from rcmd.system import nexthop_messages, nexthop_requests
+from rcmd.system import nexthop_messages, nexthop_requests, rule_messages
 from rcmd.system.netlink_encoding import Operation
 from rcmd.system.netlink_message import (
     NLM_F_REPLACE,
@@ -72,6 +73,8 @@ _ECHOES = frozenset(
     {
         MessageType.NEWROUTE,
         MessageType.DELROUTE,
+        MessageType.NEWRULE,
+        MessageType.DELRULE,
         MessageType.NEWNEXTHOP,
         MessageType.DELNEXTHOP,
     }
@@ -169,6 +172,7 @@ class Rtnetlink:
             of_family = [route for route in dumped if route.family is family]
             routes += [route for route in of_family if isinstance(route, Route)]
             spread += [route for route in of_family if not isinstance(route, Route)]
+        spread += self._dump(rule_messages.encode_dump(), rule_messages.decode)
         foreign = []
         for found in self._nexthops():
             match found:
@@ -349,7 +353,7 @@ def _addresses(payload: bytes) -> tuple[KernelAddress, ...]:
     return () if address is None else (address,)
 
 
-def _all_routes(payload: bytes) -> tuple[Route | SpreadRoute, ...]:
+def _all_routes(payload: bytes) -> tuple[Route | SpreadRoute | PinnedRoute, ...]:
     return nexthop_messages.decode_spread_routes(payload) or decoding.decode_route(payload)
 
 
@@ -388,6 +392,10 @@ def _changes(header: Header, payload: bytes) -> Sequence[KernelChange]:
                 else RouteGone(route, is_by_request)
                 for route in _all_routes(payload)
             ]
+        case MessageType.NEWRULE:
+            return [SpreadItemSeen(rule) for rule in rule_messages.decode(payload)]
+        case MessageType.DELRULE:
+            return [PinRuleGone(rule) for rule in rule_messages.decode(payload)]
         case MessageType.NEWNEXTHOP:
             return _nexthop_seen(payload)
         case MessageType.DELNEXTHOP:

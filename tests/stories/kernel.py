@@ -347,6 +347,7 @@ class Kernel:
             self.unread.append(AddressGone(address))
         if address.family is Family.IPV4 and not device.has_family(Family.IPV4):
             self._drop_routes(device, lambda route: route.family is Family.IPV4)
+            self.nexthops.lose_pins(device.link.ifindex)
         if not self.hosts(address.address.ip):
             for other in self.devices.values():
                 self._drop_routes(other, lambda route: route.source == address.address.ip)

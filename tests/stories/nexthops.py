@@ -15,6 +15,9 @@ from rcmd.ipmp.nexthops import (
     GroupRoute,
     Nexthop,
     NexthopGroup,
+    Pin,
+    PinnedRoute,
+    PinRule,
     Sibling,
     SpreadItem,
     SpreadRoute,
@@ -33,9 +36,16 @@ class Nexthops:
         self.groups: dict[int, NexthopGroup] = {}
         self.routes: list[GroupRoute] = []
         self.siblings: list[Sibling] = []
+        self.pins: list[Pin] = []
 
     def items(self) -> tuple[SpreadItem, ...]:
-        return (*self.hops.values(), *self.groups.values(), *self.routes, *self.siblings)
+        return (
+            *self.hops.values(),
+            *self.groups.values(),
+            *self.routes,
+            *self.siblings,
+            *self.pins,
+        )
 
     def ways(self, destination: str) -> dict[int, int]:
         """ifindex -> weight of those that share the traffic to a network."""
@@ -78,6 +88,13 @@ class Nexthops:
             self._drop_hop(hop.id)
         if not is_up:
             self.siblings = [it for it in self.siblings if it.route.ifindex != ifindex]
+            self.lose_pins(ifindex)
+
+    def lose_pins(self, ifindex: int) -> None:
+        """The device is down, or without its last IPv4 address."""
+        self.pins = [
+            it for it in self.pins if isinstance(it, PinRule) or it.route.ifindex != ifindex
+        ]
 
     def _add(self, item: SpreadItem) -> str:
         match item:
@@ -105,6 +122,9 @@ class Nexthops:
                     return "No route to host"
                 if all(it.route != route for it in self.siblings):
                     self.siblings.append(item)
+            case PinnedRoute() | PinRule():
+                if item not in self.pins:
+                    self.pins.append(item)
         return ""
 
     def _reaches(self, ifindex: int, gateway: IPAddress) -> bool:
@@ -125,6 +145,8 @@ class Nexthops:
                 self.routes = [it for it in self.routes if it != item]
             case Sibling():
                 self.siblings = [it for it in self.siblings if it != item]
+            case PinnedRoute() | PinRule():
+                self.pins = [it for it in self.pins if it != item]
 
     def _drop_hop(self, number: int) -> None:
         self.hops.pop(number, None)

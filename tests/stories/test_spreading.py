@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from rcmd.ipmp.nexthops import PinRule
+from rcmd.ipmp.pins import TO_ANYWHERE, device_of
+
 from .teller import tell
+from .world import World
 
 SPREAD = "setting groups: {test: {load_spreading: flow}}"
 THREE = """
@@ -240,3 +244,24 @@ def test_two_prefixes_are_shared_only_where_the_source_is_right() -> None:
         expect 10.9.0.0/24 not shared
         """,
     )
+
+
+def test_connections_are_pinned_to_the_nic_whose_address_they_took() -> None:
+    """Wherever that address lives now."""
+    world = tell(WITH_ROUTE)
+    tables = pinned(world)
+    assert tables == {"192.168.85.19": "hme0", "192.168.85.20": "hme1"}
+    world = tell(WITH_ROUTE, "at 60s carrier hme0 down")
+    assert pinned(world) == {"192.168.85.19": "hme2", "192.168.85.20": "hme1"}
+    world = tell(WITH_ROUTE.replace("flow", "destination"))
+    assert pinned(world) == {}
+
+
+def pinned(world: World) -> dict[str, str]:
+    """Source -> the device whose table leads everywhere for it."""
+    pins = [it for it in world.kernel.nexthops.pins if isinstance(it, PinRule)]
+    return {
+        str(it.source): world.kernel.devices[device_of(it)].link.name
+        for it in pins
+        if it.priority == TO_ANYWHERE
+    }

@@ -6,9 +6,10 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from rcmd.ipmp.nexthops import GroupRoute, Nexthop, NexthopGroup, Path, Sibling
+from rcmd.ipmp.nexthops import GroupRoute, Nexthop, NexthopGroup, Path, PinRule, Sibling
 from rcmd.model import Family
 from rcmd.system import nexthop_messages as messages
+from rcmd.system import rule_messages
 from rcmd.system.netlink_message import HEADER, MalformedMessage, MessageType
 
 GATEWAY = ip_address("192.0.2.1")
@@ -57,6 +58,23 @@ def test_routes_that_share_are_read_as_they_are_added(route: GroupRoute | Siblin
     assert messages.decode_spread_routes(payload) == (route,)
     kind, _ = payload_of(messages.encode_removal(route))
     assert kind == MessageType.DELROUTE
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        PinRule(ip_address("192.0.2.9"), 32763, 1_530_004, ip_network("192.0.2.0/24")),
+        PinRule(ip_address("192.0.2.9"), 32764, 254, is_but_default=True),
+        PinRule(ip_address("192.0.2.9"), 32765, 1_530_004),
+    ],
+)
+def test_rules_are_read_as_they_are_added(rule: PinRule) -> None:
+    kind, payload = payload_of(messages.encode_addition(rule))
+    assert kind == MessageType.NEWRULE
+    assert rule_messages.decode(payload) == (rule,)
+    kind, payload = payload_of(messages.encode_removal(rule))
+    assert kind == MessageType.DELRULE
+    assert rule_messages.decode(payload) == (rule,)
 
 
 def test_those_of_others_are_none_of_ours() -> None:
