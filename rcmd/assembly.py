@@ -43,6 +43,7 @@ from rcmd.starting import (
     starting_configuration,
 )
 from rcmd.system import udev
+from rcmd.system.anchored_routes import list_anchored
 from rcmd.system.announcements import Announcer
 from rcmd.system.arp_sender import ArpSenders
 from rcmd.system.carrier import CarrierWatch, PollPace
@@ -133,7 +134,12 @@ class Assembly:
         self.scripts.on_change.append(self.operations.changed)
         peers.on_change.append(self.operations.changed)
         self.stage = Stage(
-            self.daemon, everybody, SysfsControl(), list_bound_sockets, self.operations
+            self.daemon,
+            everybody,
+            SysfsControl(),
+            list_bound_sockets,
+            self.operations,
+            list_anchored,
         )
         self.drains = Drains(self.stage, self.fail)
         history = RecordedHistory(self.history)

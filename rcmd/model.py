@@ -252,7 +252,16 @@ class Route:
     """RTA_PREFSRC."""
     is_onlink: bool = False
     metrics: tuple[tuple[int, int], ...] = ()
-    """RTA_METRICS as (RTAX_ number, value), sorted: mtu, advmss, window, ..."""
+    """RTA_METRICS as (RTAX_ number, value), sorted: lock (a mask), mtu, advmss, window, ..."""
+    congestion: str = ""
+    """The congestion control algorithm, RTAX_CC_ALGO."""
+    preference: int = 0
+    """RTA_PREF of IPv6: 0 medium, 1 high, 3 low (RFC 4191)."""
+    realm: int = 0
+    """RTA_FLOW of IPv4."""
+    expires_at: float | None = field(default=None, compare=False)
+    """When the kernel takes it away by itself, on the clock of the engine; only IPv6 has that.
+    Not part of what it is: every look at it gives a slightly different answer."""
 
     @property
     def family(self) -> Family:

@@ -190,7 +190,8 @@ def _adopt_route(scene: Scene, member: Member, route: Route) -> None:
         return
     if member.intent is Intent.DETACHED:
         return
-    if route.destination.is_link_local or route.destination.is_multicast:
+    if route.family is Family.IPV6 and route.destination.is_link_local:
+        # Every interface needs its own.
         return
     if route.protocol == RCMD_PROTOCOL and scene.ledger.knows_route(RouteKey.of(route)):
         return

@@ -102,6 +102,7 @@ class Engine:
         self._account_for_time(event, now)
         touched = touched_by(self.scene, event)
         self._absorb(event, now, commands)
+        self.scene.ledger.forget_expired(now)
         circles = both(touched, touched_by(self.scene, event))
         if not self._is_ready:
             return commands

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 
+from rcmd.ipmp.expiry import steady_expiry
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.model import (
     RCMD_PROTOCOL,
@@ -113,6 +114,8 @@ class Ledger:
     routes: dict[RouteAtHome, Route] = field(default_factory=dict)
     _homes: dict[RouteKey, dict[str, None]] = field(default_factory=dict)
     """Of the routes."""
+    _expiring: dict[RouteAtHome, float] = field(default_factory=dict)
+    """When routes end by themselves."""
 
     def configure(self, configuration: Configuration) -> None:
         """Replace what the files ask for."""
@@ -184,8 +187,17 @@ class Ledger:
 
     def record_route(self, home: str, route: Route) -> None:
         key = RouteKey.of(route)
-        self.routes[RouteAtHome(home, key)] = replace(route, ifindex=0)
+        known = RouteAtHome(home, key)
+        expires_at = steady_expiry(self._expiring.pop(known, None), route.expires_at)
+        if expires_at is not None:
+            self._expiring[known] = expires_at
+        self.routes[known] = replace(route, ifindex=0, expires_at=expires_at)
         self._homes.setdefault(key, {})[home] = None
+
+    def forget_expired(self, now: float) -> None:
+        """What has ended by itself is not put back."""
+        for known in [it for it, expires_at in self._expiring.items() if expires_at <= now]:
+            self.forget_route(known)
 
     def homes_of_route(self, key: RouteKey) -> tuple[str, ...]:
         """Who calls it home; nobody does if it is not known."""
@@ -196,6 +208,7 @@ class Ledger:
 
     def forget_route(self, known: RouteAtHome) -> None:
         self.routes.pop(known, None)
+        self._expiring.pop(known, None)
         homes = self._homes.get(known.key, {})
         homes.pop(known.home, None)
         if not homes:

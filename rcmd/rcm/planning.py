@@ -11,6 +11,7 @@ from rcmd.ipmp.arrangement import Targets, held_by
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.rcm import checks
+from rcmd.rcm.anchored import anchored_warnings
 from rcmd.rcm.bystanders import Session, bystander_warnings
 from rcmd.rcm.coordinator import Clients
 from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
@@ -39,6 +40,7 @@ async def plan_detach(
     asked = await ask_all(stage.clients, concerned(stage.engine, removal), force=force)
     names = _devices(stage, removal)
     sockets = await stage.bound_sockets(names) if names else ()
+    anchored = await stage.anchored(names) if names else ()
     # Judged after the answers: meanwhile a cable may have been pulled, or a file removed.
     check_unchanged(stage, removal)
     moves = planned_moves(stage.engine, removal.members)
@@ -47,7 +49,7 @@ async def plan_detach(
         removal.name,
         (*checks.objections(question), *asked),
         moves,
-        (*warnings(stage.engine, removal), *noticed),
+        (*warnings(stage.engine, removal), *anchored_warnings(anchored, names), *noticed),
     )
     return _overridden(plan) if force else plan
 

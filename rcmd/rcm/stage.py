@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from rcmd.ipmp.engine import Engine
+from rcmd.rcm.anchored import Anchored, nothing_anchored
 from rcmd.rcm.bystanders import BoundSocket
 from rcmd.rcm.coordinator import Clients
 from rcmd.rcm.hardware import HardwareControl
@@ -15,6 +16,9 @@ from rcmd.rcm.operations import Operations
 BoundSockets = Callable[[Collection[int]], Awaitable[Sequence[BoundSocket]]]
 """The sockets bound to these devices, by ifindex (SO_BINDTODEVICE)."""
 
+AnchoredTo = Callable[[Collection[int]], Awaitable[Sequence[Anchored]]]
+"""The routes and rules that are tied to these devices, by ifindex, and cannot follow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -23,6 +27,7 @@ class Stage:
     hardware: HardwareControl
     bound_sockets: BoundSockets
     operations: Operations
+    anchored: AnchoredTo = nothing_anchored
 
     @property
     def engine(self) -> Engine:

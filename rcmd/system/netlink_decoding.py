@@ -6,6 +6,7 @@ payload says is remembered: polling reads the same link ten times a second.
 
 from __future__ import annotations
 
+import os
 import struct
 from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
@@ -28,6 +29,9 @@ _RTM_F_CLONED = 0x200
 _RTMSG_SIZE = 12
 _INDESCRIBABLE = frozenset({2, 22, 30})
 """RTA_SRC, RTA_ENCAP, RTA_NH_ID: what a `Route` has no word for."""
+_RTA_CACHEINFO = 12
+_RTAX_CC_ALGO = 16
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _IFF_LOWER_UP = 0x10000
 _CARRYING = frozenset({"UP", "UNKNOWN"})
 _STACKING = frozenset(
@@ -219,6 +223,8 @@ _ROUTE_ATTRIBUTES = frozenset(
         "RTA_PREFSRC",
         "RTA_TABLE",
         "RTA_MULTIPATH",
+        "RTA_PREF",
+        "RTA_FLOW",
     }
 )
 
@@ -239,7 +245,7 @@ def _decode_route(payload: bytes) -> tuple[Route, ...]:
     except ValueError as error:
         raise MalformedMessage(str(error)) from error
     source = _address_of(found["RTA_PREFSRC"]) if "RTA_PREFSRC" in found else None
-    metrics = _decode_metrics(_raw(message, "RTA_METRICS"))
+    metrics, congestion = _decode_metrics(_raw(message, "RTA_METRICS"))
     return tuple(
         Route(
             ifindex=hop.ifindex,
@@ -253,6 +259,9 @@ def _decode_route(payload: bytes) -> tuple[Route, ...]:
             source=source,
             is_onlink=bool(hop.flags & RTNH_F_ONLINK),
             metrics=metrics,
+            congestion=congestion,
+            preference=_number(found.get("RTA_PREF", 0)),
+            realm=_number(found.get("RTA_FLOW", 0)),
         )
         for hop in _decode_hops(family, message["flags"], found)
     )
@@ -299,15 +308,36 @@ def _decode_gateway(found: dict[str, Any]) -> IPAddress | None:
     return None
 
 
-def _decode_metrics(payload: bytes) -> tuple[tuple[int, int], ...]:
-    """RTAX_ numbers and values; the congestion algorithm, a name, is left out."""
+def _decode_metrics(payload: bytes) -> tuple[tuple[tuple[int, int], ...], str]:
+    """RTAX_ numbers and values, and the name of the congestion algorithm."""
     metrics = []
+    congestion = ""
     offset = 0
-    while offset + 8 <= len(payload):
-        length, number, value = struct.unpack_from("=HHI", payload, offset)
+    while offset + 4 < len(payload):
+        length, number = struct.unpack_from("=HH", payload, offset)
         if length < 4:
             raise MalformedMessage(f"metric length {length}")
-        if length == 8 and number != 16:
-            metrics.append((number, value))
+        if number == _RTAX_CC_ALGO:
+            name = payload[offset + 4 : offset + length]
+            congestion = name.rstrip(b"\0").decode(errors="replace")
+        elif length == 8 and offset + 8 <= len(payload):
+            metrics.append((number, *struct.unpack_from("=I", payload, offset + 4)))
         offset += (length + 3) & ~3
-    return tuple(sorted(metrics))
+    return tuple(sorted(metrics)), congestion
+
+
+def expires_in_s(payload: bytes) -> float | None:
+    """Until the route ends by itself, negative where it should have; None: it does not.
+
+    Not part of what `decode_route` says, which is remembered: this counts down.
+    """
+    offset = _RTMSG_SIZE
+    while offset + 4 <= len(payload):
+        length, kind = struct.unpack_from("=HH", payload, offset)
+        if length < 4:
+            raise MalformedMessage(f"attribute length {length}")
+        if kind == _RTA_CACHEINFO and length >= 16 and offset + 16 <= len(payload):
+            (ticks,) = struct.unpack_from("=i", payload, offset + 12)
+            return ticks / _TICKS_PER_S if ticks else None
+        offset += (length + 3) & ~3
+    return None

@@ -6,6 +6,7 @@ if_link.h).  That takes 95 us a message, hence requests are remembered.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator
 from enum import IntEnum
@@ -38,6 +39,9 @@ _LABEL_MAX = 15
 _RT_TABLE_COMPAT = 252
 _RT_SCOPE_NOWHERE = 255
 _RTA_METRICS = 8
+_RTA_EXPIRES = 23
+_RTAX_CC_ALGO = 16
+_LONGEST_EXPIRY_S = 0x7FFFFFFF
 _EXT_MASK_SKIP_STATS = 8
 
 
@@ -133,8 +137,8 @@ def _encode_route(operation: Operation, item: Route) -> bytes:
             # Neither exclusive nor replacing: a route of the same metric through another device
             # stays beside it until that one is removed.
             request = _finish(message, MessageType.NEWROUTE, NLM_F_CREATE | NLM_F_APPEND)
-            if item.metrics:
-                return _append(request, _RTA_METRICS, _encode_metrics(item.metrics))
+            if item.metrics or item.congestion:
+                return _append(request, _RTA_METRICS, _encode_metrics(item))
             return request
         case Operation.CHANGE:
             raise ValueError("only an address can be changed")
@@ -154,6 +158,10 @@ def _route_attributes(item: Route) -> Iterator[tuple[str, Any]]:
         yield "RTA_TABLE", item.table
     if item.source is not None:
         yield "RTA_PREFSRC", str(item.source)
+    if item.preference:
+        yield "RTA_PREF", item.preference
+    if item.realm:
+        yield "RTA_FLOW", item.realm
 
 
 def _gateway_attribute(family: Family, gateway: IPAddress) -> tuple[str, Any]:
@@ -162,8 +170,22 @@ def _gateway_attribute(family: Family, gateway: IPAddress) -> tuple[str, Any]:
     return "RTA_GATEWAY", str(gateway)
 
 
-def _encode_metrics(metrics: tuple[tuple[int, int], ...]) -> bytes:
-    return b"".join(struct.pack("=HHI", 8, number, value) for number, value in metrics)
+def _encode_metrics(route: Route) -> bytes:
+    numbers = b"".join(struct.pack("=HHI", 8, number, value) for number, value in route.metrics)
+    if not route.congestion:
+        return numbers
+    name = route.congestion.encode() + b"\0"
+    head = struct.pack("=HH", 4 + len(name), _RTAX_CC_ALGO)
+    return numbers + head + name + bytes(-len(name) % 4)
+
+
+def encode_expiry(request: bytes, left_s: float) -> bytes:
+    """The request to add an IPv6 route, which then ends by itself in so many seconds, rounded up.
+
+    Were it rounded down, the kernel might end it before we expect that, and it would be put back.
+    """
+    seconds = max(1, min(math.ceil(left_s), _LONGEST_EXPIRY_S))
+    return _append(request, _RTA_EXPIRES, struct.pack("=I", seconds))
 
 
 def _append(message: bytes, kind: int, payload: bytes) -> bytes:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import logging
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from rcmd.ipmp.commands import Move, Spread
@@ -170,7 +172,7 @@ class Rtnetlink:
             dumped = self._dump(encoding.encode_dump_routes(family), _all_routes)
             # Without IPv6 in the kernel, its request is answered with all the other families.
             of_family = [route for route in dumped if route.family is family]
-            routes += [route for route in of_family if isinstance(route, Route)]
+            routes += [it for it in of_family if isinstance(it, Route) and _is_in_force(it)]
             spread += [route for route in of_family if not isinstance(route, Route)]
         spread += self._dump(rule_messages.encode_dump(), rule_messages.decode)
         foreign = []
@@ -259,7 +261,7 @@ class Rtnetlink:
         return nexthop_requests.execute(spread, self._commands)
 
     def _request(self, operation: Operation, items: Sequence[Item]) -> list[Ack]:
-        requests = [encoding.encode(operation, item) for item in items]
+        requests = [_encode(operation, item) for item in items]
         acks = list(self._commands.execute(requests))
         for item, request, ack in zip(items, requests, acks, strict=True):
             if not ack.error and isinstance(item, KernelAddress) and item.address.version == 4:
@@ -354,7 +356,7 @@ def _addresses(payload: bytes) -> tuple[KernelAddress, ...]:
 
 
 def _all_routes(payload: bytes) -> tuple[Route | SpreadRoute | PinnedRoute, ...]:
-    return nexthop_messages.decode_spread_routes(payload) or decoding.decode_route(payload)
+    return nexthop_messages.decode_spread_routes(payload) or _routes(payload)
 
 
 def _nexthop_seen(payload: bytes) -> tuple[SpreadItemSeen | ForeignNexthopSeen, ...]:
@@ -362,6 +364,27 @@ def _nexthop_seen(payload: bytes) -> tuple[SpreadItemSeen | ForeignNexthopSeen, 
     if item is None:
         return (ForeignNexthopSeen(nexthop_messages.decode_number(payload)),)
     return (SpreadItemSeen(item),)
+
+
+def _routes(payload: bytes) -> tuple[Route, ...]:
+    """With the time at which they end, where they do."""
+    routes = decoding.decode_route(payload)
+    left_s = decoding.expires_in_s(payload) if routes else None
+    if left_s is None:
+        return routes
+    return tuple(replace(route, expires_at=time.monotonic() + left_s) for route in routes)
+
+
+def _is_in_force(route: Route) -> bool:
+    """What has expired is not used any more, but may be listed for another half minute."""
+    return route.expires_at is None or route.expires_at > time.monotonic()
+
+
+def _encode(operation: Operation, item: Item) -> bytes:
+    request = encoding.encode(operation, item)
+    if operation is Operation.ADD and isinstance(item, Route) and item.expires_at is not None:
+        return encoding.encode_expiry(request, item.expires_at - time.monotonic())
+    return request
 
 
 def _changes(header: Header, payload: bytes) -> Sequence[KernelChange]:

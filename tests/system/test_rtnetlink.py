@@ -1,11 +1,24 @@
 """Changing addresses, routes and links on a real kernel."""
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
-from rtnetlink_lab import DEPRECATED, NODAD, PERMANENT, Lab, address, ip, lab, move, route, sysctl
+from rtnetlink_lab import (
+    DEPRECATED,
+    NODAD,
+    PATIENCE_S,
+    PERMANENT,
+    Lab,
+    address,
+    ip,
+    lab,
+    move,
+    route,
+    sysctl,
+)
 
 from rcmd.ipmp.events import AddressGone, AddressSeen, LinkGone, LinkSeen
 from rcmd.model import RCMD_PROTOCOL, KernelAddress, Route
@@ -192,6 +205,10 @@ def test_routes_are_made_before_they_are_broken(
         route(0, "10.7.0.0/16", source=IPv4Address("10.0.0.1"), scope=253, priority=5),
         route(0, "fd07::/64", source=IPv6Address("fd00::1"), priority=1024, table=70000),
         route(0, "fd07::/64", gateway=IPv6Address("fe80::1"), priority=1024, protocol=4),
+        route(0, "fd07::/64", gateway=IPv6Address("fe80::1"), priority=7, preference=3),
+        route(0, "10.7.0.0/16", congestion="reno", metrics=((1, 1 << 2), (2, 1400), (15, 1))),
+        route(0, "10.7.0.0/16", congestion="cubic", realm=5),
+        route(0, "fd07::/64", priority=9, congestion="reno", metrics=((1, 1 << 16), (8, 900))),
     ],
 )
 def test_a_route_comes_back_as_it_was_added(host: Lab, wanted: Route) -> None:
@@ -201,6 +218,29 @@ def test_a_route_comes_back_as_it_was_added(host: Lab, wanted: Route) -> None:
     assert host.routes() == {wanted}
     assert not host.execute(remove_routes=(wanted,)).refusals
     assert host.routes() == set()
+
+
+def test_what_is_left_of_a_route_is_told_and_given(host: Lab) -> None:
+    host.add(address(host.left, "fd00::1/64", flags=NODAD))
+    host.add(address(host.right, "fd00::2/64", flags=NODAD))
+    ip("-6 route add fd07::/64 via fd00::fe dev left expires 600")
+    begin = time.monotonic()
+    (here,) = host.routes()
+    assert here.expires_at is not None
+    assert 598 < here.expires_at - begin < 601
+    there = dataclasses.replace(here, ifindex=host.right, protocol=RCMD_PROTOCOL)
+    assert not host.execute(add_routes=(there,), remove_routes=(here,)).refusals
+    (moved,) = host.routes()
+    assert moved == there
+    assert moved.expires_at is not None
+    assert abs(moved.expires_at - here.expires_at) < 1.1
+    # One that ends while it is on its way still ends.
+    late = dataclasses.replace(there, ifindex=host.left, expires_at=begin - 5)
+    assert not host.execute(add_routes=(late,), remove_routes=(there,)).refusals
+    end = time.monotonic() + PATIENCE_S
+    while host.routes():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_only_the_named_one_of_similar_routes_is_removed(host: Lab) -> None:
