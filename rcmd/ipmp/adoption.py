@@ -8,6 +8,8 @@ down or gone, and announces that first (linux.md 4.1).  Routes tell by whose req
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rcmd.ipmp import messages
 from rcmd.ipmp.bundles import stand_in
 from rcmd.ipmp.commands import Cause, Command, Move
@@ -139,6 +141,7 @@ def _address_gone(scene: Scene, member: Member, address: KernelAddress) -> list[
     if others or not (is_test or scene.ledger.knows(key)):
         return []
     scene.ledger.withdraw(key)
+    scene.ledger.forget_routes_from(key)
     return [messages.by_hand(member.name, "removed", str(address.address))]
 
 
@@ -195,9 +198,22 @@ def _adopt_route(scene: Scene, member: Member, route: Route) -> None:
         return
     if route.protocol == RCMD_PROTOCOL and scene.ledger.knows_route(RouteKey.of(route)):
         return
+    if _is_without_its_source(scene, route):
+        return
     if scene.was_interrupted and _is_half_moved(scene, member, RouteKey.of(route)):
         return
     scene.ledger.record_route(member.name, route)
+
+
+def _is_without_its_source(scene: Scene, route: Route) -> bool:
+    """A route that we know, while the source that it prefers is nowhere (see `KernelView`)."""
+    if route.source is not None or route.family is Family.IPV4:
+        return False
+    return any(
+        not scene.view.copies_of(source)
+        and scene.ledger.knows_route(RouteKey.of(replace(route, source=source)))
+        for source in scene.ledger.sources
+    )
 
 
 def _is_half_moved(scene: Scene, member: Member, key: RouteKey) -> bool:

@@ -40,6 +40,11 @@ class _Batch:
         return bool(self.add or self.add_routes or self.remove_routes or self.remove)
 
 
+IFA_F_PERMANENT = 0x80
+IFA_F_TENTATIVE = 0x40
+IFA_F_OPTIMISTIC = 0x04
+_DETECTING = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC
+
 _Edge = tuple[str | None, str | None]
 
 
@@ -214,7 +219,7 @@ class Difference:
             wanted.add(item_key(placed))
             if known.key in self._scene.view.routes.get(placed.ifindex, {}):
                 continue
-            if item_key(placed) in self._refused:
+            if item_key(placed) in self._refused or not self._has_source(placed):
                 blocked.add(known.key)
                 continue
             hosts = self._scene.route_hosts(known)
@@ -228,6 +233,14 @@ class Difference:
     def _placed_route(self, known: RouteAtHome, route: Route, target: str) -> Route:
         protocol = route.protocol if target == known.home else RCMD_PROTOCOL
         return replace(route, ifindex=self._scene.members[target].ifindex, protocol=protocol)
+
+    def _has_source(self, route: Route) -> bool:
+        """The address comes first, and has to be past its duplicate detection."""
+        if route.source is None:
+            return True
+        added = (address for batch in self._batches.values() for address in batch.add)
+        copies = (*self._scene.view.copies_of(route.source), *added)
+        return any(copy.address.ip == route.source and _is_in_use(copy) for copy in copies)
 
     def _stale_routes(
         self,
@@ -301,6 +314,17 @@ class Difference:
         return address.protocol == RCMD_PROTOCOL and not any(
             wanted.address.ip == key for wanted in self._scene.test_addresses(member)
         )
+
+
+def _is_in_use(address: KernelAddress) -> bool:
+    """Past its duplicate detection: an IPv6 route cannot prefer a source that may not be ours.
+
+    Of one that was added with detection only the kernel knows: its own flags tell.
+    """
+    if address.family is Family.IPV4 or address.flags & IFA_F_NODAD:
+        return True
+    is_told = bool(address.flags & IFA_F_PERMANENT) or address.valid_s is not None
+    return is_told and address.flags & _DETECTING != IFA_F_TENTATIVE
 
 
 def independent(moves: Iterable[Move]) -> Iterator[Move]:

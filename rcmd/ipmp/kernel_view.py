@@ -62,6 +62,8 @@ class KernelView:
         # The same by what they are: with many devices nobody may go through all of them.
         self._holders: dict[IPAddress, dict[tuple[int, IPInterface], KernelAddress]] = {}
         self._carriers: dict[RouteKey, dict[int, None]] = {}
+        self._sourced: dict[IPAddress, dict[tuple[int, RouteKey], None]] = {}
+        """IPv6 routes by the source address they prefer."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, KernelView) and self._all() == other._all()
@@ -156,6 +158,16 @@ class KernelView:
         holders.pop((address.ifindex, address.address), None)
         if not holders:
             self._holders.pop(key, None)
+            self._strip_of_source(key)
+
+    def _strip_of_source(self, source: IPAddress) -> None:
+        """IPv6 routes stay without the source they preferred, and the kernel says nothing
+        (linux:net/ipv6/route.c, fib6_remove_prefsrc); of IPv4 it takes them away, and says so."""
+        for ifindex, key in list(self._sourced.get(source, ())):
+            route = self.routes.get(ifindex, {}).get(key)
+            if route is not None:
+                self.remove_route(route)
+                self.add_route(replace(route, source=None))
 
     def remove_address(self, address: KernelAddress) -> None:
         held = self.addresses.get(address.ifindex, {})
@@ -172,6 +184,8 @@ class KernelView:
         key = RouteKey.of(route)
         self.routes.setdefault(route.ifindex, {})[key] = route
         self._carriers.setdefault(key, {})[route.ifindex] = None
+        if route.source is not None and route.family is Family.IPV6:
+            self._sourced.setdefault(route.source, {})[route.ifindex, key] = None
 
     def remove_route(self, route: Route) -> None:
         key = RouteKey.of(route)
@@ -183,6 +197,8 @@ class KernelView:
         carriers.pop(ifindex, None)
         if not carriers:
             self._carriers.pop(key, None)
+        if key.route.source is not None and key.route.source in self._sourced:
+            self._sourced[key.route.source].pop((ifindex, key), None)
 
     def _drop_routes(self, ifindex: int, family: Family) -> None:
         routes = self.routes.get(ifindex, {})

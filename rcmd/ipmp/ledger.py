@@ -6,6 +6,7 @@ every attribute it had); what he took away by hand (withdrawn, until its file is
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -116,6 +117,8 @@ class Ledger:
     """Of the routes."""
     _expiring: dict[RouteAtHome, float] = field(default_factory=dict)
     """When routes end by themselves."""
+    sources: Counter[IPAddress] = field(default_factory=Counter)
+    """The source addresses that known IPv6 routes prefer, and how many do."""
 
     def configure(self, configuration: Configuration) -> None:
         """Replace what the files ask for."""
@@ -191,8 +194,15 @@ class Ledger:
         expires_at = steady_expiry(self._expiring.pop(known, None), route.expires_at)
         if expires_at is not None:
             self._expiring[known] = expires_at
+        if known not in self.routes and route.source is not None and route.source.version == 6:
+            self.sources[route.source] += 1
         self.routes[known] = replace(route, ifindex=0, expires_at=expires_at)
         self._homes.setdefault(key, {})[home] = None
+
+    def forget_routes_from(self, source: IPAddress) -> None:
+        """The address is not wanted any more, and so no route can prefer it."""
+        for known in [known for known, route in self.routes.items() if route.source == source]:
+            self.forget_route(known)
 
     def forget_expired(self, now: float) -> None:
         """What has ended by itself is not put back."""
@@ -207,7 +217,11 @@ class Ledger:
         return key in self._homes
 
     def forget_route(self, known: RouteAtHome) -> None:
-        self.routes.pop(known, None)
+        route = self.routes.pop(known, None)
+        source = None if route is None else route.source
+        if source is not None and source in self.sources:
+            self.sources[source] -= 1
+            self.sources += Counter()
         self._expiring.pop(known, None)
         homes = self._homes.get(known.key, {})
         homes.pop(known.home, None)

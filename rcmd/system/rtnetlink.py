@@ -247,7 +247,7 @@ class Rtnetlink:
         """
         outcome = _Outcome()
         outcome.additions(move.add, self._request(Operation.ADD, move.add))
-        outcome.additions(move.add_routes, self._request(Operation.ADD, move.add_routes))
+        outcome.additions(move.add_routes, self._add_routes(move.add_routes))
         remove_routes = outcome.without_kept(move.remove_routes)
         outcome.removals(remove_routes, self._request(Operation.REMOVE, remove_routes))
         remove = outcome.without_kept(move.remove)
@@ -259,6 +259,19 @@ class Rtnetlink:
     def spread(self, spread: Spread) -> SpreadDone:
         """Add, then remove; every item is acknowledged by the kernel."""
         return nexthop_requests.execute(spread, self._commands)
+
+    def _add_routes(self, routes: Sequence[Route]) -> list[Ack]:
+        """An IPv6 route that is there without the source it should prefer stands in the way.
+
+        The kernel tells them apart by nothing but destination, metric, gateway and device.
+        """
+        acks = self._request(Operation.ADD, routes)
+        for place, (route, ack) in enumerate(zip(routes, acks, strict=True)):
+            is_ipv6 = route.family is Family.IPV6
+            if ack.error in _ALREADY_THERE and is_ipv6 and route.source is not None:
+                self._request(Operation.REMOVE, (route,))
+                acks[place] = self._request(Operation.ADD, (route,))[0]
+        return acks
 
     def _request(self, operation: Operation, items: Sequence[Item]) -> list[Ack]:
         requests = [_encode(operation, item) for item in items]

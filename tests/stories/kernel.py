@@ -27,7 +27,16 @@ from rcmd.ipmp.events import (
     SpreadDone,
 )
 from rcmd.ipmp.kernel_view import RouteKey
-from rcmd.model import Family, IPAddress, IPInterface, KernelAddress, Link, Route, family_of
+from rcmd.model import (
+    Family,
+    IPAddress,
+    IPInterface,
+    IPNetwork,
+    KernelAddress,
+    Link,
+    Route,
+    family_of,
+)
 
 from .nexthops import Nexthops
 
@@ -136,7 +145,8 @@ class Kernel:
 
     def _route_line(self, device: Device, route: Route) -> str:
         via = f" via {route.gateway}" if route.gateway else ""
-        return f"{device.link.name} route {route.destination}{via} proto {route.protocol}"
+        source = f" src {route.source}" if route.source else ""
+        return f"{device.link.name} route {route.destination}{via}{source} proto {route.protocol}"
 
     # --- devices and cables ---
 
@@ -321,6 +331,10 @@ class Kernel:
             reachable = any(item.gateway in held.network for held in device.addresses)
             if not reachable:
                 return "Network is unreachable"
+        if item.source is not None and not self.hosts(item.source):
+            return "Invalid source address"
+        if item.family is Family.IPV6 and item.source is not None:
+            device.routes.pop(RouteKey.of(replace(item, source=None)), None)
         device.routes[RouteKey.of(item)] = item
         return ""
 
@@ -350,7 +364,24 @@ class Kernel:
             self.nexthops.lose_pins(device.link.ifindex)
         if not self.hosts(address.address.ip):
             for other in self.devices.values():
-                self._drop_routes(other, lambda route: route.source == address.address.ip)
+                self._forget_source(other, address.address.ip)
+
+    def _forget_source(self, device: Device, source: IPAddress) -> None:
+        """IPv4 routes that prefer it go; those of IPv6 stay without it, and nothing is said."""
+        for route in [it for it in device.routes.values() if it.source == source]:
+            del device.routes[RouteKey.of(route)]
+            if route.family is Family.IPV4:
+                self.unread.append(RouteGone(route, is_by_request=False))
+            else:
+                stripped = replace(route, source=None)
+                device.routes[RouteKey.of(stripped)] = stripped
+
+    def expire(self, destination: IPNetwork) -> None:
+        """The routes to it whose time is over, wherever they are now."""
+        for device in self.devices.values():
+            for route in [it for it in device.routes.values() if it.destination == destination]:
+                del device.routes[RouteKey.of(route)]
+                self.unread.append(RouteGone(route, is_by_request=False))
 
     def _drop_routes(self, device: Device, is_doomed: Callable[[Route], bool]) -> None:
         for key in [key for key, route in device.routes.items() if is_doomed(route)]:

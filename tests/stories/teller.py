@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 from rcmd.ipmp.commands import Move, Plumb, Release, Report
@@ -189,6 +190,10 @@ class Teller:
             protocol=int(given.get("protocol", "3")),
             source=ip_address(given["source"]) if "source" in given else None,
         )
+        if "expires" in given:
+            life_s = float(given["expires"].removesuffix("s"))
+            route = replace(route, expires_at=self.world.now + life_s)
+            self.world.later(life_s, lambda: self.world.kernel.expire(route.destination))
         self.world.kernel.add_by_hand(route)
         self.world.settle()
 
@@ -370,6 +375,11 @@ class Teller:
         assert route
         assert not protocol or route.protocol == int(protocol), f"protocol {route.protocol}"
 
+    def expect_route_source(self, destination: str, source: str) -> None:
+        found = [_route(it, destination) for it in self.world.kernel.devices.values()]
+        sources = [str(it.source) for it in found if it]
+        assert sources == [source], f"they prefer {sources}"
+
     def expect_no_route(self, destination: str) -> None:
         for device in self.world.kernel.devices.values():
             assert not _route(device, destination), f"it is on {device.link.name}"
@@ -516,7 +526,10 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"put in (\S+) without cable", Teller.put_in_uncabled),
     (r"rename (\S+) to (\S+)", Teller.rename),
     (r"mac of (\S+) becomes (\S+)", Teller.change_mac),
-    (r"add route (\S+) via (\S+) on (\S+)((?: (?:protocol|source) \S+)*)", Teller.add_route),
+    (
+        r"add route (\S+) via (\S+) on (\S+)((?: (?:protocol|source|expires) \S+)*)",
+        Teller.add_route,
+    ),
     (r"delete route (\S+) on (\S+)", Teller.delete_route),
     (r"add (\S+) on (\S+)", Teller.add),
     (r"delete (\S+) on (\S+)", Teller.delete),
@@ -560,6 +573,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect no move", Teller.expect_no_move),
     (r"expect nothing", Teller.expect_nothing),
     (r"expect route (\S+) on (\S+?)(?: protocol (\d+))?", Teller.expect_route),
+    (r"expect route (\S+) from (\S+)", Teller.expect_route_source),
     (r"expect no route (\S+)", Teller.expect_no_route),
     (r"expect group (\S+) (ok|degraded|failed)", Teller.expect_group),
     (r"expect flags of (\S+): (.*)", Teller.expect_flags),

@@ -243,6 +243,19 @@ def test_what_is_left_of_a_route_is_told_and_given(host: Lab) -> None:
         time.sleep(0.01)
 
 
+def test_an_ipv6_route_gets_back_the_source_that_the_kernel_took_from_it(host: Lab) -> None:
+    source = address(host.left, "fd00::1/64", flags=NODAD)
+    host.add(source, address(host.right, "fd00::2/64", flags=NODAD))
+    wanted = route(host.right, "fd07::/64", source=IPv6Address("fd00::1"), priority=1024)
+    assert not host.execute(add_routes=(wanted,)).refusals
+    assert not host.execute(remove=(source,)).refusals
+    stripped = dataclasses.replace(wanted, source=None)
+    assert host.routes() == {stripped}
+    there = dataclasses.replace(source, ifindex=host.right)
+    assert not host.execute(add=(there,), add_routes=(wanted,)).refusals
+    assert host.routes() == {wanted}
+
+
 def test_only_the_named_one_of_similar_routes_is_removed(host: Lab) -> None:
     host.add(address(host.left, "10.0.0.1/24"), address(host.right, "10.0.0.2/24"))
     via = IPv4Address("10.0.0.254")
