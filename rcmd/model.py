@@ -127,6 +127,15 @@ class Weights(StrEnum):
     """In proportion to the speed of its link."""
 
 
+class WhenRemoved(StrEnum):
+    """What becomes of an address or a known route that somebody else takes away."""
+
+    ACCEPT = "accept"
+    """It is gone for good."""
+    RESTORE = "restore"
+    """It is put back; but not for ever (`ipmp.drift`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class GroupSettings:
     """Settings of one group; the defaults of the daemon with the group's overrides applied."""
@@ -139,6 +148,7 @@ class GroupSettings:
     weights: Weights = Weights.EQUAL
     is_resilient: bool = False
     """Flows of the other members stay where they are when one leaves or returns."""
+    when_removed: WhenRemoved = WhenRemoved.ACCEPT
 
 
 @dataclass(frozen=True, slots=True)

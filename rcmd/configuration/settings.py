@@ -32,6 +32,7 @@ from rcmd.model import (
     ProbeMethod,
     Settings,
     Weights,
+    WhenRemoved,
 )
 
 E = TypeVar("E", bound=StrEnum)
@@ -39,6 +40,7 @@ E = TypeVar("E", bound=StrEnum)
 _TOP = (
     "failure_detection_time",
     "failback",
+    "when_removed",
     "track_interfaces_only_with_groups",
     "groups",
     "hooks",
@@ -52,6 +54,7 @@ _GROUP = (
     "load_spreading",
     "weights",
     "resilient",
+    "when_removed",
 )
 _DAY_MS = HIGHEST_DETECTION_MS
 
@@ -93,7 +96,7 @@ def parse_settings(text: str, base: Settings, path: str = SETTINGS_PATH) -> Pars
 def _top(document: Document, entry: Entry, settings: Settings) -> Settings:
     default = settings.default_group
     match entry.key:
-        case "failure_detection_time" | "failback":
+        case "failure_detection_time" | "failback" | "when_removed":
             return replace(settings, default_group=_group_key(document, entry, default))
         case "track_interfaces_only_with_groups":
             tracks = settings.track_interfaces_only_with_groups
@@ -148,6 +151,9 @@ def _group_key(document: Document, entry: Entry, group: GroupSettings) -> GroupS
         case "resilient":
             is_resilient = document.value(entry, truth_of, group.is_resilient)
             return replace(group, is_resilient=is_resilient)
+        case "when_removed":
+            policy = document.value(entry, partial(_choice, WhenRemoved), group.when_removed)
+            return replace(group, when_removed=policy)
         case "targets":
             return replace(group, targets=_targets(document, entry))
     return group

@@ -32,8 +32,18 @@ from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.nexthops import PinnedRoute, SpreadRoute
+from rcmd.ipmp.route_words import describe_route
 from rcmd.ipmp.scene import Scene
-from rcmd.model import RCMD_PROTOCOL, AddressKind, Family, IPAddress, KernelAddress, Link, Route
+from rcmd.model import (
+    RCMD_PROTOCOL,
+    AddressKind,
+    Family,
+    IPAddress,
+    KernelAddress,
+    Link,
+    Route,
+    WhenRemoved,
+)
 
 IFA_F_TEMPORARY = 0x01
 IFA_F_PERMANENT = 0x80
@@ -55,11 +65,11 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
         return _link_seen(scene, member, change.link, now)
     reports: list[Command] = []
     if isinstance(change, AddressGone) and member:
-        reports += _address_gone(scene, member, change.address)
+        reports += _address_gone(scene, member, change.address, now)
     if isinstance(change, RouteGone) and change.is_by_request and member:
-        _route_removed(scene, member, change.route)
+        reports += _route_gone(scene, member, change.route, now)
     if isinstance(change, RouteSeen) and change.is_replacement:
-        reports += _replaced(scene, change.route, now)
+        reports += _replaced(scene, change.route)
     if isinstance(change, SpreadRouteGone) and change.is_by_request:
         reports += _stand_in_removed(scene, change.route)
     scene.view.apply(change)
@@ -127,7 +137,9 @@ def _link_seen(scene: Scene, member: Member, link: Link, now: float) -> list[Com
     return [messages.link_changed(member.name, is_up=link.is_running)]
 
 
-def _address_gone(scene: Scene, member: Member, address: KernelAddress) -> list[Command]:
+def _address_gone(
+    scene: Scene, member: Member, address: KernelAddress, now: float
+) -> list[Command]:
     link = scene.view.links.get(address.ifindex)
     key = address.address.ip
     held = scene.view.addresses.get(address.ifindex, {})
@@ -140,9 +152,17 @@ def _address_gone(scene: Scene, member: Member, address: KernelAddress) -> list[
     others = [host for host in scene.copies_of(key) if host != member.name]
     if others or not (is_test or scene.ledger.knows(key)):
         return []
+    if _is_restored(scene, member):
+        reaction = scene.drift.removed(key, scene.ledger, now)
+        return [*messages.drift(member.name, str(address.address), reaction)]
     scene.ledger.withdraw(key)
     scene.ledger.forget_routes_from(key)
     return [messages.by_hand(member.name, "removed", str(address.address))]
+
+
+def _is_restored(scene: Scene, member: Member) -> bool:
+    """What is taken off it is put back."""
+    return scene.settings.group(member.group).when_removed is WhenRemoved.RESTORE
 
 
 def _adopt_address(scene: Scene, member: Member, address: KernelAddress) -> bool:
@@ -240,15 +260,20 @@ def _rivals(scene: Scene, route: Route) -> list[Route]:
     ]
 
 
-def _replaced(scene: Scene, route: Route, now: float) -> list[Command]:
+def _replaced(scene: Scene, route: Route) -> list[Command]:
     """Where ours stood in front, it was ours that was replaced: what it stood for goes as well."""
     rivals = _rivals(scene, route)
     for rival in rivals:
-        absorb_change(scene, RouteGone(rival, is_by_request=True), now)
+        _route_replaced(scene, rival)
     behind = tuple(it for it in rivals if it != route)
     if not scene.view.nexthops.drop_replaced(route) or not behind:
         return []
     return [Move(Cause.CLEANUP, None, None, remove_routes=behind)]
+
+
+def _is_kept(scene: Scene, known: RouteAtHome) -> bool:
+    home = scene.members.get(known.home)
+    return home is not None and _is_restored(scene, home)
 
 
 def _stand_in_removed(scene: Scene, removed: SpreadRoute | PinnedRoute) -> list[Command]:
@@ -256,22 +281,47 @@ def _stand_in_removed(scene: Scene, removed: SpreadRoute | PinnedRoute) -> list[
     if isinstance(removed, PinnedRoute):
         return []
     meant = [
-        (known, route)
+        known
         for known, route in scene.ledger.routes.items()
-        if (shared := stand_in(route)) is not None and shared.place == removed.place
+        if (shared := stand_in(route)) is not None
+        and shared.place == removed.place
+        and not _is_kept(scene, known)
     ]
     behind: list[Route] = []
-    for known, _ in meant:
+    for known in meant:
         for ifindex in scene.view.carriers_of(known.key):
             behind.append(scene.view.routes[ifindex][known.key])
         scene.ledger.forget_route(known)
     return [Move(Cause.CLEANUP, None, None, remove_routes=tuple(behind))] if behind else []
 
 
-def _route_removed(scene: Scene, member: Member, route: Route) -> None:
-    """Taken away by somebody: whoever called it home, it is not wanted any more."""
-    key = RouteKey.of(route)
-    for known in [RouteAtHome(home, key) for home in scene.ledger.homes_of_route(key)]:
-        hosts = scene.route_hosts(known)
-        if known.home == member.name or known.home not in hosts:
+def _route_gone(scene: Scene, member: Member, route: Route, now: float) -> list[Command]:
+    """Taken away by somebody: whoever called it home, it is not wanted any more, or put back."""
+    if RouteKey.of(route) not in scene.view.routes.get(member.ifindex, {}):
+        return []
+    reports: list[Command] = []
+    for known in _taken_away(scene, member, route):
+        what = describe_route(route)
+        if _is_restored(scene, member):
+            reaction = scene.drift.removed(known, scene.ledger, now)
+            reports += messages.drift(member.name, what, reaction)
+        else:
             scene.ledger.forget_route(known)
+            reports.append(messages.route_removed(member.name, what))
+    return reports
+
+
+def _taken_away(scene: Scene, member: Member, route: Route) -> list[RouteAtHome]:
+    """What is known by that name, and is not at its home besides."""
+    key = RouteKey.of(route)
+    known = (RouteAtHome(home, key) for home in scene.ledger.homes_of_route(key))
+    return [it for it in known if it.home == member.name or it.home not in scene.route_hosts(it)]
+
+
+def _route_replaced(scene: Scene, route: Route) -> None:
+    """Another has its place: that is somebody's last word, whatever the policy."""
+    member = scene.member_at(route.ifindex)
+    if member:
+        for known in _taken_away(scene, member, route):
+            scene.ledger.forget_route(known)
+    scene.view.apply(RouteGone(route, is_by_request=True))

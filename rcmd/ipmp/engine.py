@@ -144,11 +144,16 @@ class Engine:
         deadline = self._judgement.deadline
         news = self.surveillance.take_news(now)
         is_late = deadline is not None and deadline <= now
+        is_late = self.scene.drift.try_again(self.scene.ledger, now) or is_late
         return EVERYBODY if news is None or is_late else circles_of(self.scene, news)
 
     def deadline(self) -> float | None:
         """When to wake the engine with `Tick`, if nothing happens before."""
-        deadlines = (self._judgement.deadline, self.surveillance.deadline())
+        deadlines = (
+            self._judgement.deadline,
+            self.surveillance.deadline(),
+            self.scene.drift.deadline(),
+        )
         return min((it for it in deadlines if it is not None), default=None)
 
     def status(self) -> Status:
@@ -291,6 +296,8 @@ class Engine:
     def _on_configured(self, configuration: Configuration, now: float) -> list[Command]:
         scene = self.scene
         absent_before = {name for name, member in scene.members.items() if not member.ifindex}
+        if self._is_ready:
+            scene.drift.forget(scene.ledger)
         commands = membership.configure(scene, configuration, self._memory, now)
         self._refused.clear()
         self._spreading.try_again()

@@ -47,6 +47,22 @@ class Recall:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenUpAddress:
+    """Taken away so often that it is left alone (`drift`)."""
+
+    at: float
+    key: IPAddress
+    home: str = ""
+    original: KernelAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUpRoute:
+    at: float
+    homed: HomedRoute
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     offline: frozenset[str] = frozenset()
     detached: Mapping[str, int] = field(default_factory=dict)
@@ -71,6 +87,8 @@ class Memory:
     """Logical number of an address away from home: an IPv6 address has no label that tells it."""
     guests: Mapping[str, Mapping[IPAddress, int]] = field(default_factory=dict)
     """Interface that is being detached -> the logical numbers of its guests, to be given back."""
+    given_up: tuple[GivenUpAddress, ...] = ()
+    given_up_routes: tuple[GivenUpRoute, ...] = ()
     has_settled: bool = False
     """The boot is over: what is missing is missing."""
 
@@ -102,6 +120,11 @@ class Memory:
                     name: {str(key): number for key, number in guests.items()}
                     for name, guests in self.guests.items()
                 },
+                "given_up": [
+                    [it.at, str(it.key), it.home, it.original and asdict(it.original)]
+                    for it in self.given_up
+                ],
+                "given_up_routes": [[it.at, *_homed((it.homed,))] for it in self.given_up_routes],
                 "has_settled": self.has_settled,
             },
             default=str,
@@ -145,6 +168,14 @@ class Memory:
                 name: {ip_address(key): number for key, number in guests.items()}
                 for name, guests in data.get("guests", {}).items()
             },
+            given_up=tuple(
+                GivenUpAddress(at, ip_address(key), home, _address(it) if it else None)
+                for at, key, home, it in data.get("given_up", ())
+            ),
+            given_up_routes=tuple(
+                GivenUpRoute(at, HomedRoute(home, _route(it)))
+                for at, (home, it) in data.get("given_up_routes", ())
+            ),
             has_settled=data["has_settled"],
         )
 

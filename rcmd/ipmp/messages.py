@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from rcmd.ipmp.commands import Cause, Report, Severity
+from rcmd.ipmp.drift import Reaction
 from rcmd.ipmp.events import Moved
 from rcmd.ipmp.health import LINK_UP_PER_MINUTE
 from rcmd.ipmp.probe_events import (
@@ -133,6 +134,29 @@ def rejected(name: str, group: str, reason: str) -> Report:
 
 def by_hand(name: str, verb: str, what: str) -> Report:
     return Report(Severity.NOTICE, f"address-{verb}", name, f"{what} was {verb} by hand on {name}")
+
+
+def route_removed(name: str, what: str) -> Report:
+    text = f"the route {what} was removed by hand on {name}"
+    return Report(Severity.NOTICE, "route-removed", name, text)
+
+
+def drift(name: str, what: str, reaction: Reaction) -> list[Report]:
+    """What somebody else took away, where the settings say that it is to be put back."""
+    match reaction:
+        case Reaction.PUT_BACK:
+            text = f"{what} was removed by somebody on {name}, and is put back"
+            return [Report(Severity.NOTICE, "put-back", name, text, {"what": what})]
+        case Reaction.GIVEN_UP:
+            text = (
+                f"somebody keeps removing {what} from {name}: it is left alone for a minute, "
+                "and put back once a minute at the most from now on"
+            )
+            return [Report(Severity.WARNING, "given-up", name, text, {"what": what})]
+        case Reaction.PUT_BACK_AGAIN | Reaction.GIVEN_UP_AGAIN:
+            return []
+        case _:
+            assert_never(reaction)
 
 
 def unplumbed_family(name: str, group: str, family: Family) -> Report:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from rcmd.ipmp.drift import GivenUp
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent, Member
-from rcmd.ipmp.memory import AdoptedAddress, HomedRoute, LostAddress, Memory, Recall
+from rcmd.ipmp.memory import (
+    AdoptedAddress,
+    GivenUpAddress,
+    GivenUpRoute,
+    HomedRoute,
+    LostAddress,
+    Memory,
+    Recall,
+)
 from rcmd.ipmp.scene import Scene
 
 
@@ -57,6 +66,16 @@ def memorise(scene: Scene) -> Memory:
         routes=tuple(HomedRoute(known.home, route) for known, route in ledger.routes.items()),
         numbers=dict(scene.numbers),
         guests={it.name: dict(it.guests) for it in members if it.recalls and it.guests},
+        given_up=tuple(
+            GivenUpAddress(it.at, key, it.home, it.address)
+            for key, it in scene.drift.given_up.items()
+            if not isinstance(key, RouteAtHome)
+        ),
+        given_up_routes=tuple(
+            GivenUpRoute(it.at, HomedRoute(it.home, it.route))
+            for it in scene.drift.given_up.values()
+            if it.route is not None
+        ),
         has_settled=scene.has_settled,
     )
 
@@ -69,6 +88,12 @@ def recollect(scene: Scene, memory: Memory) -> None:
         ledger.adopt(adopted.home, adopted.address)
     for homed in memory.routes:
         ledger.record_route(homed.home, homed.route)
+    for address in memory.given_up:
+        scene.drift.given_up[address.key] = GivenUp(address.at, address.home, address.original)
+    for route in memory.given_up_routes:
+        known = RouteAtHome(route.homed.home, RouteKey.of(route.homed.route))
+        given_up = GivenUp(route.at, route.homed.home, route=route.homed.route)
+        scene.drift.given_up[known] = given_up
     scene.numbers = dict(memory.numbers)
     scene.has_settled = memory.has_settled
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from rcmd.ipmp.drift import Drift
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.ledger import Ledger, MovableKey, RouteAtHome
@@ -25,6 +26,7 @@ class Scene:
     members: dict[str, Member] = field(default_factory=dict)
     """In configured order."""
     ledger: Ledger = field(default_factory=Ledger)
+    drift: Drift = field(default_factory=Drift)
     view: KernelView = field(default_factory=KernelView)
     has_settled: bool = False
     was_interrupted: bool = False

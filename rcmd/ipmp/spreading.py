@@ -28,7 +28,7 @@ from rcmd.ipmp.nexthops import (
 )
 from rcmd.ipmp.pins import device_of, pins
 from rcmd.ipmp.scene import Circles, Scene
-from rcmd.model import Family, IPAddress, LoadSpreading
+from rcmd.model import Family, IPAddress, LoadSpreading, WhenRemoved
 
 Owner = BundleKey | None
 """None: it belongs to no group that there is."""
@@ -82,11 +82,16 @@ class Spreading:
 
         One that stands for another goes for good, together with that (`adoption`).
         """
-        stands_in = (stand_in(known) for known in self.scene.ledger.routes.values())
-        if isinstance(route, PinnedRoute) or not any(
-            it is not None and it.place == route.place for it in stands_in
-        ):
+        if isinstance(route, PinnedRoute) or not self._is_taken_for_another(route):
             self._refused.add(_essence(route))
+
+    def _is_taken_for_another(self, route: SpreadRoute) -> bool:
+        for known, meant in self.scene.ledger.routes.items():
+            shared, home = stand_in(meant), self.scene.members.get(known.home)
+            if shared is not None and shared.place == route.place and home is not None:
+                policy = self.scene.settings.group(home.group).when_removed
+                return policy is WhenRemoved.ACCEPT
+        return False
 
     def _possible(self, bundle: Bundle) -> Bundle:
         """Without the members that the kernel would not have in it."""

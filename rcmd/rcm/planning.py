@@ -10,6 +10,7 @@ from rcmd.errors import Busy, NoSuchResource, Veto
 from rcmd.ipmp.arrangement import Targets, held_by
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.ipmp.route_words import describe_route
 from rcmd.rcm import checks
 from rcmd.rcm.anchored import anchored_warnings
 from rcmd.rcm.bystanders import Session, bystander_warnings
@@ -18,7 +19,6 @@ from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
 from rcmd.rcm.removal import Removal, find_removal
 from rcmd.rcm.resources import stacked_on
 from rcmd.rcm.stage import Stage
-from rcmd.rcm.usage import describe_route
 
 
 async def plan_detach(

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 
 from rcmd.errors import NoSuchResource
 from rcmd.ipmp.engine import Engine
+from rcmd.ipmp.route_words import describe_route
 from rcmd.model import Link, Route
 from rcmd.rcm.hardware import Hardware
 from rcmd.rcm.hardware_steps import removal_steps, restoring_steps
 from rcmd.rcm.hardware_tree import hardware_roots
 from rcmd.rcm.resource import Resource, ResourceKind
 from rcmd.rcm.resource_name import canonical_name
-from rcmd.rcm.usage import describe_route, interface_usage
+from rcmd.rcm.usage import interface_usage
 
 __all__ = [
     "Stacked",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rcmd.ipmp.member import Intent, Member
-from rcmd.model import IPAddress, Link, Route
+from rcmd.model import IPAddress, Link
 from rcmd.rcm.hardware import PciFunction, Slot
 
 _CLASSES = {
@@ -80,14 +80,3 @@ def interface_usage(
 
 def _in_group(text: str, group: str, separator: str) -> str:
     return f"{text}{separator}providing connectivity for IPMP group {group}" if group else text
-
-
-def describe_route(route: Route) -> str:
-    """As `ip route` would say it, without the device."""
-    is_default = route.destination.prefixlen == 0
-    parts = ["default" if is_default else str(route.destination)]
-    if route.gateway is not None:
-        parts.append(f"via {route.gateway}")
-    if route.table != 254:
-        parts.append(f"table {route.table}")
-    return " ".join(parts)

@@ -4,7 +4,7 @@ import pytest
 
 from rcmd.configuration.mpathd import parse_mpathd
 from rcmd.configuration.settings import parse_settings
-from rcmd.model import GroupSettings, LoadSpreading, ProbeMethod, Settings
+from rcmd.model import GroupSettings, LoadSpreading, ProbeMethod, Settings, WhenRemoved
 
 EVERYTHING = """\
 # all of it
@@ -199,3 +199,16 @@ def test_what_is_not_a_settings_file_is_one_fault(text, start):
     assert len(faults) == 1
     assert faults[0].startswith(start)
     assert settings.default_group == GroupSettings()
+
+
+def test_what_is_removed_is_accepted_unless_a_group_or_all_restore_it():
+    settings, faults = read("groups: {a: {when_removed: restore}, b: {}}\n")
+    assert faults == []
+    assert settings.group("a").when_removed is WhenRemoved.RESTORE
+    assert settings.group("b").when_removed is WhenRemoved.ACCEPT
+    settings, _ = read("when_removed: restore\ngroups: {a: {when_removed: accept}, b: {}}\n")
+    assert settings.group("").when_removed is WhenRemoved.RESTORE
+    assert settings.group("a").when_removed is WhenRemoved.ACCEPT
+    assert settings.group("b").when_removed is WhenRemoved.RESTORE
+    _, faults = read("when_removed: fight\n")
+    assert faults == ["y:1: when_removed: expected one of accept, restore, found 'fight'"]

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcmd.ipmp.memory import AdoptedAddress, HomedRoute, LostAddress, Memory, Recall
+from rcmd.ipmp.memory import (
+    AdoptedAddress,
+    GivenUpAddress,
+    GivenUpRoute,
+    HomedRoute,
+    LostAddress,
+    Memory,
+    Recall,
+)
 from rcmd.model import KernelAddress, Route
 
 ADDRESS = KernelAddress(
@@ -31,6 +39,9 @@ ROUTE = Route(
     is_onlink=True,
     metrics=((2, 1400), (8, 20)),
 )
+EXPIRING = Route(
+    4, ip_network("2001:db8::/48"), congestion="reno", preference=3, realm=5, expires_at=77.5
+)
 FULL = Memory(
     offline=frozenset({"hme0"}),
     detached={"hme1": 5},
@@ -49,6 +60,11 @@ FULL = Memory(
     recalls=(Recall("hme0", frozenset({ip_address("192.168.85.19")})),),
     away={ip_address("192.168.85.20"): "hme1"},
     routes=(HomedRoute("hme0", ROUTE), HomedRoute("hme2", Route(6, ip_network("::/0")))),
+    given_up=(
+        GivenUpAddress(7.5, ip_address("192.168.85.31")),
+        GivenUpAddress(8.5, ip_address("192.168.85.32"), "hme0", ADDRESS),
+    ),
+    given_up_routes=(GivenUpRoute(9.5, HomedRoute("hme0", EXPIRING)),),
     has_settled=True,
 )
 
@@ -60,6 +76,12 @@ def test_what_is_written_is_read(memory: Memory) -> None:
 
 def test_equal_memories_have_equal_texts() -> None:
     assert Memory.from_text(FULL.to_text()).to_text() == FULL.to_text()
+
+
+def test_the_end_of_a_route_is_remembered() -> None:
+    """Though it is not part of what two routes are compared by."""
+    (read,) = Memory.from_text(FULL.to_text()).given_up_routes
+    assert read.homed.route.expires_at == EXPIRING.expires_at
 
 
 def test_keys_of_a_newer_version_are_ignored() -> None:

@@ -16,11 +16,11 @@ from rcmd.errors import (
     Veto,
     Vetoed,
 )
+from rcmd.ipmp.route_words import describe_route
 from rcmd.model import InterfaceState, Link, TargetMode, TargetStatus
 from rcmd.rcm import checks
 from rcmd.rcm.coordination import Coordination
 from rcmd.rcm.plan import MovableKind
-from rcmd.rcm.planning import describe_route
 from rcmd.rcm.removal import removal_of
 from rcmd.rcm.resources import stacked_on
 

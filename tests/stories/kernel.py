@@ -238,6 +238,13 @@ class Kernel:
     def remove_by_hand(self, item: Item) -> None:
         self._remove(self.devices[item.ifindex], item, is_echo=False)
 
+    def replace_by_hand(self, old: Route, new: Route) -> None:
+        """Of the end of the old one nothing is said."""
+        device = self.devices[new.ifindex]
+        del device.routes[RouteKey.of(old)]
+        device.routes[RouteKey.of(new)] = new
+        self.unread.append(RouteSeen(new, is_replacement=True))
+
     # --- what the daemon asks for ---
 
     def plumb(self, plumb: Plumb, carrier_after_s: float) -> None:

@@ -197,6 +197,13 @@ class Teller:
         self.world.kernel.add_by_hand(route)
         self.world.settle()
 
+    def replace_route(self, destination: str, gateway: str, name: str) -> None:
+        device = self.world.kernel.device(name)
+        old = _route(device, destination)
+        assert old, f"there is no route {destination} on {name}"
+        self.world.kernel.replace_by_hand(old, replace(old, gateway=ip_address(gateway)))
+        self.world.settle()
+
     def delete_route(self, destination: str, name: str) -> None:
         route = _route(self.world.kernel.device(name), destination)
         assert route, f"there is no route {destination} on {name}"
@@ -530,6 +537,7 @@ SENTENCES: list[tuple[str, Act]] = [
         r"add route (\S+) via (\S+) on (\S+)((?: (?:protocol|source|expires) \S+)*)",
         Teller.add_route,
     ),
+    (r"replace route (\S+) via (\S+) on (\S+)", Teller.replace_route),
     (r"delete route (\S+) on (\S+)", Teller.delete_route),
     (r"add (\S+) on (\S+)", Teller.add),
     (r"delete (\S+) on (\S+)", Teller.delete),
