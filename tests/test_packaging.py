@@ -275,6 +275,7 @@ INSTALLED = {
     "usr/lib/rcmd/installed",
     "usr/lib/rcmd/rcmd/version",
     "usr/lib/systemd/network/05-rcmd.network",
+    "usr/lib/systemd/networkd.conf.d/10-rcmd.conf",
     "usr/lib/systemd/system/rcmd.service",
     "usr/lib/udev/rules.d/81-rcmd.rules",
     "usr/share/bash-completion/completions/rcmctl",

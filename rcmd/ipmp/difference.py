@@ -67,6 +67,8 @@ class Difference:
         self._batches: dict[_Edge, _Batch] = {}
         self.numbers = dict(scene.numbers)
         """The logical numbers once the moves are made."""
+        self._added: set[IPAddress] = set()
+        """The addresses that will be there, and in use, when the routes are added."""
         self._free: dict[tuple[str, Family], Iterator[int]] = {}
 
     def moves(self) -> list[Move]:
@@ -207,6 +209,8 @@ class Difference:
         wanted: set[ItemKey] = set()
         blocked: set[RouteKey] = set()
         targets: dict[RouteAtHome, str | None] = {}
+        added = (address for batch in self._batches.values() for address in batch.add)
+        self._added = {address.address.ip for address in added if _is_in_use(address)}
         for known, route in self._scene.ledger.routes.items():
             if self._homes is not None and known.home not in self._homes:
                 continue
@@ -238,9 +242,8 @@ class Difference:
         """The address comes first, and has to be past its duplicate detection."""
         if route.source is None:
             return True
-        added = (address for batch in self._batches.values() for address in batch.add)
-        copies = (*self._scene.view.copies_of(route.source), *added)
-        return any(copy.address.ip == route.source and _is_in_use(copy) for copy in copies)
+        held = self._scene.view.copies_of(route.source)
+        return route.source in self._added or any(_is_in_use(copy) for copy in held)
 
     def _stale_routes(
         self,

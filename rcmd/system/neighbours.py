@@ -26,9 +26,10 @@ _log = logging.getLogger(__name__)
 
 _LARGEST = 1 << 20
 """Bytes; nobody configures a network with more."""
-_NETWORK_FOLDERS = tuple(
-    f"{prefix}/systemd/network" for prefix in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
+_SYSTEMD_FOLDERS = tuple(
+    f"{prefix}/systemd" for prefix in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
 )
+_NETWORK_FOLDERS = tuple(f"{folder}/network" for folder in _SYSTEMD_FOLDERS)
 """The first one that has a file of a name has it for all (systemd.network(5))."""
 _RULES_FOLDERS = tuple(
     f"{prefix}/udev/rules.d" for prefix in ("/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib")
@@ -71,13 +72,15 @@ def read_neighbours(
 ) -> Neighbours:
     """Everything that tells who else claims one of these interfaces."""
     tree = _Tree(root)
+    in_use = frozenset(it for it in _UNITS if tree.is_in_use(it))
     return Neighbours(
         networks=tree.networks(),
+        networkd=tree.networkd_settings() if Manager.NETWORKD in in_use else None,
         settings=tree.settings(),
         profiles=tree.profiles(),
         interfaces=tree.interfaces(),
         dhcpcd=tree.source(DHCPCD_PATH),
-        in_use=frozenset(it for it in _UNITS if tree.is_in_use(it)),
+        in_use=in_use,
         devices={name: tree.device(name, read_permanent_address) for name in names},
     )
 
@@ -157,6 +160,12 @@ class _Tree:
         folders = (f"{folder}/{name}.d" for folder in _NETWORK_FOLDERS)
         return self.sources(self.layered(folders, ".conf"))
 
+    def networkd_settings(self) -> tuple[SourceText, ...]:
+        """The first networkd.conf there is, and then the drop-ins of all folders."""
+        mains = self.sources(f"{folder}/networkd.conf" for folder in _SYSTEMD_FOLDERS)
+        folders = (f"{folder}/networkd.conf.d" for folder in _SYSTEMD_FOLDERS)
+        return (*mains[:1], *self.sources(self.layered(folders, ".conf")))
+
     def settings(self) -> tuple[SourceText, ...]:
         """What is packaged and what lasts until a reboot is read before the main file."""
         paths = self.layered(_SETTINGS_FOLDERS, ".conf")
@@ -232,7 +241,14 @@ class _Tree:
             kind=_kind(uevent.get("DEVTYPE", ""), is_hardware=is_hardware),
             properties=properties,
             is_marked=is_marked,
+            bridge=self.bridge(folder),
         )
+
+    def bridge(self, folder: str) -> str:
+        try:
+            return self.place(f"{folder}/brport/bridge").readlink().name
+        except OSError:
+            return ""
 
     def properties(self, ifindex: str) -> Mapping[str, str] | None:
         """Those of udev's database (systemd:src/libsystemd/sd-device/sd-device.c)."""

@@ -135,6 +135,24 @@ def test_what_we_ship_keeps_networkd_off(root: Path) -> None:
     assert claims(root, "hme0") == [("/etc/systemd/network/10-all.network", 2)]
 
 
+def test_its_settings_are_in_the_order_they_are_read(root: Path) -> None:
+    write(root, "usr/lib/systemd/networkd.conf", "vendor")
+    write(root, "etc/systemd/networkd.conf.d/20-b.conf", "b")
+    write(root, "usr/lib/systemd/networkd.conf.d/10-a.conf", "a")
+    assert read(root).networkd is None
+    write(root, "run/systemd/netif/state")
+    assert [it.text for it in read(root).networkd or ()] == ["vendor", "a", "b"]
+    write(root, "etc/systemd/networkd.conf", "main")
+    assert [it.text for it in read(root).networkd or ()] == ["main", "a", "b"]
+
+
+def test_a_port_tells_its_bridge(root: Path) -> None:
+    device(root)
+    assert read(root, "hme0").devices["hme0"].bridge == ""
+    link(root, "sys/class/net/hme0/brport/bridge", "../../docker0")
+    assert read(root, "hme0").devices["hme0"].bridge == "docker0"
+
+
 # --- NetworkManager -----------------------------------------------------------------------------
 
 

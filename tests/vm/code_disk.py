@@ -28,6 +28,7 @@ COMPILED = (".so", ".pyc", ".pyi")
 COPIED = {
     "etc/systemd/system/rcmd.service": "usr/lib/systemd/system",
     "etc/systemd/network/05-rcmd.network": "usr/lib/systemd/network",
+    "etc/systemd/networkd.conf.d/10-rcmd.conf": "usr/lib/systemd/networkd.conf.d",
     "udev-rules/81-rcmd.rules": "usr/lib/udev/rules.d",
     "etc/dbus-1/system.d/org.rcmd1.conf": "usr/share/dbus-1/system.d",
 }

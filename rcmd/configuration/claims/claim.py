@@ -15,6 +15,9 @@ class Manager(StrEnum):
     NETWORK_MANAGER = "NetworkManager"
     IFUPDOWN = "ifupdown"
     DHCPCD = "dhcpcd"
+    DOCKER = "Docker"
+    LIBVIRT = "libvirt"
+    BRIDGE = "a bridge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Claim:
     interface: str
     advice: str
     """What to do about it."""
+    what: str = ""
+    """What is claimed, where that is not the interface itself."""
 
     def __str__(self) -> str:
         return str(self.fault)
@@ -47,5 +52,5 @@ class Claim:
     @property
     def fault(self) -> Fault:
         """A warning: both are started, and one of them undoes what the other does."""
-        message = f"{self.manager} claims {self.interface}: {self.advice}"
+        message = f"{self.manager} claims {self.what or self.interface}: {self.advice}"
         return Fault(self.file, self.line, message, is_warning=True)

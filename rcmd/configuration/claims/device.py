@@ -24,6 +24,8 @@ class Device:
     """udev's; None where udev does not know the device."""
     is_marked: bool = False
     """81-rcmd.rules has marked it as ours; for a device that udev does not know: would mark it."""
+    bridge: str = ""
+    """The bridge it is a port of."""
 
     @property
     def alternative_names(self) -> frozenset[str]:

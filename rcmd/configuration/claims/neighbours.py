@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
+from rcmd.configuration.claims.bridges import bridge_claims
 from rcmd.configuration.claims.claim import Claim, Manager, SourceText
 from rcmd.configuration.claims.device import Device
 from rcmd.configuration.claims.dhcpcd import dhcpcd_claim
+from rcmd.configuration.claims.foreign_routes import foreign_routes_claim
 from rcmd.configuration.claims.ifupdown import Stanza, ifupdown_claims, read_stanzas
 from rcmd.configuration.claims.network_manager import (
     NetworkManagerSettings,
@@ -31,6 +33,8 @@ class Neighbours:
 
     networks: tuple[NetworkFile, ...] = ()
     """The .network files that count, in the order of their names."""
+    networkd: tuple[SourceText, ...] | None = None
+    """networkd.conf and its drop-ins, in the order they are read; None: it is not in use."""
     settings: tuple[SourceText, ...] = ()
     """NetworkManager.conf and its like, in the order they are read."""
     profiles: tuple[SourceText, ...] = ()
@@ -52,7 +56,11 @@ def find_claims(names: Iterable[str], neighbours: Neighbours) -> tuple[Claim, ..
     """
     others = _Others.read(neighbours)
     devices = [neighbours.devices.get(name, Device(name)) for name in names]
-    return tuple(sorted(claim for device in devices for claim in others.claims(device)))
+    claims = [claim for device in devices for claim in others.claims(device)]
+    if devices and neighbours.networkd is not None:
+        claim = foreign_routes_claim(devices[0].name, neighbours.networkd)
+        claims += [claim] if claim else []
+    return tuple(sorted(claims))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class _Others:
         )
         yield from ifupdown_claims(device.name, self.stanzas)
         yield from self._dhcpcd(device)
+        yield from bridge_claims(device)
 
     def _networkd(self, device: Device) -> Iterator[Claim]:
         """What a distribution ships in /usr says nothing while nobody starts systemd-networkd."""
