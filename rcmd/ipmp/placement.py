@@ -14,11 +14,20 @@ Rules, from solaris.md 0.1, 1.9, 1.11, 3.2 and the overview chapter:
 * without a destination an address stays where it is (66, 73); one that is nowhere takes even a
   member that cannot carry traffic now, so that it is there when the cable returns;
 * a standby is emptied onto members that are not (21, 22).
+
+What the group shares, and no member is the home of, has rules of its own:
+
+* what sits on a fit member stays; what has to go somewhere goes one by one to whoever has the
+  fewest data addresses that are up, and to a standby only if nobody else is usable;
+* then the load is evened out: from a member with two more than another one moves, the last to
+  come first.  Every step narrows the gap between two and opens none, so it ends, and what is even
+  stays: asked about its own answer the function changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -53,6 +62,10 @@ class Candidate:
     is_standby: bool = False
     is_spare: bool = False
     """Repaired while failback is off: serves as a standby until it is needed."""
+    is_awaited: bool = False
+    """Unproven because the machine is only just starting: what is new may go there."""
+    is_on_trust: bool = False
+    """Taken for usable before anybody has answered it: evens out nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +75,15 @@ class Movable:
     key: Hashable
     family: Family
     home: str
+    """Empty: the group shares it, and any member will do."""
     host: str | None
     """Where it is now; None is nowhere."""
     recall: str | None = None
     """The interface it is called (back) to: its home where failback is on."""
     weight: int = 1
     """1 for a data address that is up; 0 for what does not count as load."""
+    evens_out: bool = False
+    """Shared, and may be moved for no other reason than to even out the load."""
 
 
 Placement = Mapping[Hashable, str | None]
@@ -76,8 +92,9 @@ Placement = Mapping[Hashable, str | None]
 def placement(movables: Sequence[Movable], members: Sequence[Candidate]) -> Placement:
     """Say for every movable on which member it should live, or None for nowhere.
 
-    `members` come in configured order, which breaks ties.  What moved for want of anything better
-    may have been in the way of others: then they are looked at once more.
+    `members` come in configured order, which breaks ties; what the group shares comes in the order
+    in which it got to where it is.  What moved for want of anything better may have been in the
+    way of others: then they are looked at once more.
     """
     for _ in range(len(members) + 1):
         placed, is_final = _deal(movables, members)
@@ -94,13 +111,18 @@ def _deal(
     group = _Group(members, movables)
     placed: dict[Hashable, str | None] = {}
     leaving: dict[tuple[str, bool], list[Movable]] = {}
+    staying: list[Movable] = []
+    strays: list[Movable] = []
     for movable in movables:
         target = group.settled(movable)
-        if target is None:
+        if target is None and not movable.home:
+            strays.append(movable)
+        elif target is None:
             source = movable.host or movable.home
             leaving.setdefault((source, group.is_of_standby(movable)), []).append(movable)
         else:
             placed[movable.key] = target
+            staying.append(movable)
             group.count(movable, target)
     is_final = True
     for (source, _), crowd in leaving.items():
@@ -111,6 +133,13 @@ def _deal(
             placed[movable.key] = chosen
             if chosen is not None:
                 group.count(movable, chosen)
+    for movable in strays:
+        chosen = group.least_loaded(movable) or group.last_resort(movable)
+        is_final = is_final and (group.is_usable(chosen) or chosen == movable.host)
+        placed[movable.key] = chosen
+        if chosen is not None:
+            group.count(movable, chosen)
+    placed.update(group.evened_out([*staying, *strays], placed))
     return placed, is_final
 
 
@@ -147,12 +176,17 @@ class _Group:
         return home is not None and home.is_standby
 
     def _must_empty(self, member: Candidate, movable: Movable) -> bool:
-        """No standby keeps a standby's data addresses while others could (behaviours 21, 22)."""
+        """No standby keeps a standby's data addresses while others could (behaviours 21, 22).
+
+        Nor does it keep what the group shares; but that is not called back where failback is off.
+        """
+        is_patient = not movable.home and not movable.evens_out
         return (
             member.is_standby
-            and self.is_of_standby(movable)
+            and (not movable.home or self.is_of_standby(movable))
             and any(
                 not other.is_standby
+                and not (is_patient and other.is_spare)
                 and other.fitness >= Fitness.UNKNOWN
                 and movable.family in other.families
                 for other in self._members.values()
@@ -180,6 +214,70 @@ class _Group:
     def _is_inactive(self, member: Candidate) -> bool:
         return (member.is_standby or member.is_spare) and member.name not in self._hosting
 
+    def is_usable(self, name: str | None) -> bool:
+        member = self._members.get(name or "")
+        return member is not None and member.fitness >= Fitness.UNKNOWN
+
+    def least_loaded(self, movable: Movable) -> str | None:
+        """Who takes one that the group shares: a standby only if there is nobody else."""
+        is_new = movable.host is None
+        fit = [
+            member
+            for member in self._members.values()
+            if (member.fitness >= Fitness.UNKNOWN or (is_new and member.is_awaited))
+            and member.name != movable.host
+            and movable.family in member.families
+        ]
+        if not fit:
+            return None
+        return min(
+            fit,
+            key=lambda it: (
+                it.is_standby,
+                it.fitness is Fitness.UNKNOWN,
+                self._load[it.name],
+            ),
+        ).name
+
+    def evened_out(
+        self, movables: Sequence[Movable], placed: Placement
+    ) -> Iterator[tuple[Hashable, str]]:
+        """What moves only to even out the load, and where to."""
+        shared: dict[tuple[str, Family], list[Movable]] = defaultdict(list)
+        for movable in movables:
+            host = placed[movable.key]
+            if movable.evens_out and host is not None and host != movable.recall:
+                shared[host, movable.family].append(movable)
+        while steps := [step for family in Family if (step := self._step(family, shared))]:
+            source, target, family = max(
+                steps, key=lambda step: self._load[step[0]] - self._load[step[1]]
+            )
+            movable = shared[source, family].pop()
+            shared[target, family].append(movable)
+            self._load[source] -= movable.weight
+            self._load[target] += movable.weight
+            yield movable.key, target
+
+    def _step(
+        self, family: Family, shared: Mapping[tuple[str, Family], Sequence[Movable]]
+    ) -> tuple[str, str, Family] | None:
+        """From the most loaded member that shares such an address to the least loaded one."""
+        usable = [
+            member
+            for member in self._members.values()
+            if member.fitness >= Fitness.UNKNOWN and family in member.families
+        ]
+        usable = [it for it in usable if not it.is_standby] or usable
+        best = max((it.fitness for it in usable), default=Fitness.ABSENT)
+        givers = [it.name for it in usable if shared.get((it.name, family))]
+        takers = [it.name for it in usable if it.fitness is best and not it.is_on_trust]
+        if not givers or not takers:
+            return None
+        source = max(reversed(givers), key=lambda name: self._load[name])
+        target = min(takers, key=lambda name: self._load[name])
+        gap = self._load[source] - self._load[target]
+        return (source, target, family) if gap > 1 else None
+
     def last_resort(self, movable: Movable) -> str | None:
         """Where to be when nobody is usable: here, at home, or on whoever is plumbed."""
         host = self._members.get(movable.host or "")
@@ -195,4 +293,8 @@ class _Group:
         ]
         if not plumbed:
             return None
+        if not movable.home:
+            return min(
+                plumbed, key=lambda it: (-it.fitness, it.is_standby, self._load[it.name])
+            ).name
         return max(plumbed, key=lambda member: (member.fitness, member.is_standby)).name
