@@ -67,7 +67,7 @@ class Address:
 
     address: IPInterface
     home: str
-    """The interface it belongs to."""
+    """The interface it belongs to; empty for one that belongs to a group."""
     logical: int = 0
     """Logical interface number at home: 0 shows as `hme0`, n as `hme0:n`.  Per family."""
     kind: AddressKind = AddressKind.DATA
@@ -76,6 +76,8 @@ class Address:
     broadcast: IPv4Address | None = None
     peer: IPAddress | None = None
     """The far end of a point-to-point link (`destination`)."""
+    group: str = ""
+    """The group whose members share it, where no interface is its home."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,8 @@ class GroupSettings:
     is_resilient: bool = False
     """Flows of the other members stay where they are when one leaves or returns."""
     when_removed: WhenRemoved = WhenRemoved.ACCEPT
+    addresses: tuple[Address, ...] = ()
+    """Data addresses that no member is the home of: they are spread over the active ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +302,7 @@ class AddressStatus:
     kind: AddressKind
     group: str
     home: str
+    """Empty for one that belongs to its group, and to no interface."""
     hosted_on: str | None
     label: str
     is_up: bool = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rcmd.configuration.files import SETTINGS_PATH, ConfigurationFiles, hostname_interface
+from rcmd.configuration.group_addresses import without_carriers, without_owned
 from rcmd.configuration.interfaces import read_interfaces
 from rcmd.configuration.mpathd import parse_mpathd
 from rcmd.configuration.settings import ParsedSettings, parse_settings
@@ -47,17 +48,21 @@ def load(files: ConfigurationFiles, *, settings_text: str | None = None) -> Load
     parsed = parse_settings(text, base)
     interfaces = read_interfaces(files)
     configs = {config.name: config for config in interfaces.configs}
+    places = parsed.address_places
+    settings, quarrels = without_owned(parsed.settings, places, interfaces.configs)
     faults = sorted(
         {
             *unreadable,
             *mpathd_faults,
             *parsed.faults,
             *_unused_groups(parsed, interfaces.configs),
+            *quarrels,
+            *without_carriers(settings, places, interfaces.configs),
             *interfaces.faults,
         }
     )
     faulty = {hostname_interface(f.file) for f in faults if not f.is_warning} - {""}
-    return Loaded(Configuration(configs, parsed.settings), tuple(faults), frozenset(faulty))
+    return Loaded(Configuration(configs, settings), tuple(faults), frozenset(faulty))
 
 
 def check(files: ConfigurationFiles) -> tuple[Fault, ...]:

@@ -11,9 +11,10 @@ from typing import TypeVar
 import yaml
 
 from rcmd.configuration.files import SETTINGS_PATH
+from rcmd.configuration.group_addresses import GroupAddresses
 from rcmd.configuration.hosts import literal_address
 from rcmd.configuration.mpathd import HIGHEST_DETECTION_MS, LOWEST_DETECTION_MS
-from rcmd.configuration.text import quoted, suggestion
+from rcmd.configuration.text import Place, quoted, suggestion
 from rcmd.configuration.values import Wrong, group_name
 from rcmd.configuration.yaml_tree import (
     BadValue,
@@ -55,6 +56,7 @@ _GROUP = (
     "weights",
     "resilient",
     "when_removed",
+    "addresses",
 )
 _DAY_MS = HIGHEST_DETECTION_MS
 
@@ -69,6 +71,8 @@ class ParsedSettings:
     faults: tuple[Fault, ...] = ()
     group_lines: Mapping[str, int] = field(default_factory=dict)
     """Group -> the line of its overrides."""
+    address_places: Mapping[IPAddress, Place] = field(default_factory=dict)
+    """Where each address that a group shares is written."""
 
 
 def parse_settings(text: str, base: Settings, path: str = SETTINGS_PATH) -> ParsedSettings:
@@ -85,11 +89,13 @@ def parse_settings(text: str, base: Settings, path: str = SETTINGS_PATH) -> Pars
         else:
             settings = _top(document, entry, settings)
     # Last, because they inherit the defaults wherever those are written.
-    overrides = _groups(document, groups, settings.default_group)
+    addresses = GroupAddresses(document)
+    overrides = _groups(document, groups, settings.default_group, addresses)
     return ParsedSettings(
         replace(settings, groups={**settings.groups, **overrides}),
         tuple(document.faults),
         {entry.key: entry.key_node.start_mark.line + 1 for entry in groups},
+        addresses.places,
     )
 
 
@@ -116,7 +122,7 @@ def _top(document: Document, entry: Entry, settings: Settings) -> Settings:
 
 
 def _groups(
-    document: Document, entries: list[Entry], default: GroupSettings
+    document: Document, entries: list[Entry], default: GroupSettings, addresses: GroupAddresses
 ) -> dict[str, GroupSettings]:
     groups: dict[str, GroupSettings] = {}
     for entry in entries:
@@ -127,7 +133,10 @@ def _groups(
             continue
         group = default
         for inner in document.entries(entry.value, f"group {quoted(name)}", _GROUP):
-            group = _group_key(document, inner, group)
+            if inner.key == "addresses":
+                group = replace(group, addresses=addresses.read(inner, name))
+            else:
+                group = _group_key(document, inner, group)
         groups[name] = group
     return groups
 

@@ -1,0 +1,153 @@
+"""The data addresses that a group shares: `addresses` of a group in rcmd.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import yaml
+
+from rcmd.configuration.draft import Computed, Logical
+from rcmd.configuration.hosts import Hosts, literal_address
+from rcmd.configuration.text import Place, quoted
+from rcmd.configuration.values import Wrong, address_word
+from rcmd.configuration.yaml_tree import BadValue, Document, Entry, is_nothing, text_of
+from rcmd.model import (
+    Address,
+    Family,
+    Fault,
+    InterfaceConfig,
+    IPAddress,
+    IPNetwork,
+    Settings,
+    family_of,
+)
+
+_NO_NAMES = Hosts()
+
+
+@dataclass(slots=True)
+class GroupAddresses:
+    """The lists of all groups while the file is being read: no address may be there twice."""
+
+    document: Document
+    places: dict[IPAddress, Place] = field(default_factory=dict)
+    _owners: dict[IPAddress, str] = field(default_factory=dict)
+
+    def read(self, entry: Entry, group: str) -> tuple[Address, ...]:
+        """The good ones of the list; each bad one is a fault of its own."""
+        node = entry.value
+        if isinstance(node, yaml.ScalarNode) and is_nothing(node):
+            return ()
+        if not isinstance(node, yaml.SequenceNode):
+            self.document.fault(
+                node, "addresses: expected a list of addresses, as in [192.0.2.40/24]"
+            )
+            return ()
+        addresses: list[Address] = []
+        for item in node.value:
+            try:
+                addresses.append(self._address(item, group))
+            except BadValue as bad:
+                self.document.fault(item, f"addresses: {bad}")
+        return tuple(addresses)
+
+    def _address(self, node: yaml.Node, group: str) -> Address:
+        address = self._unowned(node, group)
+        key = address.address.ip
+        self.places[key] = Place(self.document.path, node.start_mark.line + 1)
+        self._owners[key] = group
+        network = address.address.network
+        if _is_edge(key, network):
+            text = f"addresses: {key} is the network or broadcast address of {network}"
+            self.document.fault(node, text, is_warning=True)
+        return address
+
+    def _unowned(self, node: yaml.Node, group: str) -> Address:
+        text = text_of(node)
+        key, length = _parsed(node, text)
+        if key in self._owners:
+            raise BadValue(
+                node,
+                f"{key} is not unique: group {self._owners[key]} has it at {self.places[key]}",
+            )
+        # As `ADDRESS/LENGTH broadcast + up` in a hostname file.
+        logical = Logical(
+            Place(self.document.path, node.start_mark.line + 1),
+            address=key,
+            prefix=length,
+            broadcast=Computed.COMPUTED,
+            wants_up=True,
+        )
+        address = logical.as_address("", 0)
+        assert address is not None
+        return replace(address, group=group)
+
+
+def _parsed(node: yaml.Node, text: str) -> tuple[IPAddress, int]:
+    literal = literal_address(text.partition("/")[0])
+    if literal is None:
+        raise BadValue(node, f"{quoted(text)} is not an address")
+    try:
+        word = address_word(text, family_of(literal), _NO_NAMES)
+    except Wrong as wrong:
+        raise BadValue(node, str(wrong)) from None
+    if literal.is_unspecified:
+        raise BadValue(node, f"{quoted(text)}: bad address: no interface can have it")
+    if literal.is_link_local:
+        raise BadValue(node, f"{quoted(text)}: bad address: a link-local address does not move")
+    if word.prefix is None:
+        example = f"{text}/{24 if literal.version == 4 else 64}"
+        raise BadValue(node, f"{quoted(text)} has no prefix length, as in {example}")
+    return literal, word.prefix
+
+
+def _is_edge(address: IPAddress, network: IPNetwork) -> bool:
+    if network.version == 6 or network.prefixlen > 30:
+        return False
+    return address in (network.network_address, network.broadcast_address)
+
+
+def without_owned(
+    settings: Settings, places: Mapping[IPAddress, Place], configs: Iterable[InterfaceConfig]
+) -> tuple[Settings, tuple[Fault, ...]]:
+    """Leave an address to the interface whose hostname file has it: here it is a fault."""
+    owners = {it.address.ip: config.name for config in configs for it in config.addresses}
+    faults = [
+        Fault(place.file, place.line, f"addresses: {key} is not unique: {owners[key]} has it")
+        for key, place in places.items()
+        if key in owners
+    ]
+    groups = {
+        name: replace(
+            group, addresses=tuple(it for it in group.addresses if it.address.ip not in owners)
+        )
+        for name, group in settings.groups.items()
+    }
+    return replace(settings, groups=groups), tuple(faults)
+
+
+def without_carriers(
+    settings: Settings, places: Mapping[IPAddress, Place], configs: Iterable[InterfaceConfig]
+) -> tuple[Fault, ...]:
+    """Warn of addresses of a family that no interface of the group is plumbed for.
+
+    Of groups without interfaces others warn.
+    """
+    families: dict[str, set[Family]] = {}
+    for config in configs:
+        families.setdefault(config.group, set()).update(config.families)
+    return tuple(
+        Fault(
+            place.file,
+            place.line,
+            f"addresses: no interface of group {quoted(name)} is plumbed for "
+            f"{family_of(address.address)}: {address.address.ip} will be nowhere",
+            is_warning=True,
+        )
+        for name, group in settings.groups.items()
+        for address in group.addresses
+        if name in families
+        and family_of(address.address) not in families[name]
+        and (place := places.get(address.address.ip)) is not None
+    )
