@@ -14,7 +14,8 @@ _UNKNOWN = Identity(name="")
 def status_document(
     status: Status, identities: Mapping[str, Identity], operations: tuple[OperationStatus, ...]
 ) -> dict[str, Any]:
-    """Plain values only; an address that is nowhere has `hosted_on` null."""
+    """Plain values only; an address that is nowhere has `hosted_on` null, one that its group
+    shares has `home` null."""
     return {
         "groups": [_group(group) for group in status.groups],
         "interfaces": [
@@ -71,7 +72,7 @@ def _address(address: AddressStatus) -> dict[str, Any]:
         "address": str(address.address),
         "kind": address.kind.value,
         "group": address.group,
-        "home": address.home,
+        "home": address.home or None,
         "hosted_on": address.hosted_on,
         "label": address.label,
         "up": address.is_up,

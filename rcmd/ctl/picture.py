@@ -123,7 +123,7 @@ def _address(entry: Mapping[str, Any]) -> AddressStatus:
         address=ip_interface(entry["address"]),
         kind=AddressKind(entry["kind"]),
         group=entry["group"],
-        home=entry["home"],
+        home=entry["home"] or "",
         hosted_on=entry["hosted_on"],
         label=entry["label"],
         is_up=entry["up"],

@@ -119,4 +119,5 @@ def _since(beginnings: Mapping[str, int], subject: str) -> str:
 def _address_problems(picture: Picture) -> Iterator[Span]:
     for address in picture.status.addresses:
         if is_lost(address):
-            yield Span(f"{address.address}: on no interface (home: {address.home})", Tone.BAD)
+            whose = f"home: {address.home}" if address.home else f"of group {address.group}"
+            yield Span(f"{address.address}: on no interface ({whose})", Tone.BAD)

@@ -121,6 +121,8 @@ def _description(address: AddressStatus) -> Span:
         return Span(f"{kind}, down")
     if address.hosted_on is None:
         return Span(f"{kind}, nowhere", Tone.BAD if is_lost(address) else Tone.PLAIN)
+    if not address.home:
+        return Span(f"{kind}, shared")
     if address.hosted_on != address.home:
         return Span(f"{kind}, home {address.home}", Tone.WARNING)
     return Span(kind)

@@ -157,6 +157,7 @@ def _address_gone(
         return [*messages.drift(member.name, str(address.address), reaction)]
     scene.ledger.withdraw(key)
     scene.ledger.forget_routes_from(key)
+    scene.numbers.pop(key, None)
     return [messages.by_hand(member.name, "removed", str(address.address))]
 
 
@@ -173,6 +174,8 @@ def _adopt_address(scene: Scene, member: Member, address: KernelAddress) -> bool
     if member.intent is Intent.DETACHED:
         return False
     if any(wanted.address.ip == key for wanted in member.config.addresses):
+        return _want_again(scene, key)
+    if scene.ledger.is_shared_in(member.group, key):
         return _want_again(scene, key)
     if key in scene.ledger.configured and key not in scene.ledger.withdrawn:
         return False

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 
-from rcmd.ipmp.ledger import DataAddress, MovableKey, RouteAtHome
+from rcmd.ipmp.ledger import DataAddress, MovableKey, RouteAtHome, owner_in
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Movable, placement
 from rcmd.ipmp.scene import Circles, Fitnesses, Scene
+from rcmd.ipmp.shares import place_of, shared_movables
 from rcmd.model import Family
 
 Targets = dict[Hashable, str | None]
@@ -20,7 +22,7 @@ def arrange(scene: Scene, assumed: Fitnesses = NOBODY, circles: Circles | None =
 
     `assumed` replaces the fitness of some members (forecasts).
     """
-    movables = _movables_by_group(scene, circles)
+    movables = _movables_by_group(scene, circles, assumed)
     targets: Targets = {}
     for group, members in scene.groups(circles).items():
         candidates = [member.candidate(assumed.get(member.name)) for member in members]
@@ -30,11 +32,18 @@ def arrange(scene: Scene, assumed: Fitnesses = NOBODY, circles: Circles | None =
     return targets
 
 
-def _movables_by_group(scene: Scene, circles: Circles | None) -> dict[str, list[Movable]]:
+def _movables_by_group(
+    scene: Scene, circles: Circles | None, assumed: Fitnesses = NOBODY
+) -> dict[str, list[Movable]]:
     homes = scene.homes(circles)
     recalls = _recalls(scene)
     movables: dict[str, list[Movable]] = {}
-    for data in scene.ledger.addresses(homes):
+    addresses = list(scene.ledger.addresses(homes))
+    for group, shared in shared_movables(scene, addresses, recalls, assumed, circles):
+        movables.setdefault(group, []).append(shared)
+    for data in addresses:
+        if data.group:
+            continue
         if data.is_up:
             host = prefer_home(scene.copies_of(data.key), data.home)
         else:
@@ -104,6 +113,23 @@ def _sort_in(
 def _responsible(scene: Scene, movable: Movable) -> Member | None:
     """The member whose group decides: that of the home, or of the host when home is forgotten."""
     return scene.members.get(movable.home) or scene.members.get(movable.host or "")
+
+
+def fair_share(scene: Scene, name: str) -> set[MovableKey]:
+    """What its group shares and would come here to even out the load, failback or not."""
+    member = scene.members[name]
+    group, circles = member.group or f"/{name}", (member.circle,)
+    movables = [
+        movable if movable.home else replace(movable, evens_out=True)
+        for movable in _movables_by_group(scene, circles).get(group, [])
+    ]
+    candidates = [replace(it.candidate(), is_on_trust=False) for it in scene.groups(circles)[group]]
+    placed = placement(movables, candidates)
+    return {
+        data.key
+        for data in scene.ledger.addresses((owner_in(member.group),))
+        if placed.get(data.key) == name != place_of(scene, data.key)
+    }
 
 
 def held_by(scene: Scene, name: str) -> set[MovableKey]:

@@ -30,6 +30,8 @@ class Cause(StrEnum):
     DETACH = "detach"
     MISSING = "missing"
     STANDBY = "standby"
+    REBALANCE = "rebalance"
+    """To even out the load, and for no other reason."""
     CLEANUP = "cleanup"
 
 

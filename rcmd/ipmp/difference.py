@@ -76,9 +76,11 @@ class Difference:
         self._routes()
         self._test_addresses()
         self._leftovers()
-        return [
+        moves = [
             self._move(edge, batch) for edge, batch in self._batches.items() if batch.has_work()
         ]
+        # What is well where it is must not hold up what has to leave.
+        return sorted(moves, key=lambda move: move.cause is Cause.REBALANCE)
 
     def _move(self, edge: _Edge, batch: _Batch) -> Move:
         source, destination = edge
@@ -109,7 +111,8 @@ class Difference:
     def _batch(self, cause: Cause, source: str | None, destination: str | None) -> _Batch:
         """One operation for all that goes one way (behaviour 59), named after what forced it."""
         batch = self._batches.setdefault((source, destination), _Batch(cause))
-        if batch.cause in (Cause.CONFIGURE, Cause.FAILBACK):
+        is_weak = batch.cause in (Cause.CONFIGURE, Cause.FAILBACK, Cause.REBALANCE)
+        if is_weak and cause is not Cause.REBALANCE:
             batch.cause = cause
         return batch
 
@@ -123,6 +126,7 @@ class Difference:
     def _data_address(self, data: DataAddress, copies: dict[str, KernelAddress]) -> None:
         target = self._targets[data.key]
         source = next((name for name in copies if name != target), None)
+        home = data.home or self._last_place(data, target)
         stale = [
             copy
             for name, copy in copies.items()
@@ -132,14 +136,16 @@ class Difference:
         if target is not None and not any(
             copy.address == data.address for name, copy in copies.items() if name == target
         ):
-            wanted = self._wanted(data, target, is_move=source is not None or target != data.home)
+            wanted = self._wanted(data, target, is_move=source is not None or target != home)
         if target is None or target == data.home:
             self.numbers.pop(data.key, None)
         if wanted and item_key(wanted) in self._refused:
             return
         if wanted or stale:
-            cause = self._cause(data.home, source, target)
-            batch = self._batch(cause, self._origin(data.home, source, target), target)
+            cause = self._cause(home, source, target)
+            if data.group:
+                cause = self._cause_of_shared(data, cause, source, target)
+            batch = self._batch(cause, self._origin(home, source, target), target)
             batch.remove += [copy for copy in stale if item_key(copy) not in self._refused]
             is_in_the_way = data.family is Family.IPV6 and any(
                 wanted and copy.ifindex == wanted.ifindex for copy in stale
@@ -161,7 +167,8 @@ class Difference:
     def _settled(self, data: DataAddress, target: str, added: KernelAddress) -> list[KernelAddress]:
         """What came home is again as it was, without a trace of the move (behaviour 68)."""
         final = self._wanted(data, target, is_move=False)
-        return [final] if target == data.home and final != added else []
+        is_home = target == data.home or bool(data.group)
+        return [final] if is_home and final != added else []
 
     def _number(self, data: DataAddress, host: str) -> int:
         """The lowest free logical number there (behaviour 60), kept while it stays there."""
@@ -173,6 +180,8 @@ class Difference:
         number = (
             member.guests[data.key] if is_recalled else next(self._free_numbers(host, data.family))
         )
+        # The last to come stands last.
+        self.numbers.pop(data.key, None)
         self.numbers[data.key] = (host, number)
         return number
 
@@ -182,6 +191,23 @@ class Difference:
             taken = self._scene.reserved_numbers(host, family)
             self._free[host, family] = (n for n in itertools.count(1) if n not in taken)
         return self._free[host, family]
+
+    def _last_place(self, data: DataAddress, target: str | None) -> str:
+        """Of one that the group shares: where it has last been stands for its home."""
+        last, _ = self._scene.numbers.get(data.key, (target or "", 0))
+        return last
+
+    def _cause_of_shared(
+        self, data: DataAddress, cause: Cause, source: str | None, target: str | None
+    ) -> Cause:
+        """`cause` is that of one whose home is where it has last been."""
+        giver, taker = (self._scene.members.get(name or "") for name in (source, target))
+        if taker is None or giver is None or giver.group != data.group:
+            return cause
+        if data.key in taker.recalls:
+            return Cause.FAILBACK
+        cause = self._cause(giver.name, source, target)
+        return Cause.REBALANCE if cause is Cause.CLEANUP else cause
 
     def _origin(self, home: str, source: str | None, target: str | None) -> str | None:
         """Where it comes from: its home, if that is gone and took it along."""

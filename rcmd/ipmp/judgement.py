@@ -112,6 +112,10 @@ class Judgement:
         member.is_set_down = not link.is_up and condition is Condition.LINK_DOWN
         old, member.health = member.health, judge(member.health, condition)
         member.is_recovering = member.health is Health.FAILED and self._is_answered(member, link)
+        member.is_on_trust = (
+            member.health is Health.RUNNING
+            and self.surveillance.verdict(member.name).outlook is Outlook.UNKNOWN
+        )
         self._set_problem(member, self._problem(member, condition))
         if member.health is Health.FAILED and old is not Health.FAILED:
             member.failed_by_probes = condition is Condition.PROBES_LOST

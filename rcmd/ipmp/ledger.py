@@ -1,7 +1,8 @@
 """What has to live somewhere: every data address and route, and the interface it calls home.
 
-Three sources: the hostname files; what an administrator added to a member by hand (adopted, with
-every attribute it had); what he took away by hand (withdrawn, until its file is replayed).
+Three sources: the configuration; what an administrator added to a member by hand (adopted, with
+every attribute it had); what he took away by hand (withdrawn, until its file is replayed).  What a
+group shares calls no interface home.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ class DataAddress:
     """None: added by hand."""
     original: KernelAddress | None
     """As it was found, if it was added by hand."""
+    group: str = ""
+    """The group that shares it, if no interface is its home."""
 
     @property
     def family(self) -> Family:
@@ -104,6 +107,16 @@ def kernel_address(address: Address, ifindex: int, label: str) -> KernelAddress:
     )
 
 
+def owner(address: Address) -> str:
+    """Its home, or what stands for one; no interface can be called so."""
+    return address.home or owner_in(address.group)
+
+
+def owner_in(group: str) -> str:
+    """Stands for the home of what a group shares."""
+    return f"group {group}"
+
+
 @dataclass(slots=True)
 class Ledger:
     """The record.  Mutable, but only through the verbs below."""
@@ -122,12 +135,20 @@ class Ledger:
 
     def configure(self, configuration: Configuration) -> None:
         """Replace what the files ask for."""
+        shared = {
+            address.address.ip: address
+            for group in configuration.settings.groups.values()
+            for address in group.addresses
+        }
+        # No interface returns and has its file replayed: to be listed anew does the same.
+        self.withdrawn -= {key for key, it in self.configured.items() if it.group} - shared.keys()
         self.configured = {
             address.address.ip: address
             for interface in configuration.interfaces.values()
             for address in interface.addresses
             if address.kind is AddressKind.DATA
         }
+        self.configured |= shared
         for key in self.configured.keys() - self.withdrawn:
             self._forget_adopted(key)
 
@@ -146,7 +167,7 @@ class Ledger:
     def addresses(self, homes: Container[str] | None = None) -> Iterator[DataAddress]:
         """Every data address (of these homes) that is wanted, in home and logical order."""
         for key, address in self.configured.items():
-            if key not in self.withdrawn and (homes is None or address.home in homes):
+            if key not in self.withdrawn and (homes is None or owner(address) in homes):
                 yield DataAddress(
                     key,
                     address.address,
@@ -155,6 +176,7 @@ class Ledger:
                     address.is_up,
                     address,
                     None,
+                    address.group,
                 )
         for key, found in self.adopted.items():
             if homes is not None and self.adopted_home[key] not in homes:
@@ -229,10 +251,16 @@ class Ledger:
             self._homes.pop(known.key, None)
 
     def homes(self) -> set[str]:
-        """Of all data addresses."""
-        return {it.home for it in self.configured.values()} | set(self.adopted_home.values())
+        """Of all data addresses that have one."""
+        homes = {it.home for it in self.configured.values() if it.home}
+        return homes | set(self.adopted_home.values())
 
     def home_of(self, key: IPAddress) -> str | None:
         """The interface that an address belongs to, by its file or by hand."""
         configured = self.configured.get(key)
         return configured.home if configured else self.adopted_home.get(key)
+
+    def is_shared_in(self, group: str, key: IPAddress) -> bool:
+        """Whether the members of the group share it."""
+        configured = self.configured.get(key)
+        return configured is not None and bool(group) and configured.group == group

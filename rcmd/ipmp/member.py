@@ -43,6 +43,8 @@ class Member:
     """Nobody was found to probe, and nobody has been since."""
     is_recovering: bool = False
     """Failed, but it is being answered again: repaired soon, if that goes on."""
+    is_on_trust: bool = False
+    """Taken for good, and nobody has answered it yet."""
     is_spare: bool = False
     """Repaired while failback is off."""
     recalls: set[MovableKey] = field(default_factory=set)
@@ -155,4 +157,6 @@ class Member:
             families=self.config.families,
             is_standby=self.config.is_standby,
             is_spare=self.is_spare,
+            is_awaited=self.health is Health.UNPROVEN and not self.needs_proof,
+            is_on_trust=self.is_on_trust,
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rcmd.ipmp.adoption import adopt_on
-from rcmd.ipmp.arrangement import held_by
+from rcmd.ipmp.arrangement import fair_share, held_by
 from rcmd.ipmp.commands import Command, Release
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
@@ -43,6 +43,7 @@ def configure(
             commands.append(Release(member.ifindex, name, take_down=False))
     homes = {key: it.home for key, it in scene.ledger.configured.items()} or memory.away
     scene.ledger.configure(configuration)
+    scene.numbers = {key: it for key, it in scene.numbers.items() if scene.ledger.knows(key)}
     _keep_guests(scene, homes)
     return commands
 
@@ -119,6 +120,7 @@ def undo_offline(scene: Scene, name: str) -> None:
     ledger = scene.ledger
     member.recalls = {data.key for data in ledger.addresses() if data.home == name}
     member.recalls |= {known for known in ledger.routes if known.home == name}
+    member.recalls |= fair_share(scene, name)
 
 
 def leave(scene: Scene, name: str) -> None:

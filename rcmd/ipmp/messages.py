@@ -91,6 +91,9 @@ def moved(answer: Moved) -> Report | None:
         case Cause.FAILOVER | Cause.OFFLINE | Cause.DETACH | Cause.STANDBY:
             text = f"Successfully failed over from NIC {move.source} to NIC {move.destination}"
             return Report(Severity.ERROR, "failover", move.source, text, detail)
+        case Cause.REBALANCE:
+            text = f"Evened out the load from NIC {move.source} to NIC {move.destination}"
+            return Report(Severity.NOTICE, "rebalance", move.destination, text, detail)
         case Cause.CONFIGURE | Cause.CLEANUP | Cause.MISSING:
             return None
 

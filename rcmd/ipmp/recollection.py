@@ -59,9 +59,11 @@ def memorise(scene: Scene) -> Memory:
             if it.recalls
         ),
         away={
-            key: ledger.configured[key].home
+            key: home
             for key, held in scene.copies().items()
-            if key in ledger.configured and ledger.configured[key].home not in held
+            if key in ledger.configured
+            and (home := ledger.configured[key].home)
+            and home not in held
         },
         routes=tuple(HomedRoute(known.home, route) for known, route in ledger.routes.items()),
         numbers=dict(scene.numbers),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from rcmd.ipmp.drift import Drift
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import KernelView
-from rcmd.ipmp.ledger import Ledger, MovableKey, RouteAtHome
+from rcmd.ipmp.ledger import Ledger, MovableKey, RouteAtHome, owner_in
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Fitness
 from rcmd.model import Address, AddressKind, Family, IPAddress, KernelAddress, Settings, family_of
@@ -68,7 +68,9 @@ class Scene:
         """The homes that `circles` decide for; a home that is no member may be anybody's."""
         if circles is None:
             return None
-        names = {member.name for member in self.members_of(circles)}
+        members = self.members_of(circles)
+        names = {member.name for member in members}
+        names |= {owner_in(member.config.group) for member in members}
         return names | (self.ledger.homes() - self.members.keys())
 
     def peers(self, member: Member) -> list[Member]:

@@ -9,6 +9,7 @@ from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.probe_status import probe_state
 from rcmd.ipmp.scene import Scene, label_of
+from rcmd.ipmp.shares import place_of
 from rcmd.ipmp.surveillance import Surveillance
 from rcmd.model import (
     AddressKind,
@@ -134,12 +135,12 @@ def _data_addresses(scene: Scene) -> Iterator[AddressStatus]:
     copies = scene.copies()
     for data in scene.ledger.addresses():
         held = copies.get(data.key, {})
-        host = prefer_home(held, data.home)
+        host = place_of(scene, data.key) if data.group else prefer_home(held, data.home)
         member = scene.members.get(data.home) or scene.members.get(host or "")
         yield AddressStatus(
             address=data.address,
             kind=AddressKind.DATA,
-            group=member.group if member else "",
+            group=data.group or (member.group if member else ""),
             home=data.home,
             hosted_on=host,
             label=_label(scene, held[host], host, data.home, data.logical) if host else "",

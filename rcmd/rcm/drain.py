@@ -226,7 +226,12 @@ class Drain:
         if not is_gone:
             log.warning("%s should have lost its power, and %s is still there", name, members)
         scene = self._stage.engine.scene
-        mine = [it for it in scene.ledger.addresses() if it.is_up and it.home in self._members]
+        groups = {it.group for name in self._members if (it := scene.members.get(name))}
+        mine = [
+            it
+            for it in scene.ledger.addresses()
+            if it.is_up and (it.home in self._members or (it.group and it.group in groups))
+        ]
         lost = [it for it in mine if not scene.copies_of(it.key)]
         # That it was asked to go must be known when it returns.
         self._feed(Unplumb)
