@@ -66,7 +66,7 @@ class Difference:
         self._refused = refused
         self._batches: dict[_Edge, _Batch] = {}
         self.numbers = dict(scene.numbers)
-        """The logical numbers once the moves are made."""
+        """The logical numbers once all moves are made."""
         self._added: set[IPAddress] = set()
         """The addresses that will be there, and in use, when the routes are added."""
         self._free: dict[tuple[str, Family], Iterator[int]] = {}
@@ -76,11 +76,25 @@ class Difference:
         self._routes()
         self._test_addresses()
         self._leftovers()
-        moves = [
+        return [
             self._move(edge, batch) for edge, batch in self._batches.items() if batch.has_work()
         ]
-        # What is well where it is must not hold up what has to leave.
-        return sorted(moves, key=lambda move: move.cause is Cause.REBALANCE)
+
+    def numbers_after(self, moves: Iterable[Move]) -> dict[IPAddress, tuple[str, int]]:
+        """The logical numbers once only these are made: what waits is where it has been."""
+        arriving = {item.address.ip for move in moves for item in move.add}
+        before = self._scene.numbers
+        waiting = {
+            key
+            for key, place in self.numbers.items()
+            if key not in arriving and before.get(key) != place
+        }
+        staying = {
+            key: place
+            for key, place in before.items()
+            if key in waiting or self.numbers.get(key) == place
+        }
+        return staying | {it: self.numbers[it] for it in self.numbers if it not in waiting}
 
     def _move(self, edge: _Edge, batch: _Batch) -> Move:
         source, destination = edge
@@ -357,9 +371,12 @@ def _is_in_use(address: KernelAddress) -> bool:
 
 
 def independent(moves: Iterable[Move]) -> Iterator[Move]:
-    """Those that can be made together: each has to do with other interfaces than all before it."""
+    """Those that can be made together: each has to do with other interfaces than all before it.
+
+    What is well where it is must not hold up what has to leave.
+    """
     touched: set[int | str] = set()
-    for move in moves:
+    for move in sorted(moves, key=lambda move: move.cause is Cause.REBALANCE):
         own: set[int | str] = {item.ifindex for item in move.items}
         own |= {name for name in (move.source, move.destination) if name is not None}
         if touched.isdisjoint(own):

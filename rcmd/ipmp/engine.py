@@ -372,11 +372,11 @@ class Engine:
 
     def _converge(self, targets: Targets, circles: Touched) -> list[Move]:
         difference = Difference(self.scene, targets, self._refused, circles)
-        moves = difference.moves()
-        self.scene.numbers = difference.numbers
+        moves = list(independent(difference.moves()))
+        self.scene.numbers = difference.numbers_after(moves)
         self._note_hosts_of_down(targets, circles)
         self._forget_recalls()
-        return list(independent(moves))
+        return list(moves)
 
     def _note_hosts_of_down(self, targets: Targets, circles: Touched) -> None:
         hosts = {} if circles is EVERYBODY else self.scene.hosts_of_down

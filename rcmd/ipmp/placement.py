@@ -133,6 +133,8 @@ def _deal(
             placed[movable.key] = chosen
             if chosen is not None:
                 group.count(movable, chosen)
+    # First those that may have to stay where they are.
+    strays.sort(key=lambda movable: movable.host is None)
     for movable in strays:
         chosen = group.least_loaded(movable) or group.last_resort(movable)
         is_final = is_final and (group.is_usable(chosen) or chosen == movable.host)

@@ -27,7 +27,7 @@ def shared_movables(
         return
     groups = scene.groups(circles)
     ages = {key: age for age, key in enumerate(scene.numbers)}
-    for data in sorted(shared, key=lambda it: ages.get(it.key, -1)):
+    for data in sorted(shared, key=lambda it: ages.get(it.key, len(ages))):
         members = groups.get(data.group, [])
         host = place_of(scene, data.key) if members else None
         if host is None and _is_incomplete(scene, members):

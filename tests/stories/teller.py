@@ -21,6 +21,7 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 from rcmd.ipmp.commands import Move, Plumb, Release, Report
+from rcmd.ipmp.ledger import IFA_F_NODAD
 from rcmd.model import AddressStatus, IPNetwork, KernelAddress, ProbeMethod, Route, Status
 
 from .kernel import Device
@@ -426,6 +427,28 @@ class Teller:
         homes = {str(it.address.ip): it.home for it in self._listed()}
         assert homes.get(address) == home, homes
 
+    def expect_shared(self, address: str, group: str) -> None:
+        owners = {str(it.address.ip): (it.home, it.group) for it in self._listed()}
+        assert owners.get(address) == ("", group), owners
+
+    def expect_undetected(self, address: str, source: str, destination: str) -> None:
+        added = [
+            it
+            for move in self._moves
+            if (move.source, move.destination) == (source, destination)
+            for it in move.add
+            if str(it.address.ip) == address
+        ]
+        assert added, "it did not move so"
+        assert all(it.flags & IFA_F_NODAD for it in added), added
+
+    def expect_looked_for(self, address: str, name: str) -> None:
+        """As duplicate detection leaves it: no trace of a move."""
+        self.expect_on(address, name)
+        held = self.world.held(address)
+        assert held
+        assert not held.flags & IFA_F_NODAD, held
+
     def expect_unlisted(self, address: str) -> None:
         assert address not in {str(it.address.ip) for it in self._listed()}
 
@@ -575,6 +598,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r'expect report "(.*)"', Teller.expect_report),
     (r'expect no report "(.*)"', Teller.expect_no_report),
     (r"expect no (?:more )?reports", Teller.expect_no_more_reports),
+    (r"expect move (\S+) (\S+) -> (\S+) without detection", Teller.expect_undetected),
     (r"expect move (\S+) (\S+) -> (\S+?)(?: as (\S+))?", Teller.expect_move),
     (r"expect one move (\S+) -> (\S+)", Teller.expect_one_move),
     (r"expect cause (\S+)", Teller.expect_cause),
@@ -606,7 +630,9 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect (\S+) empty", Teller.expect_empty),
     (r"expect (\S+) bare", Teller.expect_bare),
     (r"expect (\S+) hosts (\d+)", Teller.expect_data),
+    (r"expect (\S+) on (\S+) as looked for", Teller.expect_looked_for),
     (r"expect (\S+) on (\S+?)(?: as (\S+))?", Teller.expect_on),
+    (r"expect (\S+) shared by (\S+)", Teller.expect_shared),
     (r"expect (\S+) down on (\S+)", Teller.expect_down),
     (r"expect (\S+) test address of (\S+)", Teller.expect_test_address),
     (r"expect (\S+) at home on (\S+)", Teller.expect_home),

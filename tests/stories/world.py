@@ -251,11 +251,13 @@ class World:
         name = next(iter(cables))
         forecast = self._forecast_of_failure(name) if cables == {name: False} else None
         before = len(self.commands)
-        for name, has_cable in cables.items():
-            self.kernel.set_cable(name, has_cable)
+        for changed, has_cable in cables.items():
+            self.kernel.set_cable(changed, has_cable)
         self.settle()
         if forecast is not None:
-            real = [it for it in self.commands[before:] if isinstance(it, Move)]
+            # What only evens out the load follows from a failure, but is not in a hurry.
+            moved = [it for it in self.commands[before:] if isinstance(it, Move)]
+            real = [it for it in moved if it.source == name]
             assert forecast == [without_cause(move) for move in real], (forecast, real)
 
     def _forecast_of_failure(self, name: str) -> list[Move] | None:
@@ -371,10 +373,13 @@ class World:
     # --- what must always hold ---
 
     def _wanted(self) -> set[IPAddress]:
+        groups = {it.group for it in self._engine.scene.members.values()}
         return {
             status.address.ip
             for status in self._engine.status().addresses
-            if status.kind is AddressKind.DATA and status.is_up
+            if status.kind is AddressKind.DATA
+            and status.is_up
+            and (status.home or status.group in groups)
         }
 
     def _present(self, keys: Iterable[IPAddress]) -> set[IPAddress]:
