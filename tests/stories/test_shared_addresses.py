@@ -535,25 +535,30 @@ def test_an_interface_that_is_set_down_keeps_none_of_them() -> None:
     )
 
 
-def test_who_answers_nobody_gets_no_share_and_a_restart_gives_it_none() -> None:
-    """On the wrong cable: its link is up, and the targets of the others do not answer it."""
+def test_one_of_whom_nothing_is_known_gets_no_share_and_a_restart_gives_it_none() -> None:
+    """Its test address is in a prefix without anybody to probe.
+
+    A restart forgets that, and takes it on trust once more.
+    """
     tell(
         THREE,
         """
-        probe by default
+        probe everything by icmp
         target 192.168.85.1
+        file hme2: group test
+                 | addif 192.168.86.23/24 -failover deprecated up
         absent hme2
         start
         at 60s  wait
                 expect hme0 hosts 3
                 expect hme1 hosts 2
-        hme2 is elsewhere
         at 100s put in hme2
-        at 200s wait
+        at 200s expect hme2 no-targets
                 expect hme2 hosts 0
         at 210s restart
-        at 300s wait
+                expect hme2 running
+        at 300s expect no move
+                expect hme2 no-targets
                 expect hme2 hosts 0
-                expect no move
         """,
     )
