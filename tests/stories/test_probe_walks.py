@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from .network import Station
-from .walk import BEYOND_THE_CABLE, Step, Walk, steps
+from .walk import BEYOND_THE_CABLE, SHARED, Step, Walk, steps
 
 STATIONS = ("10.0.0.254", "fe80::1111")
 PROBING = st.sampled_from(
@@ -16,6 +16,8 @@ PROBING = st.sampled_from(
         "groups: {test: {probe: icmp}}\n",
         "failback: no\ngroups: {test: {probe: auto}}\n",
         "groups: {test: {probe: arp, targets: [10.0.0.254]}}\n",
+        f"groups: {{test: {{probe: icmp, addresses: [{SHARED}]}}}}\n",
+        f"groups: {{test: {{probe: arp, targets: [10.0.0.254], addresses: [{SHARED}]}}}}\n",
     ]
 )
 

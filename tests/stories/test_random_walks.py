@@ -7,9 +7,10 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .walk import Step, Walk, steps
+from .walk import SHARED, Step, Walk, steps
 
-FAILBACK = st.sampled_from(["", "failback: no\n"])
+SHARING = f"groups: {{test: {{addresses: [{SHARED}]}}}}\n"
+FAILBACK = st.sampled_from(["", "failback: no\n", SHARING, f"failback: no\n{SHARING}"])
 CARRIER_S = st.sampled_from([0.0, 1.5])
 
 

@@ -26,6 +26,10 @@ FILES = {
 }
 
 
+SHARED = "10.0.0.40/24, 10.0.0.41/24, 10.0.0.42/24, 2001:db8::40/64, 2001:db8::41/64"
+"""What the group may share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     verb: str
@@ -72,6 +76,8 @@ class Walk:
         for name in NAMES:
             self.world.kernel.put_in(name)
             self._expect_files_of(name)
+        for group in self.world.configuration().settings.groups.values():
+            self.expected |= {it.address.ip for it in group.addresses}
         self.world.start()
         self.look()
 
@@ -190,7 +196,7 @@ class Walk:
             case "go deaf", _:
                 world.is_deaf = True
             case "refuse", _:
-                world.kernel.refusals.add((f"10.0.0.{1 + step.number}", name))
+                world.kernel.refusals.add((f"10.0.0.{(1, 2, 3, 40)[step.number]}", name))
             case "accept", _ if world.kernel.refusals:
                 world.kernel.refusals.clear()
                 world.reconcile()

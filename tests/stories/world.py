@@ -7,6 +7,7 @@ kernel has to say; a snapshot every 20 s; a tick exactly when the engine asks fo
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
@@ -45,7 +46,7 @@ from rcmd.ipmp.events import (
     Unplumb,
 )
 from rcmd.ipmp.health import Health
-from rcmd.ipmp.member import Intent
+from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.redundancy import objection
@@ -406,6 +407,7 @@ class World:
             hosts = self.kernel.hosts(key)
             assert len(hosts) <= 1, f"{key} is on {hosts}"
             self._check_host(key, hosts, status)
+        self._check_shares()
         # Nobody is called silent: the sockets have not been read since.
         self._check_silence(Tick((), self._drained_at))
         self._check_silence(self.kernel.snapshot())
@@ -429,6 +431,30 @@ class World:
             assert not {name for name in plumbed if family_of(key) in self._families(name)}, (
                 f"{key} is lost"
             )
+
+    def _check_shares(self) -> None:
+        """What a group shares is spread as evenly as can be, and on no standby without need."""
+        scene = self._engine.scene
+        for name, settings in scene.settings.groups.items():
+            members = [it for it in scene.members.values() if it.group == name]
+            is_moving = any(it.intent is Intent.LEAVING for it in members)
+            if not settings.failback or is_moving:
+                continue
+            active = [it for it in members if it.fitness is Fitness.USABLE]
+            active = [it for it in active if not (it.config.is_standby or it.is_on_trust)]
+            load = Counter(host for key in self._wanted() for host in self.kernel.hosts(key))
+            for key in self._wanted() & {it.address.ip for it in settings.addresses}:
+                self._check_share(key, active, load)
+
+    def _check_share(self, key: IPAddress, active: list[Member], load: Counter[str]) -> None:
+        able = [it.name for it in active if family_of(key) in it.config.families]
+        for host in self.kernel.hosts(key):
+            member = self._engine.scene.members[host]
+            if key in member.recalls or member.fitness < Fitness.UNKNOWN:
+                continue
+            assert not (able and member.config.is_standby), f"{key} is on {host}: a standby"
+            least = min((load[name] for name in able), default=0)
+            assert not able or load[host] - least < 2, f"{key} is on {host}: {load}"
 
     def _works(self, status: InterfaceStatus) -> bool:
         device = self.kernel.named(status.name)
