@@ -26,6 +26,7 @@ What the group shares, and no member is the home of, has rules of its own:
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -145,6 +146,22 @@ def _deal(
     return placed, is_final
 
 
+_Shared = dict[tuple[str, Family], list[tuple[int, Movable]]]
+"""Host and family -> what may go elsewhere, numbered in the order in which it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One that goes elsewhere, to even out the load."""
+
+    source: str
+    target: str
+    family: Family
+    gap: int
+    arrival: int
+    """The number of the one that goes."""
+
+
 class _Group:
     """The members while addresses are being dealt out: their load grows as they take some."""
 
@@ -245,25 +262,22 @@ class _Group:
         self, movables: Sequence[Movable], placed: Placement
     ) -> Iterator[tuple[Hashable, str]]:
         """What moves only to even out the load, and where to."""
-        shared: dict[tuple[str, Family], list[Movable]] = defaultdict(list)
+        shared: _Shared = defaultdict(list)
+        arrivals = itertools.count()
         for movable in movables:
             host = placed[movable.key]
             if movable.evens_out and host is not None and host != movable.recall:
-                shared[host, movable.family].append(movable)
+                shared[host, movable.family].append((next(arrivals), movable))
         while steps := [step for family in Family if (step := self._step(family, shared))]:
-            source, target, family = max(
-                steps, key=lambda step: self._load[step[0]] - self._load[step[1]]
-            )
-            movable = shared[source, family].pop()
-            shared[target, family].append(movable)
-            self._load[source] -= movable.weight
-            self._load[target] += movable.weight
-            yield movable.key, target
+            step = max(steps, key=lambda step: (step.gap, step.arrival))
+            _, movable = shared[step.source, step.family].pop()
+            shared[step.target, step.family].append((next(arrivals), movable))
+            self._load[step.source] -= movable.weight
+            self._load[step.target] += movable.weight
+            yield movable.key, step.target
 
-    def _step(
-        self, family: Family, shared: Mapping[tuple[str, Family], Sequence[Movable]]
-    ) -> tuple[str, str, Family] | None:
-        """From the most loaded member that shares such an address to the least loaded one."""
+    def _step(self, family: Family, shared: _Shared) -> _Step | None:
+        """From the most loaded member that has such an address to the least loaded one."""
         usable = [
             member
             for member in self._members.values()
@@ -275,10 +289,11 @@ class _Group:
         takers = [it.name for it in usable if it.fitness is best and not it.is_on_trust]
         if not givers or not takers:
             return None
-        source = max(reversed(givers), key=lambda name: self._load[name])
+        last = {name: shared[name, family][-1][0] for name in givers}
+        source = max(givers, key=lambda name: (self._load[name], last[name]))
         target = min(takers, key=lambda name: self._load[name])
         gap = self._load[source] - self._load[target]
-        return (source, target, family) if gap > 1 else None
+        return _Step(source, target, family, gap, last[source]) if gap > 1 else None
 
     def last_resort(self, movable: Movable) -> str | None:
         """Where to be when nobody is usable: here, at home, or on whoever is plumbed."""

@@ -499,7 +499,7 @@ class Teller:
         refusals = self.world.engine.refusals(name)
         assert any(text in refusal for refusal in refusals), refusals
 
-    def expect_shared(self, destination: str, names: str) -> None:
+    def expect_shared_by(self, destination: str, names: str) -> None:
         wanted = {}
         for name in names.split(", "):
             device, _, weight = name.partition("*")
@@ -615,7 +615,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect no objection to (\S+)", Teller.expect_no_objection),
     (r"speed of (\S+) is (\d+)", Teller.speed),
     (r"take away the shared route to (\S+)", Teller.take_away),
-    (r"expect (\S+) shared by (.*)", Teller.expect_shared),
+    (r"expect (\S+) shared by (.*)", Teller.expect_shared_by),
     (r"expect (\S+) not shared", Teller.expect_not_shared),
     (r"expect resilient groups", Teller.expect_resilient),
     (r"expect hash (\S+)", Teller.expect_hash),
