@@ -23,6 +23,7 @@ from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import Configured, LinkGone, LinkSeen, SpeedSeen
 from rcmd.model import Link
+from rcmd.multicast_watch import MulticastWatch
 from rcmd.rcm.attach import UDEV_GRACE_S, Attacher
 from rcmd.rcm.boot import settle
 from rcmd.rcm.clients import Everybody
@@ -120,6 +121,7 @@ class Assembly:
             self.read_configuration,
             has_hostname_file,
         )
+        self.multicast = MulticastWatch(self.daemon, self.kernel, self.kernel_readable)
         self.attacher = Attacher(self.daemon, store, faulty=set(self.loaded.faulty))
         self.failure: BaseException | None = None
         self.tasks: set[asyncio.Task[None]] = set()
@@ -188,6 +190,7 @@ class Assembly:
             self.loop.add_reader(self.kernel_log.fileno(), self.kernel_log_readable)
         self.operations.on_change.append(self.publish_operations)
         self.poll_carrier()
+        self.multicast.start(self.repeat)
         self.repeat(RECONCILE_S, self.daemon.look_around)
         self.repeat(RECONCILE_S, self.operations.record_the_rest)
         interval = self.manager.watchdog_interval_s

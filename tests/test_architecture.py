@@ -34,6 +34,7 @@ MAY_USE: dict[str, set[str]] = {
     "ctl": {"model", "errors", "rcm", "bus", "system"},
     "lab": {"model", "errors", "rcm", "configuration", "system", "bus", "ctl"},
     "history": {"rcm"},
+    "multicast_watch": {"ipmp", "daemon", "system"},
     "starting": {"configuration", "ipmp", "daemon", "system"},
     "assembly": {
         "model",
@@ -45,6 +46,7 @@ MAY_USE: dict[str, set[str]] = {
         "system",
         "bus",
         "history",
+        "multicast_watch",
         "starting",
     },
     "__main__": {"errors", "configuration", "system", "assembly", "starting"},

@@ -230,7 +230,7 @@ def _veto(veto: Veto) -> VariantMap:
 
 
 def _move(move: PlannedMove) -> VariantMap:
-    """`address` is there for addresses only; `what` names routes, too."""
+    """`address` is there for addresses only; `what` names all that moves."""
     return string_map(
         {
             "kind": move.kind.value,

@@ -30,6 +30,7 @@ from rcmd.ipmp.events import (
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.ipmp.listening import address_gone
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.nexthops import PinnedRoute, SpreadRoute
 from rcmd.ipmp.route_words import describe_route
@@ -66,6 +67,7 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
     reports: list[Command] = []
     if isinstance(change, AddressGone) and member:
         reports += _address_gone(scene, member, change.address, now)
+        reports += address_gone(scene, member, change.address)
     if isinstance(change, RouteGone) and change.is_by_request and member:
         reports += _route_gone(scene, member, change.route, now)
     if isinstance(change, RouteSeen) and change.is_replacement:
@@ -73,6 +75,8 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
     if isinstance(change, SpreadRouteGone) and change.is_by_request:
         reports += _stand_in_removed(scene, change.route)
     scene.view.apply(change)
+    if isinstance(change, LinkGone):
+        scene.memberships.forget_device(change.ifindex)
     if isinstance(change, LinkGone) and member:
         reports.append(messages.gone(member.name, member.group))
         member.lose()

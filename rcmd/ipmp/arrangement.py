@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 
+from rcmd.ipmp.autojoin import movable_groups
 from rcmd.ipmp.ledger import DataAddress, MovableKey, RouteAtHome, owner_in
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Movable, placement
@@ -56,6 +57,8 @@ def _movables_by_group(
         family = Family.IPV4 if known.key.route.destination.version == 4 else Family.IPV6
         recall = _recall(scene, known, known.home, recalls)
         movable = Movable(known, family, known.home, host, recall, weight=0)
+        _sort_in(scene, circles, movables, movable)
+    for movable in movable_groups(scene, homes):
         _sort_in(scene, circles, movables, movable)
     return movables
 

@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp.arrangement import Targets
+from rcmd.ipmp.autojoin import receptions
 from rcmd.ipmp.commands import Cause, Move
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import IFA_F_NODAD, DataAddress, RouteAtHome, kernel_address
 from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.scene import Circles, Scene, kernel_label
 from rcmd.model import RCMD_PROTOCOL, AddressKind, Family, IPAddress, KernelAddress, Route
@@ -73,6 +75,7 @@ class Difference:
 
     def moves(self) -> list[Move]:
         self._data_addresses()
+        self._memberships()
         self._routes()
         self._test_addresses()
         self._leftovers()
@@ -243,6 +246,18 @@ class Difference:
             return Cause.FAILOVER
         return Cause.STANDBY if origin.config.is_standby else Cause.CLEANUP
 
+    # --- multicast memberships ---
+
+    def _memberships(self) -> None:
+        """In the same batch as the addresses: multicast is no later than unicast."""
+        for it in receptions(self._scene, self._targets, self._refused, self._circles):
+            if it.home is None:
+                self._clean_up(it.source, it.address)
+                continue
+            cause = self._cause(it.home, it.source, it.target)
+            batch = self._batch(cause, self._origin(it.home, it.source, it.target), it.target)
+            (batch.add if it.is_wanted else batch.remove).append(it.address)
+
     # --- routes ---
 
     def _routes(self) -> None:
@@ -350,7 +365,7 @@ class Difference:
     def _is_leftover(self, member: Member, address: KernelAddress) -> bool:
         """Ours and no longer asked for; on a detached interface, whatever is still there."""
         key = address.address.ip
-        if self._scene.ledger.knows(key) or key.is_link_local:
+        if self._scene.ledger.knows(key) or key.is_link_local or is_autojoin(address):
             return False
         if member.intent is Intent.DETACHED and member.plumbed:
             return True

@@ -47,9 +47,11 @@ from rcmd.ipmp.events import (
 from rcmd.ipmp.judgement import Judgement
 from rcmd.ipmp.kernel_view import KernelView, essence
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
+from rcmd.ipmp.listening import absorb_memberships
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.missing import missing_messages
+from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.probe_status import probe_statuses, target_statuses
 from rcmd.ipmp.recollection import memorise, recollect
@@ -178,7 +180,10 @@ class Engine:
         Each is found out when it is asked for: all at once would hold up a real failure.
         """
         for member in self._to_forecast():
-            if member.fitness >= Fitness.UNKNOWN and held_by(self.scene, member.name):
+            is_used = held_by(self.scene, member.name) or self.scene.memberships.joined.get(
+                member.name
+            )
+            if member.fitness >= Fitness.UNKNOWN and is_used:
                 broken = {member.name: Fitness.BROKEN}
                 for move in self._moves_if(broken, (member.circle,)):
                     if move.source == member.name:
@@ -265,6 +270,8 @@ class Engine:
                 commands += self._spreading.done(event)
             case SpeedSeen(name, mbit):
                 self.scene.speeds[name] = mbit
+            case MembershipsSeen():
+                commands += absorb_memberships(self.scene, event)
             case Tick(answers, unsent=unsent):
                 for answer in answers:
                     self.surveillance.answered(answer)

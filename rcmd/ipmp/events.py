@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rcmd.ipmp.commands import Move, Spread
+from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.nexthops import PinnedRoute, PinRule, SpreadItem, SpreadRoute
 from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest
 from rcmd.model import (
@@ -261,6 +262,7 @@ Event = (
     | Moved
     | SpreadDone
     | SpeedSeen
+    | MembershipsSeen
     | Tick
 )
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from rcmd.ipmp.adoption import adopt_on
 from rcmd.ipmp.arrangement import fair_share, held_by
 from rcmd.ipmp.commands import Command, Release
+from rcmd.ipmp.listening import keep_where_they_are
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.recollection import recollect_member
@@ -45,6 +46,8 @@ def configure(
     scene.ledger.configure(configuration)
     scene.numbers = {key: it for key, it in scene.numbers.items() if scene.ledger.knows(key)}
     _keep_guests(scene, homes)
+    for home in scene.memberships.joined.keys() - scene.members.keys():
+        keep_where_they_are(scene, home)
     return commands
 
 
@@ -110,6 +113,7 @@ def _replay(scene: Scene, member: Member, config: InterfaceConfig | None) -> Non
             if known and known.home == member.name and host != member.name:
                 scene.ledger.adopt(host, copy)
     scene.ledger.replay(member.name, None)
+    keep_where_they_are(scene, member.name)
     member.config = InterfaceConfig(member.name)
 
 

@@ -62,6 +62,14 @@ class GivenUpRoute:
     homed: HomedRoute
 
 
+class Joined:
+    """An application joined a multicast group on the device with this ifindex."""
+
+    home: str
+    group: IPAddress
+    ifindex: int
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     offline: frozenset[str] = frozenset()
@@ -91,6 +99,11 @@ class Memory:
     given_up_routes: tuple[GivenUpRoute, ...] = ()
     has_settled: bool = False
     """The boot is over: what is missing is missing."""
+    joined: tuple[Joined, ...] = ()
+    stuck_groups: tuple[tuple[int, IPAddress], ...] = ()
+    """Device and group, see `Memberships.stuck`."""
+    told_groups: tuple[tuple[str, IPAddress], ...] = ()
+    """Interface and group of the memberships of which it was said that they cannot move."""
 
     def to_text(self) -> str:
         return json.dumps(
@@ -126,6 +139,9 @@ class Memory:
                 ],
                 "given_up_routes": [[it.at, *_homed((it.homed,))] for it in self.given_up_routes],
                 "has_settled": self.has_settled,
+                "joined": [[it.home, str(it.group), it.ifindex] for it in self.joined],
+                "stuck_groups": [[ifindex, str(group)] for ifindex, group in self.stuck_groups],
+                "told_groups": [[home, str(group)] for home, group in self.told_groups],
             },
             default=str,
             separators=(",", ":"),
@@ -177,6 +193,16 @@ class Memory:
                 for at, (home, it) in data.get("given_up_routes", ())
             ),
             has_settled=data["has_settled"],
+            joined=tuple(
+                Joined(home, ip_address(group), ifindex)
+                for home, group, ifindex in data.get("joined", ())
+            ),
+            stuck_groups=tuple(
+                (ifindex, ip_address(group)) for ifindex, group in data.get("stuck_groups", ())
+            ),
+            told_groups=tuple(
+                (home, ip_address(group)) for home, group in data.get("told_groups", ())
+            ),
         )
 
 

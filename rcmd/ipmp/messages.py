@@ -9,6 +9,7 @@ from rcmd.ipmp.commands import Cause, Report, Severity
 from rcmd.ipmp.drift import Reaction
 from rcmd.ipmp.events import Moved
 from rcmd.ipmp.health import LINK_UP_PER_MINUTE
+from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.probe_events import (
     ClockAnomaly,
     DetectionTimeLowered,
@@ -77,13 +78,20 @@ def moved(answer: Moved) -> Report | None:
     move = answer.move
     if move.source is None or move.destination is None or not answer.added:
         return None
-    added = [item.address for item in answer.added if isinstance(item, KernelAddress)]
+    addresses = [item for item in answer.added if isinstance(item, KernelAddress)]
+    groups = [item.address.ip for item in addresses if is_autojoin(item)]
+    if len(groups) == len(answer.added):
+        # Somebody joined a group where it cannot be received: nothing else has failed now.
+        return None
+    added = [item.address for item in addresses if not is_autojoin(item)]
     detail = {
         "cause": move.cause.value,
         "from": move.source,
         "to": move.destination,
         "addresses": ", ".join(dict.fromkeys(str(address) for address in added)),
     }
+    if groups:
+        detail["multicast"] = listed(groups)
     match move.cause:
         case Cause.FAILBACK:
             text = f"Successfully failed back to NIC {move.destination}"
@@ -160,6 +168,19 @@ def drift(name: str, what: str, reaction: Reaction) -> list[Report]:
             return []
         case _:
             assert_never(reaction)
+
+
+def immovable(name: str, group: IPAddress, sources: Sequence[IPAddress]) -> Report:
+    """A source-specific membership: the kernel could join for any source only."""
+    text = only_from(name, group, sources)
+    return Report(Severity.WARNING, "multicast", name, text, {"group": str(group)})
+
+
+def only_from(name: str, group: IPAddress, sources: Sequence[IPAddress]) -> str:
+    return (
+        f"{group} is received on {name} from {listed(sources)} only: "
+        "such a membership cannot move to another NIC"
+    )
 
 
 def unplumbed_family(name: str, group: str, family: Family) -> Report:

@@ -13,7 +13,8 @@ Rules, from solaris.md 0.1, 1.9, 1.11, 3.2 and the overview chapter:
   (26), then the one with the fewest data addresses that are up (64), ties in configured order;
 * without a destination an address stays where it is (66, 73); one that is nowhere takes even a
   member that cannot carry traffic now, so that it is there when the cable returns;
-* a standby is emptied onto members that are not (21, 22).
+* a standby is emptied onto members that are not (21, 22);
+* multicast memberships follow (62), and are never a reason why anything else goes, or stays.
 
 What the group shares, and no member is the home of, has rules of its own:
 
@@ -71,7 +72,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Movable:
-    """An address or a route that lives on one interface at a time."""
+    """An address, a route or a membership that lives on one interface at a time."""
 
     key: Hashable
     family: Family
@@ -85,6 +86,9 @@ class Movable:
     """1 for a data address that is up; 0 for what does not count as load."""
     evens_out: bool = False
     """Shared, and may be moved for no other reason than to even out the load."""
+    follows: bool = False
+    """A multicast membership: it asks nothing of the others.  It goes where they go if that has
+    its family, it may rest on a standby, and it makes nobody active."""
 
 
 Placement = Mapping[Hashable, str | None]
@@ -129,7 +133,7 @@ def _deal(
     for (source, _), crowd in leaving.items():
         target = group.destination(source, crowd)
         for movable in crowd:
-            chosen = target or group.last_resort(movable)
+            chosen = group.follow(movable, source, target) or group.last_resort(movable)
             is_final = is_final and (target is not None or chosen == movable.host)
             placed[movable.key] = chosen
             if chosen is not None:
@@ -169,11 +173,12 @@ class _Group:
         self._members = {member.name: member for member in members}
         self._load = dict.fromkeys(self._members, 0)
         # An inactive member is one that carries nothing: also not a route or a down address.
-        self._hosting = {movable.host for movable in movables}
+        self._hosting = {movable.host for movable in movables if not movable.follows}
 
     def count(self, movable: Movable, target: str) -> None:
         self._load[target] += movable.weight
-        self._hosting.add(target)
+        if not movable.follows:
+            self._hosting.add(target)
 
     def settled(self, movable: Movable) -> str | None:
         """Where the movable belongs without further question; None if it has to leave."""
@@ -192,7 +197,7 @@ class _Group:
     def is_of_standby(self, movable: Movable) -> bool:
         """Whether it is at home on a standby: then it may have to avoid all of them."""
         home = self._members.get(movable.home)
-        return home is not None and home.is_standby
+        return home is not None and home.is_standby and not movable.follows
 
     def _must_empty(self, member: Candidate, movable: Movable) -> bool:
         """No standby keeps a standby's data addresses while others could (behaviours 21, 22).
@@ -214,7 +219,8 @@ class _Group:
 
     def destination(self, source: str, crowd: Sequence[Movable]) -> str | None:
         """Who takes the whole crowd: a usable member, else one of whom nothing is known."""
-        needed = {movable.family for movable in crowd}
+        leading = [movable for movable in crowd if not movable.follows] or crowd
+        needed = {movable.family for movable in leading}
         fit = [
             member
             for member in self._members.values()
@@ -229,6 +235,12 @@ class _Group:
         if inactive:
             return inactive[0].name
         return min(fit, key=lambda member: self._load[member.name]).name if fit else None
+
+    def follow(self, movable: Movable, source: str, target: str | None) -> str | None:
+        """Where one of a crowd goes that goes to `target`."""
+        if not movable.follows or (target and movable.family in self._members[target].families):
+            return target
+        return self.destination(source, [movable])
 
     def _is_inactive(self, member: Candidate) -> bool:
         return (member.is_standby or member.is_spare) and member.name not in self._hosting

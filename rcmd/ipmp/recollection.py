@@ -12,10 +12,12 @@ from rcmd.ipmp.memory import (
     GivenUpAddress,
     GivenUpRoute,
     HomedRoute,
+    Joined,
     LostAddress,
     Memory,
     Recall,
 )
+from rcmd.ipmp.multicast import GroupAtHome
 from rcmd.ipmp.scene import Scene
 
 
@@ -79,6 +81,15 @@ def memorise(scene: Scene) -> Memory:
             if it.route is not None
         ),
         has_settled=scene.has_settled,
+        joined=tuple(
+            Joined(home, group, ifindex)
+            for home, groups in scene.memberships.joined.items()
+            for group, ifindex in groups.items()
+        ),
+        stuck_groups=tuple(sorted(scene.memberships.stuck, key=str)),
+        told_groups=tuple(
+            sorted(((key.home, key.group) for key in scene.memberships.told), key=str)
+        ),
     )
 
 
@@ -98,6 +109,11 @@ def recollect(scene: Scene, memory: Memory) -> None:
         scene.drift.given_up[known] = given_up
     scene.numbers = dict(memory.numbers)
     scene.has_settled = memory.has_settled
+    record = scene.memberships
+    for it in memory.joined:
+        record.joined.setdefault(it.home, {})[it.group] = it.ifindex
+    record.stuck |= set(memory.stuck_groups)
+    record.told |= {GroupAtHome(home, group) for home, group in memory.told_groups}
 
 
 def recollect_member(member: Member, memory: Memory) -> None:

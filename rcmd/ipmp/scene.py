@@ -13,6 +13,7 @@ from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.ledger import Ledger, MovableKey, RouteAtHome, owner_in
 from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.multicast import Memberships
 from rcmd.ipmp.placement import Fitness
 from rcmd.model import Address, AddressKind, Family, IPAddress, KernelAddress, Settings, family_of
 
@@ -37,6 +38,7 @@ class Scene:
     """Logical number of an address away from home: address -> (host, number)."""
     hosts_of_down: dict[MovableKey, str] = field(default_factory=dict)
     """Where addresses live that are not up, and so are not in the kernel."""
+    memberships: Memberships = field(default_factory=Memberships)
 
     def by_ifindex(self) -> dict[int, Member]:
         return {member.ifindex: member for member in self.members.values() if member.ifindex}

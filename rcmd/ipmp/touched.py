@@ -30,6 +30,8 @@ from rcmd.ipmp.events import (
     Together,
 )
 from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.listening import concerned_by
+from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.scene import Scene
 from rcmd.model import IPAddress, KernelAddress, Route
 
@@ -54,6 +56,8 @@ def touched_by(scene: Scene, event: Event) -> Touched:
             return circles_of(scene, (name,))
         case SpeedSeen(name):
             return circles_of(scene, (name,))
+        case MembershipsSeen():
+            return circles_of(scene, concerned_by(scene, event))
         case _:
             return EVERYBODY
 

@@ -11,15 +11,16 @@ from rcmd.errors import Veto
 class MovableKind(StrEnum):
     ADDRESS = "address"
     ROUTE = "route"
+    MULTICAST = "multicast"
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedMove:
-    """Where one address or route would go."""
+    """Where one address, route or multicast membership would go."""
 
     kind: MovableKind
     what: str
-    """`192.168.85.19/24`, or `default via 192.168.85.1`."""
+    """`192.168.85.19/24`, `default via 192.168.85.1`, or `239.1.2.3`."""
     source: str
     destination: str | None
     """None: it has nowhere to go and would disappear with the interface."""

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 from rcmd.errors import Busy, NoSuchResource, Veto
 from rcmd.ipmp.arrangement import Targets, held_by
+from rcmd.ipmp.autojoin import host_of
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.ipmp.messages import only_from
 from rcmd.ipmp.route_words import describe_route
 from rcmd.rcm import checks
 from rcmd.rcm.anchored import anchored_warnings
@@ -108,18 +110,26 @@ def planned_moves(engine: Engine, members: tuple[str, ...]) -> tuple[PlannedMove
 def _moves(
     engine: Engine, name: str, targets: Targets, members: tuple[str, ...]
 ) -> Iterator[PlannedMove]:
-    member = engine.scene.members[name]
-    for address in engine.scene.view.addresses.get(member.ifindex, {}):
-        if engine.scene.ledger.knows(address.ip):
+    scene = engine.scene
+    member = scene.members[name]
+    for address in scene.view.addresses.get(member.ifindex, {}):
+        if scene.ledger.knows(address.ip):
             target = _outside(targets.get(address.ip), members)
             yield PlannedMove(MovableKind.ADDRESS, str(address), name, target)
-    for test in engine.scene.test_addresses(member):
+    for test in scene.test_addresses(member):
         yield PlannedMove(MovableKind.ADDRESS, str(test.address), name, None)
-    held = held_by(engine.scene, name)
-    for key in engine.scene.ledger.routes:
+    held = held_by(scene, name)
+    for key in scene.ledger.routes:
         if key in held:
             target = _outside(targets.get(key), members)
             yield PlannedMove(MovableKind.ROUTE, describe_route(key.key.route), name, target)
+    groups = {
+        membership.group: _outside(targets.get(membership), members)
+        for membership in scene.memberships.keys(None)
+        if host_of(scene, membership) == name
+    }
+    for group, target in groups.items():
+        yield PlannedMove(MovableKind.MULTICAST, str(group), name, target)
 
 
 def _outside(target: str | None, members: tuple[str, ...]) -> str | None:
@@ -139,7 +149,12 @@ def warnings(engine: Engine, removal: Removal) -> tuple[str, ...]:
         for name in removal.strangers
         if not removal.is_interface
     ]
-    return (*cut_off, *unmanaged)
+    immovable = [
+        only_from(name, group, sources)
+        for name in removal.members
+        for group, sources in engine.scene.memberships.chosen.get(name, {}).items()
+    ]
+    return (*cut_off, *unmanaged, *immovable)
 
 
 def _devices(stage: Stage, removal: Removal) -> dict[int, str]:

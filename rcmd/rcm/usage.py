@@ -66,7 +66,7 @@ def interface_usage(
     `addresses` are all that the kernel holds on it.
     """
     group = member.group if member else ""
-    shown = [str(address) for address in addresses if not address.is_link_local]
+    shown = [str(it) for it in addresses if not (it.is_link_local or it.is_multicast)]
     if member and (member.intent is Intent.DETACHED or member.is_offline):
         return f"{name} offlined"
     if link is None:

@@ -24,6 +24,7 @@ from rcmd.system.netlink_message import (
     NLM_F_EXCL,
     NLM_F_REPLACE,
     NLM_F_REQUEST,
+    RTN_LOCAL,
     RTN_UNICAST,
     RTNH_F_ONLINK,
     MessageType,
@@ -37,6 +38,7 @@ _ADDABLE_FLAGS = {
 """IFA_F_ that an administrator may set: also nodad, optimistic, homeaddress, managetempaddr."""
 _LABEL_MAX = 15
 _RT_TABLE_COMPAT = 252
+_RT_TABLE_LOCAL = 255
 _RT_SCOPE_NOWHERE = 255
 _RTA_METRICS = 8
 _RTA_EXPIRES = 23
@@ -144,6 +146,22 @@ def _encode_route(operation: Operation, item: Route) -> bytes:
             raise ValueError("only an address can be changed")
         case _:
             assert_never(operation)
+
+
+@lru_cache(maxsize=1024)
+def encode_let_out(address: KernelAddress) -> bytes:
+    """RTM_DELROUTE for the local route that the kernel made of an address for a multicast group.
+
+    With it, what applications send to the group on that device goes to lo instead.
+    """
+    message = rtmsg()
+    message["family"] = address.family
+    message["dst_len"] = address.address.ip.max_prefixlen
+    message["table"] = _RT_TABLE_LOCAL
+    message["type"] = RTN_LOCAL
+    message["scope"] = _RT_SCOPE_NOWHERE
+    message["attrs"] = [("RTA_DST", str(address.address.ip)), ("RTA_OIF", address.ifindex)]
+    return _finish(message, MessageType.DELROUTE, 0)
 
 
 def _route_attributes(item: Route) -> Iterator[tuple[str, Any]]:

@@ -23,6 +23,7 @@ _TYPE = struct.Struct("=H")
 
 RTNH_F_ONLINK = 4
 RTN_UNICAST = 1
+RTN_LOCAL = 2
 IFF_UP = 0x1
 FOREVER = 0xFFFFFFFF
 """A lifetime in struct ifa_cacheinfo."""

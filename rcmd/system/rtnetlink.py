@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -33,6 +33,7 @@ from rcmd.ipmp.events import (
     SpreadRouteGone,
 )
 from rcmd.ipmp.kernel_view import essence
+from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.nexthops import PinnedRoute, SpreadItem, SpreadRoute
 from rcmd.model import Family, KernelAddress, Link, Route
 from rcmd.system import netlink_decoding as decoding
@@ -236,6 +237,8 @@ class Rtnetlink:
         requests += [(Operation.REMOVE, item) for item in removals]
         for count, (operation, item) in enumerate(requests, start=1):
             encoding.encode(operation, item)
+            if operation is Operation.ADD and isinstance(item, KernelAddress) and is_autojoin(item):
+                encoding.encode_let_out(item)
             if count % CHUNK == 0:
                 yield
 
@@ -247,6 +250,7 @@ class Rtnetlink:
         """
         outcome = _Outcome()
         outcome.additions(move.add, self._request(Operation.ADD, move.add))
+        self.let_out(it for it in move.add if is_autojoin(it))
         outcome.additions(move.add_routes, self._add_routes(move.add_routes))
         remove_routes = outcome.without_kept(move.remove_routes)
         outcome.removals(remove_routes, self._request(Operation.REMOVE, remove_routes))
@@ -280,6 +284,18 @@ class Rtnetlink:
             if not ack.error and isinstance(item, KernelAddress) and item.address.version == 4:
                 self._expected[ack.sequence] = identity_of_request(request)
         return acks
+
+    def let_out(self, addresses: Iterable[KernelAddress]) -> None:
+        """What applications send to these groups, on the same devices, is to leave the machine.
+
+        The kernel makes a local route of every address, also of one that only lets it join a
+        group, and makes it anew when the device is set up again: multicast that goes out there
+        would end in lo.  The membership does not need the route.
+        """
+        requests = [encoding.encode_let_out(address) for address in addresses]
+        if requests:
+            # Mostly the route is not there any more.
+            list(self._commands.execute(requests))
 
     def set_link(
         self,

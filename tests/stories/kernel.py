@@ -27,6 +27,8 @@ from rcmd.ipmp.events import (
     SpreadDone,
 )
 from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.multicast import IFA_F_MCAUTOJOIN
+from rcmd.ipmp.multicast_events import Membership
 from rcmd.model import (
     Family,
     IPAddress,
@@ -60,6 +62,12 @@ class Device:
     addresses: dict[IPInterface, KernelAddress] = field(default_factory=dict)
     routes: dict[RouteKey, Route] = field(default_factory=dict)
     is_torn_out: bool = False
+    joined: dict[IPAddress, int] = field(default_factory=dict)
+    """Multicast group -> sockets that joined it here."""
+    chosen: dict[IPAddress, IPAddress] = field(default_factory=dict)
+    """Those that did so for one sender only: group -> sender."""
+    stuck: set[IPAddress] = field(default_factory=set)
+    """Groups of IPv6 `autojoin` addresses that were flushed: joined until the device goes."""
 
     def has_family(self, family: Family) -> bool:
         return any(family_of(address) is family for address in self.addresses)
@@ -106,6 +114,23 @@ class Kernel:
 
     def spread(self, spread: Spread) -> SpreadDone:
         return self.nexthops.execute(spread)
+
+    def memberships(self) -> tuple[Membership, ...]:
+        """As the tables in /proc tell them."""
+        return tuple(
+            Membership(ifindex, group, users, *_choice(device, group))
+            for ifindex, device in self.devices.items()
+            if not device.is_torn_out
+            for group, users in _users(device).items()
+        )
+
+    def receives(self, group: IPAddress) -> list[str]:
+        """The devices that receive it, for whomever."""
+        return [
+            device.link.name
+            for device in self.devices.values()
+            if not device.is_torn_out and group in _users(device)
+        ]
 
     def hosts(self, key: IPAddress) -> list[str]:
         """The devices that hold an address."""
@@ -168,6 +193,8 @@ class Kernel:
         for address in list(device.addresses.values()):
             self._drop_address(device, address)
         device.routes.clear()
+        device.joined.clear()
+        device.chosen.clear()
 
     def forget(self, name: str) -> None:
         """The last act of a tear-out, a millisecond later."""
@@ -216,6 +243,8 @@ class Kernel:
         for address in list(device.addresses.values()):
             if address.family is Family.IPV6:
                 self._drop_address(device, address)
+                if address.flags & IFA_F_MCAUTOJOIN:
+                    device.stuck.add(address.address.ip)
 
     def _update_carrier(self, device: Device, *, is_news: bool = False) -> None:
         carrier = device.link.is_up and device.has_cable and not device.is_negotiating
@@ -327,6 +356,8 @@ class Kernel:
     def _add(self, device: Device, item: Item) -> str:
         """The reason for a refusal, or nothing."""
         if isinstance(item, KernelAddress):
+            if item.address.ip in device.stuck:
+                return "Multicast auto join failed"
             flags = item.flags | IFA_F_PERMANENT
             if item.preferred_s == 0:
                 flags |= IFA_F_DEPRECATED
@@ -393,6 +424,21 @@ class Kernel:
     def _drop_routes(self, device: Device, is_doomed: Callable[[Route], bool]) -> None:
         for key in [key for key, route in device.routes.items() if is_doomed(route)]:
             del device.routes[key]
+
+
+def _users(device: Device) -> dict[IPAddress, int]:
+    """Multicast group -> its users: sockets, and the kernel itself."""
+    users = dict(device.joined)
+    for group in device.chosen:
+        users[group] = users.get(group, 0) + 1
+    autojoined = {it.address.ip for it in device.addresses.values() if it.flags & IFA_F_MCAUTOJOIN}
+    for group in autojoined | device.stuck:
+        users[group] = users.get(group, 0) + 1
+    return users
+
+
+def _choice(device: Device, group: IPAddress) -> tuple[tuple[IPAddress, ...], int]:
+    return ((device.chosen[group],), 1) if group in device.chosen else ((), 0)
 
 
 def _name(item: Item) -> str:

@@ -211,6 +211,13 @@ class Teller:
         self.world.kernel.remove_by_hand(route)
         self.world.settle()
 
+    def join(self, group: str, name: str, sender: str = "") -> None:
+        address = ip_address(group)
+        self.world.start_listening(name, address, ip_address(sender) if sender else None)
+
+    def quit_group(self, group: str, name: str) -> None:
+        self.world.stop_listening(name, ip_address(group))
+
     def refuse(self, what: str, name: str) -> None:
         self.world.kernel.refusals.add((what, name))
 
@@ -368,6 +375,15 @@ class Teller:
         assert held
         assert not label or held.label == label, f"its label is {held.label}"
 
+    def expect_received(self, group: str, names: str) -> None:
+        """By all of these devices, for whomever, and by no other."""
+        receivers = self.world.kernel.receives(ip_address(group))
+        assert sorted(receivers) == sorted(names.split()), f"it is received by {receivers}"
+
+    def expect_received_nowhere(self, group: str) -> None:
+        receivers = self.world.kernel.receives(ip_address(group))
+        assert not receivers, f"it is received by {receivers}"
+
     def expect_nowhere(self, address: str) -> None:
         hosts = self.world.kernel.hosts(ip_address(address))
         assert not hosts, f"it is on {hosts}"
@@ -499,7 +515,7 @@ class Teller:
         refusals = self.world.engine.refusals(name)
         assert any(text in refusal for refusal in refusals), refusals
 
-    def expect_shared_by(self, destination: str, names: str) -> None:
+    def expect_traffic(self, destination: str, names: str) -> None:
         wanted = {}
         for name in names.split(", "):
             device, _, weight = name.partition("*")
@@ -507,7 +523,7 @@ class Teller:
         found = self.world.kernel.shares(ANYWHERE.get(destination, destination))
         assert found == wanted, found
 
-    def expect_not_shared(self, destination: str) -> None:
+    def expect_unshared(self, destination: str) -> None:
         found = self.world.kernel.shares(ANYWHERE.get(destination, destination))
         assert not found, found
 
@@ -564,6 +580,8 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"delete route (\S+) on (\S+)", Teller.delete_route),
     (r"add (\S+) on (\S+)", Teller.add),
     (r"delete (\S+) on (\S+)", Teller.delete),
+    (r"join (\S+) on (\S+)(?: from (\S+))?", Teller.join),
+    (r"quit (\S+) on (\S+)", Teller.quit_group),
     (r"refuse (\S+) on (\S+)", Teller.refuse),
     (r"accept (\S+) on (\S+)", Teller.accept),
     (r"go deaf", Teller.go_deaf),
@@ -615,8 +633,8 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect no objection to (\S+)", Teller.expect_no_objection),
     (r"speed of (\S+) is (\d+)", Teller.speed),
     (r"take away the shared route to (\S+)", Teller.take_away),
-    (r"expect (\S+) shared by (.*)", Teller.expect_shared_by),
-    (r"expect (\S+) not shared", Teller.expect_not_shared),
+    (r"expect traffic to (\S+) over (.*)", Teller.expect_traffic),
+    (r"expect traffic to (\S+) unshared", Teller.expect_unshared),
     (r"expect resilient groups", Teller.expect_resilient),
     (r"expect hash (\S+)", Teller.expect_hash),
     (r"expect plumb (\S+)", Teller.expect_plumb),
@@ -624,6 +642,8 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect release (\S+?)( down)?", Teller.expect_release),
     (r"expect as (\w+)", Teller.expect_as_noted),
     (r'expect refusal on (\S+): "(.*)"', Teller.expect_refusal),
+    (r"expect (\S+) received by (.*)", Teller.expect_received),
+    (r"expect (\S+) received nowhere", Teller.expect_received_nowhere),
     (r"expect (\S+) nowhere", Teller.expect_nowhere),
     (r"expect (\S+) unlisted", Teller.expect_unlisted),
     (r"expect (\S+) deprecated", Teller.expect_deprecated),

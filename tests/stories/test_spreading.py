@@ -33,8 +33,8 @@ def test_active_members_share_prefix_and_gateway_routes() -> None:
     tell(
         WITH_ROUTE,
         """
-        expect 192.168.85.0/24 shared by hme0, hme1
-        expect default shared by hme0, hme1
+        expect traffic to 192.168.85.0/24 over hme0, hme1
+        expect traffic to default over hme0, hme1
         expect route default on hme0
         expect hash flow
         expect silence for 60s
@@ -49,10 +49,10 @@ def test_a_failed_member_carries_nothing_until_its_addresses_are_back() -> None:
         note healthy
         at 60s  carrier hme0 down
                 expect report "outgoing IPv4 traffic of group test is spread over hme1, hme2"
-                expect 192.168.85.0/24 shared by hme1, hme2
-                expect default shared by hme1, hme2
+                expect traffic to 192.168.85.0/24 over hme1, hme2
+                expect traffic to default over hme1, hme2
         at 120s carrier hme0 up
-                expect default shared by hme0, hme1
+                expect traffic to default over hme0, hme1
                 expect as healthy
         """,
     )
@@ -68,10 +68,10 @@ def test_what_looks_alive_and_is_not_carries_nothing_either() -> None:
         target 192.168.85.1
         at 60s  black hole hme0
         at 65s  expect hme0 failed
-                expect default shared by hme1, hme2
+                expect traffic to default over hme1, hme2
         at 66s  mend hme0
         at 75s  expect hme0 running
-                expect default shared by hme0, hme1
+                expect traffic to default over hme0, hme1
         """,
     )
 
@@ -82,13 +82,13 @@ def test_a_leaving_member_carries_nothing() -> None:
         """
         note healthy
         offline hme0
-                expect default shared by hme1, hme2
+                expect traffic to default over hme1, hme2
         online hme0
                 expect as healthy
         detach hme0
-                expect 192.168.85.0/24 shared by hme1, hme2
+                expect traffic to 192.168.85.0/24 over hme1, hme2
         attach hme0
-        at 20s  expect default shared by hme0, hme1
+        at 20s  expect traffic to default over hme0, hme1
         """,
     )
 
@@ -98,9 +98,9 @@ def test_a_torn_out_member_takes_nothing_along() -> None:
         WITH_ROUTE,
         """
         at 60s  tear out hme0
-                expect default shared by hme1, hme2
+                expect traffic to default over hme1, hme2
         at 90s  put in hme0
-        at 120s expect default shared by hme0, hme1
+        at 120s expect traffic to default over hme0, hme1
         """,
     )
 
@@ -109,11 +109,11 @@ def test_ipv6_shares_by_siblings_with_their_own_sources() -> None:
     tell(
         DUAL_STACK,
         """
-        expect ::/0 shared by hme0, hme1
-        expect 2001:db8::/64 not shared
+        expect traffic to ::/0 over hme0, hme1
+        expect traffic to 2001:db8::/64 unshared
         note healthy
         at 60s  carrier hme0 down
-                expect ::/0 shared by hme1
+                expect traffic to ::/0 over hme1
                 expect route ::/0 on hme1
         at 120s carrier hme0 up
                 expect as healthy
@@ -129,10 +129,10 @@ def test_by_speed_and_resilient_where_asked_for() -> None:
         start
         expect hash destination
         expect resilient groups
-        expect 192.168.85.0/24 shared by hme0, hme1
+        expect traffic to 192.168.85.0/24 over hme0, hme1
         speed of hme0 is 10000
         speed of hme1 is 1000
-                expect 192.168.85.0/24 shared by hme0*10, hme1
+                expect traffic to 192.168.85.0/24 over hme0*10, hme1
         """,
     )
 
@@ -144,7 +144,7 @@ def test_weights_of_siblings_change_too() -> None:
         """
         speed of hme0 is 1000
         speed of hme1 is 2500
-                expect ::/0 shared by hme0, hme1*2
+                expect traffic to ::/0 over hme0, hme1*2
         """,
     )
 
@@ -155,7 +155,7 @@ def test_nothing_is_shared_where_nobody_asked_or_nobody_else_is_there() -> None:
         """
         start
         add route default via 192.168.85.1 on hme0
-                expect default not shared
+                expect traffic to default unshared
                 expect hash off
         """,
     )
@@ -164,7 +164,7 @@ def test_nothing_is_shared_where_nobody_asked_or_nobody_else_is_there() -> None:
         setting groups: {test: {load_spreading: flow}}
         file hme0: 192.168.85.19/24 group test up
         start
-        expect 192.168.85.0/24 not shared
+        expect traffic to 192.168.85.0/24 unshared
         """
     )
 
@@ -176,7 +176,7 @@ def test_routes_with_a_source_and_foreign_gateways_are_not_shared() -> None:
         """
         start
         add route 10.1.0.0/16 via 192.168.85.1 on hme0 source 192.168.85.19
-                expect 10.1.0.0/16 not shared
+                expect traffic to 10.1.0.0/16 unshared
         """,
     )
 
@@ -189,7 +189,7 @@ def test_reload_begins_and_ends_it() -> None:
         note plain
         setting groups: {test: {load_spreading: flow}}
         reload
-                expect 192.168.85.0/24 shared by hme0, hme1
+                expect traffic to 192.168.85.0/24 over hme0, hme1
                 expect hash flow
         default settings
         reload
@@ -211,9 +211,9 @@ def test_a_killed_daemon_misses_a_failure_and_mends_it() -> None:
         at 60s  kill
         at 61s  carrier hme0 down
         at 70s  start
-                expect default shared by hme1, hme2
+                expect traffic to default over hme1, hme2
         at 80s  carrier hme0 up
-        at 150s expect default shared by hme0, hme1
+        at 150s expect traffic to default over hme0, hme1
         """,
     )
 
@@ -225,7 +225,7 @@ def test_deleting_the_shared_route_means_the_one_it_stands_for() -> None:
         """
         at 60s  take away the shared route to default
                 expect no route default
-                expect default not shared
+                expect traffic to default unshared
                 expect silence for 60s
         """,
     )
@@ -240,8 +240,8 @@ def test_two_prefixes_are_shared_only_where_the_source_is_right() -> None:
                  | addif 10.9.0.19/24 up
         file hme1: 192.168.85.20/24 group test up
         start
-        expect 192.168.85.0/24 shared by hme0, hme1
-        expect 10.9.0.0/24 not shared
+        expect traffic to 192.168.85.0/24 over hme0, hme1
+        expect traffic to 10.9.0.0/24 unshared
         """,
     )
 

@@ -25,6 +25,8 @@ FILES = {
     "/etc/hostname.qfe0": "10.0.1.1/24 up\n",
 }
 
+GROUPS = [ip_address(it) for it in ("239.0.0.1", "ff05::1", "224.0.0.251", "ff02::fb")]
+
 
 SHARED = "10.0.0.40/24, 10.0.0.41/24, 10.0.0.42/24, 2001:db8::40/64, 2001:db8::41/64"
 """What the group may share."""
@@ -45,6 +47,7 @@ VERBS = (
     *("tear out", "put in", "put in") * 2,
     *("offline", "online", "leave", "unplumb", "stay", "attach") * 2,
     *("add by hand", "delete by hand", "add route", "delete route") * 2,
+    *("join", "join", "quit"),
     *("set down", "set up", "two cables out", "restart", "kill", "start", "start"),
     *("refuse", "accept", "accept", "go deaf", "overrun", "overrun", "wait", "wait", "reload"),
 )
@@ -160,6 +163,10 @@ class Walk:
             case "overrun" if world.engine:
                 world.reconcile()
                 world.settle()
+            case "join" if is_present:
+                world.start_listening(name, GROUPS[step.number])
+            case "quit" if is_present:
+                world.stop_listening(name, GROUPS[step.number])
             case "black hole":
                 world.network.black_holes.add(name)
             case "mend":

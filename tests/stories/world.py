@@ -46,8 +46,11 @@ from rcmd.ipmp.events import (
     Unplumb,
 )
 from rcmd.ipmp.health import Health
+from rcmd.ipmp.listening import is_news
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
+from rcmd.ipmp.multicast import GroupAtHome, is_autojoin
+from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.redundancy import objection
 from rcmd.model import (
@@ -70,6 +73,7 @@ from .kernel import Kernel
 from .network import Network
 
 RECONCILE_S = 20.0
+MEMBERSHIPS_S = 1.0
 STEPS_TO_SETTLE = 40
 """More rounds than this without coming to rest is an endless loop."""
 
@@ -101,6 +105,8 @@ class World:
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._appointments = 0
         self._next_reconcile = RECONCILE_S
+        self._next_poll: float | None = None
+        """Of the multicast memberships; None before anybody has joined a group."""
         self._drained_at = 0.0
         self._checked = -1
         """The revision of the engine that was last looked at."""
@@ -111,6 +117,8 @@ class World:
         """Let time pass; whatever is due happens when it is due."""
         while True:
             due = [self._next_reconcile] if self.engine else []
+            if self.engine and self._next_poll is not None:
+                due.append(self._next_poll)
             if self._agenda:
                 due.append(self._agenda[0][0])
             deadline = self.engine.deadline() if self.engine else None
@@ -131,7 +139,34 @@ class World:
             assert after is None or after > self.now, f"the deadline {after} was not met"
         if self._next_reconcile <= self.now:
             self.reconcile()
+        if self._next_poll is not None and self._next_poll <= self.now:
+            self._look_at_memberships()
         self.settle()
+
+    def start_listening(self, name: str, group: IPAddress, sender: IPAddress | None = None) -> None:
+        """An application joins a group on a device, or for one sender only."""
+        device = self.kernel.device(name)
+        if sender is None:
+            device.joined[group] = device.joined.get(group, 0) + 1
+        else:
+            device.chosen[group] = sender
+        if self._next_poll is None:
+            self._next_poll = self.now + MEMBERSHIPS_S
+
+    def stop_listening(self, name: str, group: IPAddress) -> None:
+        """The last socket that listens to it there is closed."""
+        device = self.kernel.device(name)
+        device.joined.pop(group, None)
+        device.chosen.pop(group, None)
+
+    def _look_at_memberships(self) -> None:
+        """What the kernel has said before is heard before."""
+        if self._next_poll is None or self.engine is None:
+            return
+        self._next_poll = self.now + MEMBERSHIPS_S
+        event = MembershipsSeen(self.kernel.memberships())
+        if not self.is_deaf and not self.kernel.unread and is_news(self.engine.scene, event):
+            self._tell(event)
 
     def _tick(self) -> Tick:
         """Answers first, as the daemon does it."""
@@ -191,6 +226,7 @@ class World:
             if device and memory.detached.get(name) != device.link.ifindex:
                 self._tell(Attach(name, configuration.interfaces[name]))
         self._tell(BootSettled())
+        self._look_at_memberships()
         self.settle()
 
     def kill(self) -> None:
@@ -408,6 +444,9 @@ class World:
             assert len(hosts) <= 1, f"{key} is on {hosts}"
             self._check_host(key, hosts, status)
         self._check_shares()
+        for key in self._engine.scene.memberships.keys(None):
+            self._check_membership(key, status)
+        self._check_receivers()
         # Nobody is called silent: the sockets have not been read since.
         self._check_silence(Tick((), self._drained_at))
         self._check_silence(self.kernel.snapshot())
@@ -455,6 +494,43 @@ class World:
             assert not (able and member.config.is_standby), f"{key} is on {host}: a standby"
             least = min((load[name] for name in able), default=0)
             assert not able or load[host] - least < 2, f"{key} is on {host}: {load}"
+
+    def _check_membership(self, key: GroupAtHome, status: Status) -> None:
+        """Who cannot be reached through his own interface is through another, if one could."""
+        home = self._engine.scene.members[key.home]
+        members = [it for it in status.interfaces if home.group and it.group == home.group]
+        works = {it.name for it in members if self._works(it)}
+        usable = {name for name in works if self._could_take(name) and self._is_proven(name)}
+        receivers = set(self.kernel.receives(key.group))
+        assert not usable or receivers & works, f"{key} by {receivers}, {usable} could"
+
+    def _check_receivers(self) -> None:
+        """We receive nothing that nobody wants, or that he receives by himself where he is."""
+        scene = self._engine.scene
+        for device in self.kernel.devices.values():
+            host = scene.members.get(device.link.name)
+            for address in filter(is_autojoin, device.addresses.values()):
+                assert host is not None, f"{address} on {device.link.name}"
+                group = address.address.ip
+                away = [
+                    key
+                    for key in scene.memberships.keys(None)
+                    if key.group == group
+                    and scene.members[key.home].circle == host.circle
+                    and not (
+                        scene.memberships.is_joined(key, scene.members[key.home].ifindex)
+                        and key.home == host.name
+                    )
+                    and not self._is_received_at_home(key)
+                ]
+                assert away, f"{group} on {host.name} is wanted by nobody"
+
+    def _is_received_at_home(self, key: GroupAtHome) -> bool:
+        member = self._engine.scene.members[key.home]
+        return (
+            self._engine.scene.memberships.is_joined(key, member.ifindex)
+            and member.fitness is Fitness.USABLE
+        )
 
     def _works(self, status: InterfaceStatus) -> bool:
         device = self.kernel.named(status.name)

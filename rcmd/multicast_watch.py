@@ -1,0 +1,50 @@
+"""Keeps an eye on who listens to multicast: reads the kernel's tables once a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rcmd.daemon import RECONCILE_S, Daemon
+from rcmd.ipmp.events import LinkGone, LinkSeen
+from rcmd.ipmp.listening import is_news, own_addresses
+from rcmd.ipmp.multicast_events import MembershipsSeen
+from rcmd.system.memberships import MembershipTables
+from rcmd.system.rtnetlink import Rtnetlink
+
+POLL_S = 1.0
+"""So long an application that joins a group may have to wait until rcmd knows of it."""
+
+Repeat = Callable[[float, Callable[[], object]], None]
+
+
+class MulticastWatch:
+    def __init__(self, daemon: Daemon, kernel: Rtnetlink, listen: Callable[[], None]) -> None:
+        """`listen` takes in what the kernel has said and nobody has read."""
+        self._daemon = daemon
+        self._kernel = kernel
+        self._listen = listen
+        self._tables = MembershipTables()
+
+    def start(self, repeat: Repeat) -> None:
+        self._daemon.on_link.append(self.link_changed)
+        self.poll()
+        repeat(POLL_S, self.poll)
+        # What was seen of a device that was down was not believed.
+        repeat(RECONCILE_S, self._tables.forget)
+
+    def poll(self) -> None:
+        seen = self._tables.poll(self._daemon.carrier_devices().keys())
+        if seen is None:
+            return
+        # With a device its memberships vanish; that it was set down is told before, and must be
+        # known: else it would seem that the applications had left.
+        self._listen()
+        event = MembershipsSeen(seen)
+        if is_news(self._daemon.engine.scene, event):
+            self._daemon.feed(event)
+
+    def link_changed(self, change: LinkSeen | LinkGone) -> None:
+        """A device that is set up has its local routes again."""
+        if isinstance(change, LinkSeen) and change.link.is_up:
+            own = own_addresses(self._daemon.engine.scene, change.link.ifindex)
+            self._kernel.let_out(own)
