@@ -188,4 +188,5 @@ def test_sending_still_works_when_the_receiver_was_set_down_and_up(lab: Lab) -> 
         await_heard(lab, listener6, sender6)
         for group in GROUPS:
             check_sending(lab, group)
+        await_hosted(lab, "hme1", "192.168.85.19", "2001:db8:85::19")
         assert "refused" not in {it["kind"] for it in history(lab)}
