@@ -21,8 +21,17 @@ def host_of(scene: Scene, key: GroupAtHome) -> str | None:
     is_joined = scene.memberships.is_joined(key, home.ifindex)
     if key.home in hosts and not is_joined:
         return key.home
-    others = [name for name in hosts if name != key.home]
+    others = [
+        name for name in hosts if name != key.home and not _is_its_own(scene, name, key.group)
+    ]
     return others[0] if others else (key.home if is_joined else None)
+
+
+def _is_its_own(scene: Scene, name: str, group: IPAddress) -> bool:
+    """Whether an interface receives a group for those who had joined on its own last device."""
+    key = GroupAtHome(name, group)
+    is_known = group in scene.memberships.joined.get(name, {})
+    return is_known and not scene.memberships.is_joined(key, scene.members[name].ifindex)
 
 
 def _receivers(scene: Scene, group: IPAddress, circle: str) -> list[str]:

@@ -44,6 +44,7 @@ def _listen(nic: str, group: str) -> socket.socket:
     if ":" in group:
         sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(("::", PORT))
         joining = socket.inet_pton(socket.AF_INET6, group) + struct.pack("@i", ifindex)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joining)

@@ -269,6 +269,26 @@ def test_the_same_group_on_every_interface() -> None:
     )
 
 
+def test_one_receives_for_an_earlier_device_of_its_own_and_for_another() -> None:
+    tell(
+        PAIR,
+        LISTENING,
+        """
+        at 60s  tear out hme0
+        at 70s  put in hme0
+        at 80s  expect 239.1.2.3 on hme0
+        at 90s  join 239.1.2.3 on hme1
+        at 100s carrier hme1 down
+                expect 239.1.2.3 on hme0
+        at 110s join 239.1.2.3 on hme0
+        at 120s expect 239.1.2.3 on hme0
+        at 130s carrier hme1 up
+                expect 239.1.2.3 nowhere
+                expect 239.1.2.3 received by hme0 hme1
+        """,
+    )
+
+
 def test_offline_and_detach() -> None:
     tell(
         DUAL_STACK,
