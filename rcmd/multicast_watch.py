@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 from rcmd.daemon import RECONCILE_S, Daemon
 from rcmd.ipmp.events import LinkGone, LinkSeen
-from rcmd.ipmp.listening import is_news, own_addresses
+from rcmd.ipmp.listening import is_news, own_addresses, own_groups
 from rcmd.ipmp.multicast_events import MembershipsSeen
+from rcmd.model import IPAddress
 from rcmd.system.memberships import MembershipTables
 from rcmd.system.rtnetlink import Rtnetlink
 
@@ -26,7 +27,10 @@ class MulticastWatch:
         self._tables = MembershipTables()
 
     def start(self, repeat: Repeat) -> None:
+        self._kernel.on_group_route = self.route_made
         self._daemon.on_link.append(self.link_changed)
+        for ifindex in self._daemon.carrier_devices():
+            self._let_out(ifindex)
         self.poll()
         repeat(POLL_S, self.poll)
         # What was seen of a device that was down was not believed.
@@ -43,8 +47,15 @@ class MulticastWatch:
         if is_news(self._daemon.engine.scene, event):
             self._daemon.feed(event)
 
+    def route_made(self, ifindex: int, group: IPAddress) -> None:
+        """By the kernel: what is sent to one of our groups would not leave the machine."""
+        if group in own_groups(self._daemon.engine.scene, ifindex):
+            self._let_out(ifindex)
+
     def link_changed(self, change: LinkSeen | LinkGone) -> None:
-        """A device that is set up has its local routes again."""
+        """Once more, and now and then: of an overrun nothing is known."""
         if isinstance(change, LinkSeen) and change.link.is_up:
-            own = own_addresses(self._daemon.engine.scene, change.link.ifindex)
-            self._kernel.let_out(own)
+            self._let_out(change.link.ifindex)
+
+    def _let_out(self, ifindex: int) -> None:
+        self._kernel.let_out(own_addresses(self._daemon.engine.scene, ifindex))

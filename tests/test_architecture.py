@@ -34,7 +34,7 @@ MAY_USE: dict[str, set[str]] = {
     "ctl": {"model", "errors", "rcm", "bus", "system"},
     "lab": {"model", "errors", "rcm", "configuration", "system", "bus", "ctl"},
     "history": {"rcm"},
-    "multicast_watch": {"ipmp", "daemon", "system"},
+    "multicast_watch": {"model", "ipmp", "daemon", "system"},
     "starting": {"configuration", "ipmp", "daemon", "system"},
     "assembly": {
         "model",

@@ -62,6 +62,7 @@ class GivenUpRoute:
     homed: HomedRoute
 
 
+@dataclass(frozen=True, slots=True)
 class Joined:
     """An application joined a multicast group on the device with this ifindex."""
 

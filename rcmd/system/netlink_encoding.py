@@ -150,10 +150,7 @@ def _encode_route(operation: Operation, item: Route) -> bytes:
 
 @lru_cache(maxsize=1024)
 def encode_let_out(address: KernelAddress) -> bytes:
-    """RTM_DELROUTE for the local route that the kernel made of an address for a multicast group.
-
-    With it, what applications send to the group on that device goes to lo instead.
-    """
+    """RTM_DELROUTE for the local route of an address for a multicast group (`group_routes`)."""
     message = rtmsg()
     message["family"] = address.family
     message["dst_len"] = address.address.ip.max_prefixlen

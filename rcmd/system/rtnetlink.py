@@ -33,12 +33,12 @@ from rcmd.ipmp.events import (
     SpreadRouteGone,
 )
 from rcmd.ipmp.kernel_view import essence
-from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.nexthops import PinnedRoute, SpreadItem, SpreadRoute
-from rcmd.model import Family, KernelAddress, Link, Route
+from rcmd.model import Family, IPAddress, KernelAddress, Link, Route
 from rcmd.system import netlink_decoding as decoding
 from rcmd.system import netlink_encoding as encoding
 from rcmd.system import nexthop_messages, nexthop_requests, rule_messages
+from rcmd.system.group_routes import group_route
 from rcmd.system.netlink_encoding import Operation
 from rcmd.system.netlink_message import (
     NLM_F_REPLACE,
@@ -92,6 +92,8 @@ class Rtnetlink:
         self._commands = commands
         self._events = events
         self._receive_buffer = receive_buffer
+        self.on_group_route: Callable[[int, IPAddress], None] = lambda _ifindex, _group: None
+        """Told of every local route to a multicast group (`group_routes`)."""
         self._expected: dict[int, tuple[int, bytes, bytes]] = {}
         """Sequence number and identity of our acknowledged IPv4 address changes, until echoed."""
 
@@ -133,6 +135,8 @@ class Rtnetlink:
                 for header, payload in split(datagram):
                     if self._is_own_echo(header, payload):
                         continue
+                    if header.kind == MessageType.NEWROUTE and (made := group_route(payload)):
+                        self.on_group_route(*made)
                     changes += _changes(header, payload)
             except MalformedMessage as error:
                 _log.warning("ignored a malformed netlink message: %s", error)
@@ -237,8 +241,6 @@ class Rtnetlink:
         requests += [(Operation.REMOVE, item) for item in removals]
         for count, (operation, item) in enumerate(requests, start=1):
             encoding.encode(operation, item)
-            if operation is Operation.ADD and isinstance(item, KernelAddress) and is_autojoin(item):
-                encoding.encode_let_out(item)
             if count % CHUNK == 0:
                 yield
 
@@ -250,7 +252,6 @@ class Rtnetlink:
         """
         outcome = _Outcome()
         outcome.additions(move.add, self._request(Operation.ADD, move.add))
-        self.let_out(it for it in move.add if is_autojoin(it))
         outcome.additions(move.add_routes, self._add_routes(move.add_routes))
         remove_routes = outcome.without_kept(move.remove_routes)
         outcome.removals(remove_routes, self._request(Operation.REMOVE, remove_routes))
@@ -286,11 +287,9 @@ class Rtnetlink:
         return acks
 
     def let_out(self, addresses: Iterable[KernelAddress]) -> None:
-        """What applications send to these groups, on the same devices, is to leave the machine.
+        """What applications send to these groups through the same devices is to leave the machine.
 
-        The kernel makes a local route of every address, also of one that only lets it join a
-        group, and makes it anew when the device is set up again: multicast that goes out there
-        would end in lo.  The membership does not need the route.
+        Takes away the local routes of the addresses, see `group_routes`.
         """
         requests = [encoding.encode_let_out(address) for address in addresses]
         if requests:

@@ -14,6 +14,7 @@ from rcmd.ipmp.memory import (
     GivenUpAddress,
     GivenUpRoute,
     HomedRoute,
+    Joined,
     LostAddress,
     Memory,
     Recall,
@@ -66,6 +67,12 @@ FULL = Memory(
     ),
     given_up_routes=(GivenUpRoute(9.5, HomedRoute("hme0", EXPIRING)),),
     has_settled=True,
+    joined=(
+        Joined("hme0", ip_address("239.1.2.3"), 4),
+        Joined("hme0", ip_address("ff05::1:3"), -1),
+    ),
+    stuck_groups=((5, ip_address("ff05::1:3")),),
+    told_groups=(("hme0", ip_address("232.1.1.1")),),
 )
 
 

@@ -201,6 +201,7 @@ movables_of_any_kind = st.lists(
         name_or_none,
         name_or_none,
         st.integers(0, 1),
+        st.booleans(),
     ),
     unique_by=lambda movable: movable.key,
     max_size=8,
@@ -275,3 +276,46 @@ def test_what_found_only_a_last_resort_is_in_nobody_s_way() -> None:
     ]
     crowd = [data("x", "b", None, family=Family.IPV6), data("y", "a", "b", recall="b")]
     assert placement(crowd, members) == {"x": "c", "y": "a"}
+
+
+def membership(key: str, home: str, host: str | None = "", **more: Family) -> Movable:
+    return replace(data(key, home, host, weight=0, **more), follows=True)
+
+
+def test_a_membership_goes_where_the_addresses_go() -> None:
+    # behaviour 62
+    members = [member("a", BROKEN), B, member("c", standby=True)]
+    crowd = [membership("m", "a"), data("x", "a")]
+    assert placement(crowd, members) == {"m": "c", "x": "c"}
+
+
+def test_a_membership_of_another_family_does_not_hold_the_addresses() -> None:
+    # behaviour 65
+    members = [member("a", BROKEN, BOTH), B, member("c", families=BOTH)]
+    six = membership("m", "a", family=Family.IPV6)
+    assert placement([data("x", "a"), six], members) == {"x": "b", "m": "c"}
+    assert placement([data("x", "a"), six], members[:2]) == {"x": "b", "m": "a"}
+
+
+def test_memberships_go_alone_where_addresses_cannot() -> None:
+    members = [member("a", BROKEN, BOTH), B]
+    six = data("x", "a", family=Family.IPV6)
+    assert placement([six, membership("m", "a")], members) == {"x": "a", "m": "b"}
+
+
+def test_a_membership_rests_on_a_standby_and_makes_it_no_busier() -> None:
+    # behaviours 21, 26
+    standby = member("c", standby=True)
+    assert placement([membership("m", "c")], [A, B, standby]) == {"m": "c"}
+    crowd = [membership("m", "c"), data("x", "a")]
+    assert placement(crowd, [member("a", BROKEN), B, standby]) == {"m": "c", "x": "c"}
+
+
+@given(movables_of_any_kind, members_of_any_kind)
+def test_a_membership_changes_nothing_for_anything_else(
+    movables: list[Movable], members: tuple[Candidate, ...]
+) -> None:
+    movables = possible(movables, members)
+    leading = [movable for movable in movables if not movable.follows]
+    placed = placement(movables, members)
+    assert {it.key: placed[it.key] for it in leading} == placement(leading, members)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from ipaddress import ip_address
 
 import pytest
 
@@ -16,6 +17,7 @@ from rcmd.errors import (
     Veto,
     Vetoed,
 )
+from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.route_words import describe_route
 from rcmd.model import InterfaceState, Link, TargetMode, TargetStatus
 from rcmd.rcm import checks
@@ -204,6 +206,31 @@ def test_plan_tells_addresses_and_routes(play: Play) -> None:
         plan = await house.coordination.query_detach("hme0", force=False)
         data = next(move for move in plan.moves if move.what == "192.168.85.19/24")
         assert (data.kind, data.source, data.destination) == (MovableKind.ADDRESS, "hme0", "hme1")
+
+    play(story)
+
+
+def test_plan_tells_multicast(play: Play) -> None:
+    # behaviour 62
+    async def story(house: House) -> None:
+        group, chosen = ip_address("239.1.2.3"), ip_address("232.1.1.1")
+        device = house.model.device("hme0")
+        device.joined[group] = 1
+        device.chosen[chosen] = ip_address("10.0.0.5")
+        house.daemon.feed(MembershipsSeen(house.model.memberships()))
+        plan = await house.coordination.query_detach("hme0", force=False)
+        (move,) = [it for it in plan.moves if it.kind is MovableKind.MULTICAST]
+        assert (move.what, move.source, move.destination) == ("239.1.2.3", "hme0", "hme1")
+        (warning,) = plan.warnings
+        assert warning == (
+            "232.1.1.1 is received on hme0 from 10.0.0.5 only: "
+            "such a membership cannot move to another NIC"
+        )
+        await house.coordination.detach("hme0", ROOT, force=False)
+        assert house.model.receives(group) == ["hme0", "hme1"]
+        plan = await house.coordination.query_detach("hme1", force=True)
+        (move,) = [it for it in plan.moves if it.kind is MovableKind.MULTICAST]
+        assert (move.what, move.source, move.destination) == ("239.1.2.3", "hme1", None)
 
     play(story)
 

@@ -81,8 +81,9 @@ def lab() -> Iterator[Lab]:
         os.close(home)
 
 
-def ip(arguments: str) -> None:
-    subprocess.run(["ip", *arguments.split()], check=True, capture_output=True)
+def ip(arguments: str) -> str:
+    done = subprocess.run(["ip", *arguments.split()], check=True, capture_output=True, text=True)
+    return done.stdout
 
 
 def sysctl(name: str, value: int) -> None:

@@ -1,9 +1,10 @@
 """Changing addresses, routes and links on a real kernel."""
 
 import dataclasses
+import select
 import time
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 from rtnetlink_lab import (
@@ -21,6 +22,7 @@ from rtnetlink_lab import (
 )
 
 from rcmd.ipmp.events import AddressGone, AddressSeen, LinkGone, LinkSeen
+from rcmd.ipmp.multicast import autojoin, is_autojoin
 from rcmd.model import RCMD_PROTOCOL, KernelAddress, Route
 from rcmd.system.rtnetlink import KernelRefused, Rtnetlink
 
@@ -59,6 +61,43 @@ def test_an_address_comes_back_as_it_was_added(host: Lab, wanted: KernelAddress)
     assert host.addresses(host.left) == []
     host.add(expected)
     assert host.addresses(host.left) == [expected]
+
+
+@pytest.mark.parametrize("group", ["239.1.2.3", "ff05::1:3"])
+def test_a_group_is_received_and_can_be_sent_to(host: Lab, group: str) -> None:
+    """Without the local route that the kernel makes of the address, sooner or later."""
+    wanted = autojoin(ip_address(group), host.left)
+    made: list[tuple[int, object]] = []
+    host.kernel.on_group_route = lambda ifindex, address: made.append((ifindex, address))
+
+    def hear() -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not made:
+            assert select.select([host.kernel], [], [], max(0.0, end - time.monotonic()))[0]
+            host.kernel.read()
+
+    def has_local_route() -> bool:
+        family = "-6" if ":" in group else "-4"
+        return bool(ip(f"{family} route show table local {group}").strip())
+
+    host.add(address(host.left, "10.0.0.1/24"), wanted)
+    hear()
+    assert made == [(host.left, ip_address(group))]
+    assert has_local_route()
+    host.kernel.let_out([wanted])
+    assert not has_local_route()
+    # Twice does no harm.
+    host.kernel.let_out([wanted])
+    found = [it for it in host.addresses(host.left) if is_autojoin(it)]
+    assert [(it.address, it.protocol) for it in found] == [(wanted.address, RCMD_PROTOCOL)]
+    made.clear()
+    if ":" not in group:
+        ip("link set left down")
+        ip("link set left up")
+        hear()
+        assert has_local_route()
+    host.execute(remove=tuple(found))
+    assert not [it for it in host.addresses(host.left) if is_autojoin(it)]
 
 
 def test_lifetimes_are_kept(host: Lab) -> None:
