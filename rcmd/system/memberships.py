@@ -12,6 +12,7 @@ import logging
 import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -92,8 +93,7 @@ def _igmp(text: bytes) -> Iterator[tuple[_Place, int]]:
         words = line.split()
         try:
             if line[:1].isspace():
-                group = IPv4Address(int(words[0], 16).to_bytes(4, sys.byteorder))
-                yield (ifindex, group), int(words[1])
+                yield (ifindex, _swapped_ipv4(words[0])), int(words[1])
             else:
                 ifindex = int(words[0])
         except (ValueError, IndexError, OverflowError):
@@ -127,11 +127,22 @@ def _filters(
             _log.warning("a line of /proc/net/mcfilter is not understood: %r", line)
 
 
+# The same few groups are on every device, and to make an address takes longer than all else.
+
+
+@lru_cache(maxsize=1024)
+def _swapped_ipv4(text: str) -> IPv4Address:
+    """`030201EF`."""
+    return IPv4Address(int(text, 16).to_bytes(4, sys.byteorder))
+
+
+@lru_cache(maxsize=1024)
 def _ipv4(text: str) -> IPv4Address:
     """`0xe8010101`."""
     return IPv4Address(int(text, 16))
 
 
+@lru_cache(maxsize=4096)
 def _ipv6(text: str) -> IPv6Address:
     """32 digits."""
     return IPv6Address(bytes.fromhex(text))
