@@ -45,13 +45,15 @@ def _parser() -> argparse.ArgumentParser:
 def _check() -> int:
     from rcmd.configuration import load
     from rcmd.configuration.claims import find_claims
+    from rcmd.system.dhcp_client import missing_client
     from rcmd.system.files import read_tree
     from rcmd.system.neighbours import read_neighbours
 
     loaded = load(read_tree())
     members = loaded.configuration.interfaces
     claims = find_claims(members, read_neighbours(members))
-    for fault in sorted({*loaded.faults, *(claim.fault for claim in claims)}):
+    faults = {*loaded.faults, *(claim.fault for claim in claims), *missing_client(loaded)}
+    for fault in sorted(faults):
         print(fault)
     return 1 if loaded.has_errors else 0
 

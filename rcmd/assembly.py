@@ -29,6 +29,7 @@ from rcmd.rcm.boot import settle
 from rcmd.rcm.clients import Everybody
 from rcmd.rcm.coordination import Coordination
 from rcmd.rcm.drain import Drains
+from rcmd.rcm.lease_keeper import LeaseKeeper
 from rcmd.rcm.operations import Operations
 from rcmd.rcm.recovery import recover, tell_undone_by_reboot
 from rcmd.rcm.scripts import Scripts
@@ -49,6 +50,7 @@ from rcmd.system.announcements import Announcer
 from rcmd.system.arp_sender import ArpSenders
 from rcmd.system.carrier import CarrierWatch, PollPace
 from rcmd.system.devices import KernelDevices
+from rcmd.system.dhcp_client import DhcpClient
 from rcmd.system.files import has_hostname_file, read_tree
 from rcmd.system.hardware_control import SysfsControl
 from rcmd.system.kernel_log import KernelLog
@@ -123,6 +125,7 @@ class Assembly:
         )
         self.multicast = MulticastWatch(self.daemon, self.kernel, self.kernel_readable)
         self.attacher = Attacher(self.daemon, store, faulty=set(self.loaded.faulty))
+        self.leases = LeaseKeeper(self.daemon, DhcpClient)
         self.failure: BaseException | None = None
         self.tasks: set[asyncio.Task[None]] = set()
         self.stop = asyncio.Event()
@@ -174,6 +177,7 @@ class Assembly:
             self.watch_carrier,
             self.choose_arp_senders,
             self.watch_speeds,
+            self.leases.follow,
         ]
         remember_running(self.store, is_running=True)
         self.daemon.on_link.append(self.link_changed)
@@ -402,6 +406,7 @@ class Assembly:
         if self.udev is not None:
             self.loop.remove_reader(self.udev.fileno())
         self.daemon.stop()
+        self.leases.close()
         self.history.flush()
         self.announcer.close()
         self.prober.close()

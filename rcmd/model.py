@@ -93,6 +93,9 @@ class InterfaceConfig:
     mtu: int | None = None
     hardware_address: str | None = None
     wants_dhcp: bool = False
+    """An IPv4 address is to be asked for by DHCP."""
+    dhcp_hostname: str = ""
+    """The name to ask the DHCP server for."""
 
 
 class ProbeMethod(StrEnum):

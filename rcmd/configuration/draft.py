@@ -119,6 +119,7 @@ class Draft:
     hardware_address: Noted[str] | None = None
     is_standby: bool = False
     wants_dhcp: bool = False
+    dhcp_hostname: str = ""
 
     def logical(self, family: Family, number: int, place: Place) -> Logical:
         """That logical interface, made if need be."""
@@ -154,5 +155,6 @@ class Draft:
             mtu=self.mtu.value if self.mtu else None,
             hardware_address=self.hardware_address.value if self.hardware_address else None,
             wants_dhcp=self.wants_dhcp,
+            dhcp_hostname=self.dhcp_hostname,
         )
         return config, tuple(places)

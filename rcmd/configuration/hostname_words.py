@@ -240,15 +240,36 @@ def _ether(run: Run, _: str) -> None:
 
 
 def _dhcp(run: Run, _: str) -> None:
-    """The rest of the line belongs to it."""
-    _wants_dhcp(run)
+    """The rest of the line belongs to it (ifconfig(1M): `primary`, `wait N` and verbs)."""
+    rest = [word.text for word in run.words]
     run.words.clear()
     run.is_taken_by_dhcp = True
-
-
-def _wants_dhcp(run: Run, _: str = "") -> None:
+    if run.family is Family.IPV6:
+        run.warn("there is no DHCP for IPv6 here; ignored with the rest of its line")
+        return
     run.draft.wants_dhcp = True
-    run.warn("DHCP and RARP are not managed by rcmd yet")
+    _warn_of_dhcp_words(run, rest)
+
+
+def _warn_of_dhcp_words(run: Run, rest: list[str]) -> None:
+    """`primary` and `wait` say for which lease the boot waits: it waits for none here."""
+    ignored = []
+    words = iter(rest)
+    for word in words:
+        if word == "wait":
+            next(words, None)
+        elif word not in ("primary", "start"):
+            ignored.append(word)
+    if ignored:
+        run.warn(
+            f"ignored after dhcp, which takes the rest of its line: {' '.join(ignored)}; "
+            "put what is for the interface on a line of its own"
+        )
+
+
+def _auto_revarp(run: Run, _: str) -> None:
+    run.draft.wants_dhcp = True
+    run.warn("RARP is not spoken any more: the address is asked for by DHCP")
 
 
 def _plumb(run: Run, _: str) -> None:
@@ -302,7 +323,7 @@ WORDS: Mapping[str, Known] = {
     "ether": Known(_ether),
     "dhcp": Known(_dhcp),
     "auto-dhcp": Known(_dhcp),
-    "auto-revarp": Known(_wants_dhcp, only=Family.IPV4),
+    "auto-revarp": Known(_auto_revarp, only=Family.IPV4),
     "plumb": Known(_plumb),
     "arp": Known(partial(_meaningless, "arp"), only=Family.IPV4),
     "-arp": Known(partial(_meaningless, "-arp"), only=Family.IPV4),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -12,8 +13,10 @@ from rcmd.configuration.files import DHCP_PREFIX, ConfigurationFiles, HostnameNa
 from rcmd.configuration.hostname_file import HostnameFileReader, address_warnings
 from rcmd.configuration.hosts import Hosts
 from rcmd.configuration.netmasks import parse_netmasks
-from rcmd.configuration.text import Place
+from rcmd.configuration.text import Place, quoted
 from rcmd.model import Address, AddressKind, Family, Fault, InterfaceConfig, IPAddress
+
+_HOSTNAME = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,19 @@ def _read_file(
     if name.family is not Family.IPV4 or name.logical != 0 or dhcp_path not in files.dhcp:
         return reader.read(name, text, draft)
     draft.wants_dhcp = True
-    warning = Fault(dhcp_path, 1, "DHCP is not managed by rcmd yet", is_warning=True)
     words = [word.text for command in split_commands(name.path, text)[0] for word in command]
     if len(words) == 2 and words[0] == "inet":
         draft.families.add(name.family)
-        return (warning,)
-    return (warning, *reader.read(name, text, draft))
+        return _take_hostname(draft, words[1], name.path)
+    return reader.read(name, text, draft)
+
+
+def _take_hostname(draft: Draft, hostname: str, path: str) -> tuple[Fault, ...]:
+    if not re.fullmatch(_HOSTNAME, hostname):
+        message = f"{quoted(hostname)}: not a host name; asking by DHCP without one"
+        return (Fault(path, 1, message, is_warning=True),)
+    draft.dhcp_hostname = hostname
+    return ()
 
 
 def _without_duplicates(

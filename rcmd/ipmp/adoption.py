@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rcmd.ipmp import messages
+from rcmd.ipmp import leasing, messages
 from rcmd.ipmp.bundles import stand_in
 from rcmd.ipmp.commands import Cause, Command, Move
 from rcmd.ipmp.events import (
@@ -156,6 +156,9 @@ def _address_gone(
     others = [host for host in scene.copies_of(key) if host != member.name]
     if others or not (is_test or scene.ledger.knows(key)):
         return []
+    lease = scene.ledger.leases.holder_of(key)
+    if lease is not None:
+        return leasing.address_gone(scene, member.name, address, lease)
     if _is_restored(scene, member):
         reaction = scene.drift.removed(key, scene.ledger, now)
         return [*messages.drift(member.name, str(address.address), reaction)]
@@ -182,6 +185,8 @@ def _adopt_address(scene: Scene, member: Member, address: KernelAddress) -> bool
     if scene.ledger.is_shared_in(member.group, key):
         return _want_again(scene, key)
     if key in scene.ledger.configured and key not in scene.ledger.withdrawn:
+        return False
+    if scene.ledger.leases.holder_of(key) is not None:
         return False
     is_elsewhere = any(host != member.name for host in scene.copies_of(key))
     is_new = key not in scene.ledger.adopted or not (

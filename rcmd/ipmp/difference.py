@@ -10,6 +10,8 @@ from rcmd.ipmp.arrangement import Targets
 from rcmd.ipmp.autojoin import receptions
 from rcmd.ipmp.commands import Cause, Move
 from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.lease import Lease
+from rcmd.ipmp.leases import PROTOCOLS as LEASE_PROTOCOLS
 from rcmd.ipmp.ledger import IFA_F_NODAD, DataAddress, RouteAtHome, kernel_address
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import is_autojoin
@@ -39,7 +41,7 @@ class _Batch:
 
     def has_work(self) -> bool:
         """Not so if all it consists of was refused before."""
-        return bool(self.add or self.add_routes or self.remove_routes or self.remove)
+        return bool(self.add or self.add_routes or self.remove_routes or self.remove or self.settle)
 
 
 IFA_F_PERMANENT = 0x80
@@ -77,6 +79,7 @@ class Difference:
         self._data_addresses()
         self._memberships()
         self._routes()
+        self._dropped_routes()
         self._test_addresses()
         self._leftovers()
         return [
@@ -147,7 +150,7 @@ class Difference:
         stale = [
             copy
             for name, copy in copies.items()
-            if name != target or (data.configured and copy.address != data.address)
+            if name != target or ((data.configured or data.lease) and copy.address != data.address)
         ]
         wanted = None
         if target is not None and not any(
@@ -158,6 +161,8 @@ class Difference:
             self.numbers.pop(data.key, None)
         if wanted and item_key(wanted) in self._refused:
             return
+        if wanted is None and target is not None and data.lease is not None:
+            self._refresh(data, data.lease, target)
         if wanted or stale:
             cause = self._cause(home, source, target)
             if data.group:
@@ -186,6 +191,12 @@ class Difference:
         final = self._wanted(data, target, is_move=False)
         is_home = target == data.home or bool(data.group)
         return [final] if is_home and final != added else []
+
+    def _refresh(self, data: DataAddress, lease: Lease, target: str) -> None:
+        """A renewed lease: its address stays as it is, the kernel counts down anew."""
+        held = self._wanted(data, target, is_move=False)
+        if self._scene.ledger.leases.needs_telling(lease, held.ifindex):
+            self._batch(Cause.CONFIGURE, None, target).settle.append(held)
 
     def _number(self, data: DataAddress, host: str) -> int:
         """The lowest free logical number there (behaviour 60), kept while it stays there."""
@@ -315,6 +326,16 @@ class Difference:
                     target = targets[known]
                     cause = self._cause(known.home, name, target)
                     self._batch(cause, name, target).remove_routes.append(route)
+
+    def _dropped_routes(self) -> None:
+        """Those of leases that are over."""
+        ledger, view = self._scene.ledger, self._scene.view
+        for key in ledger.leases.dropped:
+            for ifindex in () if ledger.knows_route(key) else view.carriers_of(key):
+                member, route = self._scene.member_at(ifindex), view.routes[ifindex][key]
+                is_ours = route.protocol in LEASE_PROTOCOLS and item_key(route) not in self._refused
+                if member is not None and is_ours:
+                    self._batch(Cause.CLEANUP, member.name, None).remove_routes.append(route)
 
     # --- test addresses, and what is ours but no longer wanted ---
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from random import Random
 from typing import assert_never
 
-from rcmd.ipmp import membership, messages
+from rcmd.ipmp import leasing, membership, messages
 from rcmd.ipmp.adoption import absorb_change, adopt_all
 from rcmd.ipmp.arrangement import Targets, arrange, held_by
 from rcmd.ipmp.commands import Command, Move, Plumb, Release, Spread
@@ -31,6 +31,8 @@ from rcmd.ipmp.events import (
     Event,
     KernelChanged,
     KernelSnapshot,
+    Leased,
+    LeaseLost,
     Leave,
     Moved,
     Offline,
@@ -101,6 +103,7 @@ class Engine:
         commands: list[Command] = []
         before = self._picture() if isinstance(event, KernelSnapshot) else None
         self.surveillance.decisions.now = now
+        self.scene.ledger.leases.now = now
         self._account_for_time(event, now)
         touched = touched_by(self.scene, event)
         self._absorb(event, now, commands)
@@ -108,14 +111,18 @@ class Engine:
         circles = both(touched, touched_by(self.scene, event))
         if not self._is_ready:
             return commands
+        ended = leasing.review(self.scene)
+        commands += ended
         if isinstance(event, Tick):
             drained_at = now if event.drained_at is None else event.drained_at
             commands += self.surveillance.due(now, drained_at)
             commands += self.surveillance.tell()
             circles = self._with_news(now)
-            if circles is not None and not circles:
+            if circles is not None and not circles and not ended:
                 # Probes are sent many times a second, and seldom change anything.
                 return commands
+        if ended:
+            circles = EVERYBODY
         commands += self._plumb()
         commands += self.surveillance.follow(now, circles)
         commands += self._judgement.pronounce(now, circles)
@@ -151,10 +158,12 @@ class Engine:
 
     def deadline(self) -> float | None:
         """When to wake the engine with `Tick`, if nothing happens before."""
+        ledger = self.scene.ledger
         deadlines = (
             self._judgement.deadline,
             self.surveillance.deadline(),
             self.scene.drift.deadline(),
+            ledger.leases.deadline(ledger.withdrawn),
         )
         return min((it for it in deadlines if it is not None), default=None)
 
@@ -264,6 +273,10 @@ class Engine:
                 membership.stay(self.scene, name, now)
             case Unplumb(name):
                 membership.unplumb(self.scene, name)
+            case Leased(lease, options):
+                commands += leasing.granted(self.scene, lease, options)
+            case LeaseLost(home, reason):
+                commands += leasing.lost(self.scene, home, reason)
             case Moved():
                 commands += self._on_moved(event)
             case SpreadDone():
@@ -330,6 +343,7 @@ class Engine:
             self.scene.view.add(item)
         for item in moved.removed:
             self.scene.view.remove(item)
+        leasing.note_told(self.scene, moved)
         reports: list[Command] = []
         for refusal in first_refusals(moved):
             key = item_key(refusal.item)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from rcmd.ipmp.commands import Move, Spread
+from rcmd.ipmp.lease import Lease
 from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.nexthops import PinnedRoute, PinRule, SpreadItem, SpreadRoute
 from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest
@@ -171,6 +173,23 @@ class Unplumb:
 
 
 @dataclass(frozen=True, slots=True)
+class Leased:
+    """A DHCP server gave an address to an interface, or renewed it."""
+
+    lease: Lease
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What else it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLost:
+    """The server took it back."""
+
+    home: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Something the kernel would not do."""
 
@@ -259,6 +278,8 @@ Event = (
     | Leave
     | Stay
     | Unplumb
+    | Leased
+    | LeaseLost
     | Moved
     | SpreadDone
     | SpeedSeen

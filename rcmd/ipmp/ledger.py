@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp.expiry import steady_expiry
 from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.lease import Lease
+from rcmd.ipmp.leases import Leases
 from rcmd.model import (
     RCMD_PROTOCOL,
     Address,
@@ -56,9 +58,11 @@ class DataAddress:
     configured: Address | None
     """None: added by hand."""
     original: KernelAddress | None
-    """As it was found, if it was added by hand."""
+    """As it was found, if it was added by hand; of a lease, as it is to be held now."""
     group: str = ""
     """The group that shares it, if no interface is its home."""
+    lease: Lease | None = None
+    """It was given by a DHCP server."""
 
     @property
     def family(self) -> Family:
@@ -132,6 +136,7 @@ class Ledger:
     """When routes end by themselves."""
     sources: Counter[IPAddress] = field(default_factory=Counter)
     """The source addresses that known IPv6 routes prefer, and how many do."""
+    leases: Leases = field(default_factory=Leases)
 
     def configure(self, configuration: Configuration) -> None:
         """Replace what the files ask for."""
@@ -158,6 +163,7 @@ class Ledger:
         for key in old:
             del self.configured[key]
         self.withdrawn -= old
+        self._forget_withdrawn_lease(name)
         for address in config.addresses if config else ():
             self.withdrawn.discard(address.address.ip)
             if address.kind is AddressKind.DATA:
@@ -190,9 +196,52 @@ class Ledger:
                 configured=None,
                 original=found,
             )
+        for home, lease in self.leases.by_home.items():
+            key = lease.key
+            is_elsewhere = homes is not None and home not in homes
+            if is_elsewhere or key in self.withdrawn or self.is_static(key):
+                continue
+            original = lease.as_held(self.leases.now)
+            yield DataAddress(
+                key,
+                lease.address,
+                home,
+                0,
+                is_up=True,
+                configured=None,
+                original=original,
+                lease=lease,
+            )
 
     def knows(self, key: IPAddress) -> bool:
-        return key in self.adopted or (key in self.configured and key not in self.withdrawn)
+        if key in self.adopted:
+            return True
+        is_wanted = key in self.configured or self.leases.holder_of(key) is not None
+        return is_wanted and key not in self.withdrawn
+
+    def is_static(self, key: IPAddress) -> bool:
+        """Written in a file, or added by hand."""
+        return key in self.configured or key in self.adopted
+
+    def end_lease(self, home: str) -> Lease | None:
+        """Neither its address nor its routes are wanted any more."""
+        lease = self.leases.by_home.pop(home, None)
+        if lease is None:
+            return None
+        self.leases.told.pop(lease.key, None)
+        self.withdrawn.discard(lease.key)
+        for route in lease.kernel_routes():
+            self.drop_lease_route(home, route)
+        return lease
+
+    def drop_lease_route(self, home: str, route: Route) -> None:
+        self.forget_route(RouteAtHome(home, RouteKey.of(route)))
+        self.leases.dropped[RouteKey.of(route)] = None
+
+    def _forget_withdrawn_lease(self, home: str) -> None:
+        lease = self.leases.by_home.get(home)
+        if lease is not None and lease.key in self.withdrawn:
+            self.end_lease(home)
 
     def adopt(self, home: str, address: KernelAddress) -> None:
         key = address.address.ip
@@ -253,12 +302,15 @@ class Ledger:
     def homes(self) -> set[str]:
         """Of all data addresses that have one."""
         homes = {it.home for it in self.configured.values() if it.home}
-        return homes | set(self.adopted_home.values())
+        return homes | set(self.adopted_home.values()) | self.leases.by_home.keys()
 
     def home_of(self, key: IPAddress) -> str | None:
         """The interface that an address belongs to, by its file or by hand."""
         configured = self.configured.get(key)
-        return configured.home if configured else self.adopted_home.get(key)
+        lease = self.leases.holder_of(key)
+        if configured or lease is None:
+            return configured.home if configured else self.adopted_home.get(key)
+        return lease.home
 
     def is_shared_in(self, group: str, key: IPAddress) -> bool:
         """Whether the members of the group share it."""

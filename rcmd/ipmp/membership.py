@@ -144,7 +144,7 @@ def unplumb(scene: Scene, name: str) -> None:
     member.intent = Intent.DETACHED
     for data in list(scene.ledger.addresses()):
         if data.home == name and data.key in held_by(scene, name):
-            member.lost[data.key] = data.original
+            member.lost[data.key] = None if data.lease else data.original
             scene.ledger.withdraw(data.key)
 
 

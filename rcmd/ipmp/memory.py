@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
+from rcmd.ipmp.leases import LeaseMemory
 from rcmd.model import IPAddress, KernelAddress, Route
 
 
@@ -98,6 +99,7 @@ class Memory:
     """Interface that is being detached -> the logical numbers of its guests, to be given back."""
     given_up: tuple[GivenUpAddress, ...] = ()
     given_up_routes: tuple[GivenUpRoute, ...] = ()
+    leases: LeaseMemory = field(default_factory=LeaseMemory)
     has_settled: bool = False
     """The boot is over: what is missing is missing."""
     joined: tuple[Joined, ...] = ()
@@ -139,6 +141,7 @@ class Memory:
                     for it in self.given_up
                 ],
                 "given_up_routes": [[it.at, *_homed((it.homed,))] for it in self.given_up_routes],
+                "leases": self.leases.to_data(),
                 "has_settled": self.has_settled,
                 "joined": [[it.home, str(it.group), it.ifindex] for it in self.joined],
                 "stuck_groups": [[ifindex, str(group)] for ifindex, group in self.stuck_groups],
@@ -193,6 +196,7 @@ class Memory:
                 GivenUpRoute(at, HomedRoute(home, _route(it)))
                 for at, (home, it) in data.get("given_up_routes", ())
             ),
+            leases=LeaseMemory.from_data(data.get("leases", {})),
             has_settled=data["has_settled"],
             joined=tuple(
                 Joined(home, ip_address(group), ifindex)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rcmd.ipmp.drift import GivenUp
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.leases import LeaseMemory
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import (
@@ -80,6 +81,7 @@ def memorise(scene: Scene) -> Memory:
             for it in scene.drift.given_up.values()
             if it.route is not None
         ),
+        leases=LeaseMemory.of(ledger.leases),
         has_settled=scene.has_settled,
         joined=tuple(
             Joined(home, group, ifindex)
@@ -97,6 +99,7 @@ def recollect(scene: Scene, memory: Memory) -> None:
     """What belongs to no member: the ledger, and whether the boot is over."""
     ledger = scene.ledger
     ledger.withdrawn |= memory.withdrawn
+    ledger.leases = memory.leases.recall()
     for adopted in memory.adopted:
         ledger.adopt(adopted.home, adopted.address)
     for homed in memory.routes:

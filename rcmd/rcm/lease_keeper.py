@@ -1,0 +1,157 @@
+"""Keeps one DHCP client running for each lease, on the interface that hosts its address.
+
+Level, not edge: after every change the clients that should run (`clients_wanted`) are compared
+with those that do.  Where an address has moved, its client is ended without releasing the lease,
+and another begins on the new host, under the same client identifier and asking for the same
+address: to the server it is the same machine, rebooted.  If that server gives another address all
+the same, the engine gives up the old one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import assert_never
+
+from rcmd.errors import RcmError
+from rcmd.ipmp.commands import Report, Severity
+from rcmd.ipmp.events import Leased, LeaseLost
+from rcmd.ipmp.lease import Lease
+from rcmd.ipmp.lease_clients import ClientOrder, clients_wanted
+from rcmd.ipmp.leasing import RAN_OUT
+from rcmd.rcm.lease_client import (
+    ClientNews,
+    Ended,
+    Granted,
+    LeaseClient,
+    RanOut,
+    Refused,
+    StartClient,
+    Unanswered,
+)
+from rcmd.rcm.machine import Machine
+
+SHORTEST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+"""Before a client that ended, or could not be started, is started again; doubled each time."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """A client that should run, and one that does unless it has just failed."""
+
+    order: ClientOrder
+    client: LeaseClient | None = None
+    retry: asyncio.TimerHandle | None = None
+    has_told: bool = False
+    """That nobody answers."""
+
+    def end(self) -> None:
+        if self.client is not None:
+            self.client.stop()
+            self.client = None
+        if self.retry is not None:
+            self.retry.cancel()
+            self.retry = None
+
+
+class LeaseKeeper:
+    def __init__(self, machine: Machine, start: StartClient) -> None:
+        self._machine = machine
+        self._start = start
+        self._loop = asyncio.get_running_loop()
+        self._runs: dict[str, _Run] = {}
+        self._failures: dict[str, int] = {}
+        """Home -> how often in a row its client failed."""
+
+    def follow(self) -> None:
+        """Something may have changed."""
+        wanted = clients_wanted(self._machine.engine.scene, self._client_id)
+        for home, run in list(self._runs.items()):
+            order = wanted.get(home)
+            if order is None or not order.is_served_by(run.order):
+                run.end()
+                del self._runs[home]
+        for home, order in wanted.items():
+            if home not in self._runs:
+                self._runs[home] = run = _Run(order)
+                self._begin(run)
+
+    def close(self) -> None:
+        """No lease is released, and the kernel stays as it is."""
+        clients = [run.client for run in self._runs.values() if run.client is not None]
+        for run in self._runs.values():
+            run.end()
+        self._runs.clear()
+        for client in clients:
+            client.wait()
+
+    def _client_id(self, home: str) -> str:
+        """Hardware type and address (RFC 2132, 9.14) of the home, wherever it asks from.
+
+        The permanent address, so that a NIC is the same one whatever its file says of `ether`.
+        """
+        member = self._machine.engine.scene.members[home]
+        link = self._machine.engine.scene.view.links[member.ifindex]
+        permanent = self._machine.identify(home).permanent_address
+        return f"{link.medium & 0xFF:02x}" + (permanent or link.hardware_address).replace(":", "")
+
+    def _begin(self, run: _Run) -> None:
+        run.retry = None
+        try:
+            run.client = self._start(run.order, lambda news: self._hear(run, news))
+        except RcmError as error:
+            self._failed(run, str(error))
+
+    def _failed(self, run: _Run, reason: str) -> None:
+        """Told once for each row of failures."""
+        home = run.order.home
+        count = self._failures[home] = self._failures.get(home, 0) + 1
+        if count == 1:
+            text = f"DHCP on {run.order.interface} (for {home}): {reason}"
+            self._machine.report(Report(Severity.ERROR, "lease-client", home, text))
+        pause_s = min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2 ** min(count - 1, 10))
+        run.retry = self._loop.call_later(pause_s, self._begin, run)
+
+    def _hear(self, run: _Run, news: ClientNews) -> None:
+        home = run.order.home
+        match news:
+            case Granted():
+                self._failures.pop(home, None)
+                run.has_told = False
+                self._machine.feed(Leased(self._lease(run.order, news), news.options))
+            case Refused():
+                self._machine.feed(LeaseLost(home, "the server refused it"))
+            case RanOut():
+                self._machine.feed(LeaseLost(home, RAN_OUT))
+            case Unanswered():
+                self._tell_unanswered(run)
+            case Ended(reason):
+                run.client = None
+                self._failed(run, reason)
+            case _:
+                assert_never(news)
+
+    def _lease(self, order: ClientOrder, news: Granted) -> Lease:
+        return Lease(
+            home=order.home,
+            address=news.address,
+            client_id=order.client_id,
+            expires_at=None if news.lease_s is None else self._loop.time() + news.lease_s,
+            routes=news.routes,
+            broadcast=news.broadcast,
+            server=news.server,
+            through=order.interface,
+        )
+
+    def _tell_unanswered(self, run: _Run) -> None:
+        """Once, until it is answered."""
+        if run.has_told:
+            return
+        run.has_told = True
+        home = run.order.home
+        text = f"no DHCP server answers on {run.order.interface} (for {home})"
+        lease = self._machine.engine.scene.ledger.leases.by_home.get(home)
+        if lease is not None:
+            text += f"; {lease.address} stays until its lease ends"
+        self._machine.report(Report(Severity.WARNING, "lease-unanswered", home, text))
