@@ -53,7 +53,8 @@ class Move:
     remove_routes: tuple[Route, ...] = ()
     remove: tuple[KernelAddress, ...] = ()
     settle: tuple[KernelAddress, ...] = ()
-    """What was added without duplicate detection and came home, as it is to stay."""
+    """What was added without duplicate detection and came home, as it is to stay; and leased
+    addresses whose time begins anew."""
     announce: tuple[KernelAddress, ...] = ()
 
     @property

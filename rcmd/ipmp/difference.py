@@ -292,13 +292,22 @@ class Difference:
             if item_key(placed) in self._refused or not self._has_source(placed):
                 blocked.add(known.key)
                 continue
-            hosts = self._scene.route_hosts(known)
+            hosts = self._others_aside(known)
             source = next((name for name in hosts if name != target), None)
             cause = self._cause(known.home, source, target)
             batch = self._batch(cause, self._origin(known.home, source, target), target)
             if placed not in batch.add_routes:
                 batch.add_routes.append(placed)
         self._stale_routes(targets, wanted, blocked)
+
+    def _others_aside(self, known: RouteAtHome) -> list[str]:
+        """Where it is, without the places of the same route of other homes."""
+        others = {
+            self._targets.get(RouteAtHome(home, known.key))
+            for home in self._scene.ledger.homes_of_route(known.key)
+            if home != known.home
+        }
+        return [name for name in self._scene.route_hosts(known) if name not in others]
 
     def _placed_route(self, known: RouteAtHome, route: Route, target: str) -> Route:
         protocol = route.protocol if target == known.home else RCMD_PROTOCOL

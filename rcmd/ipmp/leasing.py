@@ -76,6 +76,8 @@ def address_gone(scene: Scene, name: str, address: KernelAddress, lease: Lease) 
     if end is not None and end - scene.ledger.leases.now <= _KERNEL_LEAD_S:
         return lost(scene, lease.home, RAN_OUT)
     scene.ledger.withdraw(lease.key)
+    for route in lease.kernel_routes():
+        scene.ledger.drop_lease_route(lease.home, route)
     return [messages.by_hand(name, "removed", str(address.address))]
 
 

@@ -60,6 +60,9 @@ class Server:
         """How often it gave or renewed the lease to a NIC."""
         return self.log().count(f"DHCPACK(lan0) {LEASED} {mac}")
 
+    def await_more(self, mac: str, than: int) -> None:
+        self._lab.wait_for(lambda: self.acknowledged(mac) > than, what=f"a renewal by {mac}")
+
     def discovered(self) -> int:
         return self.log().count("DHCPDISCOVER")
 
@@ -134,7 +137,7 @@ def test_the_lease_moves_and_is_kept_alive(lab: Lab, server_on: Callable[[Lab], 
     discovered, acknowledged = server.discovered(), server.acknowledged(MACS["hme1"])
     # What the client does by itself after half of the time.
     lab.run(["kill", "-USR1", str(clients(lab)["hme1"])], check=True)
-    lab.wait_for(lambda: server.acknowledged(MACS["hme1"]) > acknowledged, what="a renewal")
+    server.await_more(MACS["hme1"], acknowledged)
     assert server.discovered() == discovered
 
     lab.plug("hme0")
@@ -162,7 +165,7 @@ def test_a_restart_changes_nothing(lab: Lab, server_on: Callable[[Lab], Server])
         assert as_it_is(lab) == before
         assert "DHCPRELEASE" not in server.log()
         lab.start_daemon()
-        lab.wait_for(lambda: server.acknowledged(MACS["hme1"]) > acknowledged, what="a renewal")
+        server.await_more(MACS["hme1"], acknowledged)
         assert as_it_is(lab) == before
     assert kinds(lab).count(("lease-granted", "hme0")) == 1
 

@@ -330,7 +330,9 @@ class Kernel:
             removed.append(item)
             self.witness(f"remove {_name(item)}")
         for item in move.settle:
-            if any(_essence(it) == _essence(item) for it in added):
+            device = self.devices.get(item.ifindex)
+            is_there = device is not None and item.address in device.addresses
+            if is_there and _essence(item) not in not_added:
                 self._change(self.devices[item.ifindex], item)
                 added.append(item)
         return Moved(move, tuple(added), tuple(removed), tuple(refusals))

@@ -25,6 +25,7 @@ from rcmd.ipmp.ledger import IFA_F_NODAD
 from rcmd.model import AddressStatus, IPNetwork, KernelAddress, ProbeMethod, Route, Status
 
 from .kernel import Device
+from .leases import SENTENCES as LEASE_SENTENCES
 from .network import Station
 from .world import World
 
@@ -553,6 +554,7 @@ ANYWHERE = {"default": "0.0.0.0/0"}
 
 Act = Callable[..., None]
 SENTENCES: list[tuple[str, Act]] = [
+    *LEASE_SENTENCES,
     (r"file(6?) (\S+): ?((?:.|\n)*)", Teller.file),
     (r"no file (\S+)", Teller.no_file),
     (r"setting (.*)", Teller.setting),

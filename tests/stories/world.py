@@ -428,8 +428,8 @@ class World:
 
     def _check_move(self, move: Move) -> None:
         items = (*move.add, *move.add_routes, *move.remove_routes, *move.remove)
-        assert items, f"an empty move: {move}"
-        on = {item.ifindex for item in (*move.add, *move.add_routes)}
+        assert items or move.settle, f"an empty move: {move}"
+        on = {item.ifindex for item in (*move.add, *move.add_routes, *move.settle)}
         assert len(on) <= 1, f"one move, one destination: {move}"
         for address in move.add:
             if move.cause is not Cause.CONFIGURE and address.address.version == 6:
@@ -603,7 +603,9 @@ def _configuration(files: tuple[tuple[str, str], ...], settings: str) -> Configu
 
 
 def without_cause(move: Move) -> Move:
-    return replace(move, cause=Cause.CONFIGURE)
+    """Nor lifetimes: those of a lease are counted from when it moves."""
+    added = tuple(replace(it, valid_s=None, preferred_s=it.preferred_s and None) for it in move.add)
+    return replace(move, cause=Cause.CONFIGURE, add=added)
 
 
 def lines_of(command: Command, name_of: Callable[[int], str]) -> list[str]:
