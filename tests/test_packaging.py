@@ -136,7 +136,8 @@ def test_service_is_watched_ordered_and_comes_back() -> None:
         "RuntimeDirectory": "rcmd",
         "RuntimeDirectoryPreserve": "yes",
         "CapabilityBoundingSet": (
-            "CAP_NET_ADMIN CAP_NET_RAW CAP_SYSLOG CAP_SETUID CAP_SETGID CAP_KILL"
+            "CAP_NET_ADMIN CAP_NET_RAW CAP_NET_BIND_SERVICE CAP_SYSLOG CAP_SETUID CAP_SETGID "
+            "CAP_KILL"
         ),
     }
     assert {key: service[key] for key in expected} == {

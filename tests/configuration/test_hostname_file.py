@@ -5,7 +5,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from configuration.reading import briefs, files, loaded, messages, one
-from rcmd.configuration import load
+from rcmd.configuration import ConfigurationFiles, load
 from rcmd.model import Family
 
 
@@ -326,20 +326,49 @@ def test_a_group_named_like_a_word_is_questioned():
 def test_dhcp_takes_the_rest_of_the_line(word):
     result = loaded(net0=f"{word} primary wait 10\n")
     assert one(result).wants_dhcp
-    assert warnings(result) == ["DHCP and RARP are not managed by rcmd yet"]
-    assert not errors(result)
+    assert not result.faults
 
 
-def test_rarp_is_not_managed():
-    assert one(loaded(net0="auto-revarp\n")).wants_dhcp
+def test_what_dhcp_takes_along_by_mistake_is_named():
+    result = loaded(net0="dhcp group front up\n")
+    assert one(result).wants_dhcp
+    assert one(result).group == ""
+    (warning,) = warnings(result)
+    assert warning.startswith("ignored after dhcp, which takes the rest of its line: group front")
+
+
+def test_what_stands_before_dhcp_or_on_another_line_counts():
+    assert one(loaded(net0="group front dhcp\n")).group == "front"
+    both = one(loaded(net0="dhcp\n10.20.30.11/24 group front up\n"))
+    assert (both.wants_dhcp, both.group) == (True, "front")
+    assert briefs(both) == ["0 10.20.30.11/24 data up"]
+
+
+def test_there_is_no_dhcp_for_ipv6():
+    result = load(ConfigurationFiles(hostname={"/etc/hostname6.net0": "dhcp\n"}))
+    assert not one(result).wants_dhcp
+    assert warnings(result) == ["there is no DHCP for IPv6 here; ignored with the rest of its line"]
+
+
+def test_rarp_is_answered_with_dhcp():
+    result = loaded(net0="auto-revarp\n")
+    assert one(result).wants_dhcp
+    assert warnings(result) == ["RARP is not spoken any more: the address is asked for by DHCP"]
 
 
 def test_the_name_for_a_dhcp_server_is_not_an_address():  # behaviour 91
     result = load(files({"net0": "inet lab-web\n"}, dhcp=("net0",)))
     assert one(result).addresses == ()
     assert one(result).wants_dhcp
-    assert not errors(result)
+    assert one(result).dhcp_hostname == "lab-web"
+    assert not result.faults
     assert errors(loaded(net0="inet lab-web\n")) != []
+
+
+def test_a_name_that_is_none_is_not_asked_for():
+    result = load(files({"net0": "inet -r;x\n"}, dhcp=("net0",)))
+    assert one(result).dhcp_hostname == ""
+    assert warnings(result) == ["'-r;x': not a host name; asking by DHCP without one"]
 
 
 @pytest.mark.parametrize(

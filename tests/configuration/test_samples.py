@@ -21,12 +21,12 @@ def test_sample_2_the_prefix_wins_over_the_implied_netmask():
     assert one(result).addresses[0].broadcast == IPv4Address("10.20.30.127")
 
 
-def test_sample_3_an_empty_file_plumbs_and_dhcp_is_reported():
+def test_sample_3_an_empty_file_plumbs_and_dhcp_fills_it():
     result = load(files({"net0": ""}, dhcp=("net0",)))
     assert one(result).families == {Family.IPV4}  # behaviour 86
     assert one(result).addresses == ()
     assert one(result).wants_dhcp
-    assert messages(result) == ["/etc/dhcp.net0:1: warning: DHCP is not managed by rcmd yet"]
+    assert messages(result) == []
 
 
 def test_sample_4_an_active_member_in_one_joined_line():

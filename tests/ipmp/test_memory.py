@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rcmd.ipmp.lease import Lease, LeaseRoute
+from rcmd.ipmp.leases import LeaseMemory
 from rcmd.ipmp.memory import (
     AdoptedAddress,
     GivenUpAddress,
@@ -66,6 +68,27 @@ FULL = Memory(
         GivenUpAddress(8.5, ip_address("192.168.85.32"), "hme0", ADDRESS),
     ),
     given_up_routes=(GivenUpRoute(9.5, HomedRoute("hme0", EXPIRING)),),
+    leases=LeaseMemory(
+        leases=(
+            Lease(
+                "hme0",
+                ip_interface("192.168.85.100/24"),  # type: ignore[arg-type]
+                "01020000000001",
+                expires_at=600.5,
+                routes=(
+                    LeaseRoute(ip_network("0.0.0.0/0"), ip_address("192.168.85.1")),  # type: ignore[arg-type]
+                    LeaseRoute(ip_network("10.0.0.0/8"), None),  # type: ignore[arg-type]
+                ),
+                broadcast=ip_address("192.168.85.255"),  # type: ignore[arg-type]
+                server=ip_address("192.168.85.1"),  # type: ignore[arg-type]
+                through="hme1",
+            ),
+        ),
+        told=((ip_address("192.168.85.100"), 5, 600.5),),
+        dropped=(
+            Route(0, ip_network("0.0.0.0/0"), ip_address("10.0.0.1"), protocol=0, is_onlink=True),
+        ),
+    ),
     has_settled=True,
     joined=(
         Joined("hme0", ip_address("239.1.2.3"), 4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from scenes import (
     snapshot,
     start,
     status,
+    write_files,
 )
 
 from rcmd.ipmp.lease import RTPROT_DHCP
@@ -31,6 +33,7 @@ from rcmd.model import RCMD_PROTOCOL
 
 pytestmark = pytest.mark.lab
 
+UNIT = Path(__file__).parents[2] / "etc/systemd/system/rcmd.service"
 MACS = {"hme0": "02:00:00:00:00:01", "hme1": "02:00:00:00:00:02"}
 LEASED = "192.168.85.100"
 """The only address that the server has to give."""
@@ -106,9 +109,18 @@ def lifetime(lab: Lab) -> int:
     return held.valid_s
 
 
+def confined(command: list[str]) -> list[str]:
+    """With the capabilities that the unit leaves."""
+    (line,) = (it for it in UNIT.read_text().splitlines() if it.startswith("CapabilityBounding"))
+    kept = [name.removeprefix("CAP_").lower() for name in line.partition("=")[2].split()]
+    bounds = ",".join(("-all", *(f"+{name}" for name in kept)))
+    return ["setpriv", "--no-new-privs", "--bounding-set", bounds, *command]
+
+
 def test_the_lease_moves_and_is_kept_alive(lab: Lab, server_on: Callable[[Lab], Server]) -> None:
     server = server_on(lab)
-    start(lab, FILES)
+    write_files(lab, FILES)
+    lab.start_daemon(argv=confined([sys.executable, "-m", "rcmd"]))
     await_hosted(lab, "hme0", LEASED)
     await_event(lab, "lease-granted", "hme0")
     assert server.holder() == (MACS["hme0"], CLIENT_ID)
