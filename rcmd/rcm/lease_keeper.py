@@ -73,7 +73,10 @@ class LeaseKeeper:
                 run.end()
                 del self._runs[home]
         for home, order in wanted.items():
-            if home not in self._runs:
+            if home in self._runs:
+                # One that has to be started again asks for what it has by now.
+                self._runs[home].order = order
+            else:
                 self._runs[home] = run = _Run(order)
                 self._begin(run)
 

@@ -23,7 +23,7 @@ import logging
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from rcmd.configuration import Loaded
@@ -57,8 +57,8 @@ class ClientUnavailable(RcmError):
     """It cannot be started; the message says why."""
 
 
-def find_program(name: str, directories: Iterable[str] = DIRECTORIES) -> str | None:
-    paths = (Path(directory, name) for directory in directories)
+def find_program(name: str) -> str | None:
+    paths = (Path(directory, name) for directory in DIRECTORIES)
     return next((str(path) for path in paths if os.access(path, os.X_OK)), None)
 
 
