@@ -35,6 +35,8 @@ def granted(scene: Scene, lease: Lease, options: Mapping[str, str]) -> list[Comm
     if old is None and (not member.ifindex or member.intent is Intent.DETACHED):
         # A missing interface acquires nothing (behaviour 95), also not through others.
         return reports
+    if old is None:
+        ledger.withdrawn.discard(lease.key)
     ledger.leases.by_home[lease.home] = lease
     _follow_routes(scene, lease, old)
     if old is None:

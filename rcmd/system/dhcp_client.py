@@ -3,13 +3,12 @@
 Why this one: it configures nothing.  A script is told what the server said, and what is not in the
 script is not done: no address, no route, no resolv.conf, no lease file, no pid file.  It stays in
 the foreground, takes any client identifier, and any number of it may ask through one interface,
-which happens as soon as one member hosts what two members had.  busybox is released regularly, and
-is in every distribution.
+which happens as soon as one member hosts what two members had.  It is maintained with busybox.
 
-The others, tried in the lab against dnsmasq: dhcpcd (9.4) can be kept from configuring, but allows
-one instance per interface, keeps its leases by interface name, and probes the address that it is
-given (RFC 5227), for which the sibling still answers while it moves.  dhclient has had no release
-since its maintainers declared its end in 2022.
+The others: dhcpcd (9.4, tried in the lab) can be kept from configuring (`--noconfigure`), but a
+second one for an interface only hands its command line to the first, its leases are kept by
+interface name, and by default it probes the address that it is given (RFC 5227), for which the
+sibling still answers while it moves.  dhclient is not maintained any more: ISC ended that in 2022.
 
 It never sends INIT-REBOOT: to resume it sends a DISCOVER that asks for the old address.  A server
 that goes by the client identifier offers that one, in one more exchange.

@@ -271,6 +271,14 @@ def test_taken_away_by_hand_it_stays_away() -> None:
         at 700s wait
                 expect no client of hme0
                 expect 192.168.85.100 nowhere
+        at 710s restart
+                expect no client of hme0
+        at 720s detach hme0
+        at 730s attach hme0
+                expect client of hme0 on hme0
+        at 731s lease 192.168.85.100/24 to hme0 for 600s via 192.168.85.1
+                expect 192.168.85.100 on hme0
+                expect route default on hme0
         """,
     )
 
