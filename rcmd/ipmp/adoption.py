@@ -29,6 +29,7 @@ from rcmd.ipmp.events import (
 )
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.lease import RTPROT_DHCP
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.listening import address_gone
 from rcmd.ipmp.member import Intent, Member
@@ -231,6 +232,9 @@ def _adopt_route(scene: Scene, member: Member, route: Route) -> None:
     if route.protocol == RCMD_PROTOCOL and scene.ledger.knows_route(RouteKey.of(route)):
         return
     if _is_without_its_source(scene, route):
+        return
+    if route.protocol == RTPROT_DHCP and RouteKey.of(route) in scene.ledger.leases.dropped:
+        # Left of a lease that is over; it is being taken off.
         return
     if scene.was_interrupted and _is_half_moved(scene, member, RouteKey.of(route)):
         return

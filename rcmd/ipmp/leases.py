@@ -26,6 +26,9 @@ class Leases:
     """On the clock of the engine: lifetimes in the kernel count from the moment they are set."""
 
     def holder_of(self, key: IPAddress) -> Lease | None:
+        """Asked of every address there is, and few machines have a lease."""
+        if not self.by_home:
+            return None
         return next((lease for lease in self.by_home.values() if lease.key == key), None)
 
     def needs_telling(self, lease: Lease, ifindex: int) -> bool:

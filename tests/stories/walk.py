@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_interface, ip_network
 
@@ -72,8 +72,10 @@ class Walk:
     expected: set[IPAddress] = field(default_factory=set)
     """The data addresses that are up and that nobody has taken away."""
 
-    def begin(self, settings: str, carrier_after_s: float) -> None:
-        self.world.files = dict(FILES)
+    def begin(
+        self, settings: str, carrier_after_s: float, files: Mapping[str, str] = FILES
+    ) -> None:
+        self.world.files = dict(files)
         self.world.settings = settings
         self.world.carrier_after_s = carrier_after_s
         for name in NAMES:
@@ -87,11 +89,11 @@ class Walk:
     def go(self, walk: Sequence[Step]) -> None:
         for step in walk:
             self.world.transcript.append(f"--- {step}")
-            self._take(step)
+            self.take(step)
             self.world.advance(self.world.now + 0.5)
             self.look()
 
-    def rest(self) -> None:
+    def rest(self, before_look: Callable[[], None] = lambda: None) -> None:
         """Everything is plugged in again, and time passes."""
         world = self.world
         world.kernel.refusals.clear()
@@ -101,8 +103,10 @@ class Walk:
             world.start()
         world.reconcile()
         world.settle()
+        before_look()
         self.look()
         world.advance(world.now + 200)
+        before_look()
         self.look()
 
     def look(self) -> None:
@@ -127,7 +131,7 @@ class Walk:
 
     # --- steps ---
 
-    def _take(self, step: Step) -> None:
+    def take(self, step: Step) -> None:
         self._take_outside(step)
         if self.world.engine and not self.world.is_deaf:
             self._take_inside(step)

@@ -604,8 +604,11 @@ def _configuration(files: tuple[tuple[str, str], ...], settings: str) -> Configu
 
 def without_cause(move: Move) -> Move:
     """Nor lifetimes: those of a lease are counted from when it moves."""
-    added = tuple(replace(it, valid_s=None, preferred_s=it.preferred_s and None) for it in move.add)
-    return replace(move, cause=Cause.CONFIGURE, add=added)
+    add, announce = (
+        tuple(replace(it, valid_s=None, preferred_s=it.preferred_s and None) for it in items)
+        for items in (move.add, move.announce)
+    )
+    return replace(move, cause=Cause.CONFIGURE, add=add, announce=announce)
 
 
 def lines_of(command: Command, name_of: Callable[[int], str]) -> list[str]:
