@@ -301,10 +301,19 @@ class Lab:
         control.request(self._directory, "add_neighbour", name=name, addresses=addresses)
 
     def stream(
-        self, address: str, port: int = 7, *, rate: int = 1000, source: str = "router"
+        self,
+        address: str,
+        port: int = 7,
+        *,
+        rate: int = 1000,
+        source: str = "router",
+        bound_to: str | None = None,
     ) -> Stream:
-        """Datagrams to an address of the host, `rate` a second; call its `start`."""
-        stream = Stream(self.place(source), self.environment(), address, port, rate)
+        """Datagrams from the source to an address, `rate` a second; call its `start`.
+
+        Its socket is bound to one address of the source, or to none.
+        """
+        stream = Stream(self.place(source), self.environment(), address, port, rate, bound_to)
         self._traffic.append(stream)
         return stream
 

@@ -1,8 +1,10 @@
 """The process behind a stream: numbered datagrams at a steady rate, and their echoes.
 
-Arguments: address, port, rate (a second).  Says `started` once an echo was answered; ends when
-its standard input is closed, a grace period later, with the result as JSON.  A line of input asks
-for the result so far; the next result is then of what was sent after it.
+Arguments: address, port, rate (a second), and the address to bind to, if any.  The socket is never
+connected: unless it is bound, the kernel chooses the source of each datagram anew, and no ICMP
+error makes the next one fail.  Says `started` once an echo was answered; ends when its standard
+input is closed, a grace period later, with the result as JSON.  A line of input asks for the result
+so far; the next result is then of what was sent after it.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ _DATAGRAM = struct.Struct("=QQ")
 class Sender:
     """Counts what it sends; only what is answered after the warm-up counts."""
 
-    def __init__(self, sock: socket.socket, interval_ns: int) -> None:
+    def __init__(self, sock: socket.socket, peer: tuple[str, int], interval_ns: int) -> None:
         self._sock = sock
+        self._peer = peer
         self._interval_ns = interval_ns
         self._sent = 0
         self._unanswered: set[int] = set()
@@ -49,11 +52,10 @@ class Sender:
         deadline = monotonic_ns() + WARM_UP_NS
         while monotonic_ns() < deadline:
             with contextlib.suppress(OSError):
-                self._sock.send(_DATAGRAM.pack(WARM_UP_NUMBER, 0))
+                self._sock.sendto(_DATAGRAM.pack(WARM_UP_NUMBER, 0), self._peer)
             if select.select((self._sock,), (), (), WARM_UP_INTERVAL)[0]:
-                with contextlib.suppress(OSError):
-                    self._sock.recv(64)
-                    return True
+                self._sock.recv(64)
+                return True
         return False
 
     def run(self) -> None:
@@ -108,7 +110,7 @@ class Sender:
         self._unanswered.add(self._sent)
         # No route or an unreachable neighbour: not sent, therefore lost.
         with contextlib.suppress(OSError):
-            self._sock.send(_DATAGRAM.pack(self._sent, monotonic_ns()))
+            self._sock.sendto(_DATAGRAM.pack(self._sent, monotonic_ns()), self._peer)
         self._sent += 1
 
     def _listen_until(self, deadline_ns: int) -> None:
@@ -118,11 +120,7 @@ class Sender:
             self._receive()
 
     def _receive(self) -> None:
-        try:
-            number, sent_ns = _DATAGRAM.unpack(self._sock.recv(64))
-        except OSError:
-            # An ICMP error that an earlier datagram met; that one counts as lost by itself.
-            return
+        number, sent_ns = _DATAGRAM.unpack(self._sock.recv(64))
         if number not in self._unanswered:
             return
         self._unanswered.remove(number)
@@ -140,8 +138,9 @@ def main() -> int:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
-        sock.connect((address, port))
-        sender = Sender(sock, 1_000_000_000 // rate)
+        for bound_to in sys.argv[4:]:
+            sock.bind((bound_to, 0))
+        sender = Sender(sock, (address, port), 1_000_000_000 // rate)
         if not sender.warm_up():
             return 1
         sys.stdout.write("started\n")

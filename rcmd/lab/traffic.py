@@ -84,15 +84,22 @@ class Stream:
     """UDP datagrams at a steady rate to an echo server, matched by number."""
 
     def __init__(
-        self, place: Place, env: Mapping[str, str], address: str, port: int, rate: int
+        self,
+        place: Place,
+        env: Mapping[str, str],
+        address: str,
+        port: int,
+        rate: int,
+        bound_to: str | None = None,
     ) -> None:
-        self._start = (place, env, address, port, rate)
+        options = () if bound_to is None else (bound_to,)
+        self._start = (place, env, (address, str(port), str(rate), *options))
         self._peer: _Peer | None = None
 
     def start(self) -> Stream:
         """Returns once the first echo was answered.  Errors: LabError when none is."""
-        place, env, address, port, rate = self._start
-        self._peer = _Peer(place, env, "rcmd.lab.sender", address, str(port), str(rate))
+        place, env, arguments = self._start
+        self._peer = _Peer(place, env, "rcmd.lab.sender", *arguments)
         self._peer.await_start()
         return self
 
