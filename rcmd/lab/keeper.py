@@ -20,7 +20,7 @@ from rcmd.lab import control
 from rcmd.lab.children import Child
 from rcmd.lab.errors import LabError
 from rcmd.lab.node import NAMESPACE_READY, UP, WIRED, NodePlan, fork_node, ip_batch
-from rcmd.lab.plan import LabPlan, Nic, NicKind, mac_of
+from rcmd.lab.plan import OUTSIDE_ADDRESSES, LabPlan, Nic, NicKind, mac_of
 from rcmd.lab.switch import Switch
 from rcmd.lab.syscalls import ENTERED, Kind, MountFlag, mount
 from rcmd.lab.virtual_host import HostPlan, fork_host
@@ -28,7 +28,6 @@ from rcmd.lab.virtual_host import HostPlan, fork_host
 logger = logging.getLogger(__name__)
 
 FIRST_NEIGHBOUR_MAC = 0x010001
-OUTSIDE_ADDRESSES = ("198.51.100.2/24", "2001:db8:51::2/64")
 OUTSIDE_ROUTER_ADDRESSES = ("198.51.100.1/24", "2001:db8:51::1/64")
 
 
@@ -126,6 +125,8 @@ class Keeper:
                 return self._open_place(arguments["place"])
             case "pull" | "plug" | "black_hole" | "restore" | "tear_out":
                 getattr(self._switch, verb)(arguments["nic"])
+            case "limit":
+                self._switch.limit(arguments["nic"], arguments["mbit_s"])
             case "put_back":
                 self._switch.put_back(arguments["nic"], self._host.pid)
             case "add_nic":

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,13 +18,18 @@ from typing import Any
 from rcmd.lab import bringing_up, control, directories
 from rcmd.lab.daemon_process import DaemonProcess
 from rcmd.lab.errors import LabError
+from rcmd.lab.flow_sender import Order
+from rcmd.lab.flows import Flows
+from rcmd.lab.node import limiting
 from rcmd.lab.places import Place
 from rcmd.lab.places import Stream as StandardStream
-from rcmd.lab.plan import NicKind
+from rcmd.lab.plan import OUTSIDE_ADDRESSES, NicKind
 from rcmd.lab.traffic import Stream, TcpSession
 
 DAEMON_LOG = "daemon.log"
 POLL_INTERVAL = 0.005
+FLOWS_PREFIX = "198.18.0.0/16"
+"""Of the addresses for measurements (RFC 2544)."""
 _serial = itertools.count(1)
 
 
@@ -35,7 +41,7 @@ class Lab:
         self._keeper = keeper
         self._places: dict[str, Place] = {}
         self._processes: list[subprocess.Popen[str]] = []
-        self._traffic: list[Stream | TcpSession] = []
+        self._traffic: list[Stream | TcpSession | Flows] = []
         self._daemon: DaemonProcess | None = None
 
     @classmethod
@@ -294,6 +300,14 @@ class Lab:
         """A NIC that the host never had."""
         control.request(self._directory, "add_nic", nic=nic, mac=mac, kind=kind.value)
 
+    def limit(self, nic: str, mbit_s: int) -> None:
+        """Let the cable carry so much, each way, until its NIC is torn out.
+
+        Needs the kernel's token bucket filter (sch_tbf).  Errors: LabError.
+        """
+        self.run(["tc", *limiting(nic, mbit_s)], check=True)
+        control.request(self._directory, "limit", nic=nic, mbit_s=mbit_s)
+
     # Neighbours and traffic
 
     def add_neighbour(self, name: str, *addresses: str) -> None:
@@ -316,6 +330,36 @@ class Lab:
         stream = Stream(self.place(source), self.environment(), address, port, rate, bound_to)
         self._traffic.append(stream)
         return stream
+
+    def flows(
+        self,
+        count: int,
+        prefix: str = FLOWS_PREFIX,
+        *,
+        rate: int = 10_000,
+        size: int = 64,
+        batch: int = 1,
+        bound_to: str | None = None,
+    ) -> Flows:
+        """So many UDP flows from the host to all over a prefix, which is put behind the router.
+
+        `rate` datagrams a second of all together, each of `size` bytes; a flow sends `batch` of
+        them at once.  Their sockets are bound to one address of the host, or to none.  Call its
+        `start`.
+        """
+        version = ip_network(prefix).version
+        there = OUTSIDE_ADDRESSES[0] if version == 4 else OUTSIDE_ADDRESSES[1]
+        for where, route in (
+            ("outside", f"local {prefix} dev lo"),
+            ("router", f"{prefix} via {there.partition('/')[0]}"),
+        ):
+            command = ["ip", f"-{version}", "route", "replace", *route.split()]
+            self.run(command, where=where, check=True)
+        places = {name: self.place(name) for name in ("host", "router", "outside")}
+        order = Order(count, prefix, rate, size, batch, bound_to)
+        flows = Flows(places, self.environment(), order)
+        self._traffic.append(flows)
+        return flows
 
     def tcp_session(self, address: str, port: int = 7, *, source: str = "router") -> TcpSession:
         """A connection to the host's echo server, in use all the time."""

@@ -16,6 +16,9 @@ from rcmd.lab.syscalls import Kind
 NAMESPACE_READY = b"n"
 WIRED = b"w"
 UP = b"u"
+BUCKET = 15_000
+QUEUE = 125_000
+"""Bytes: what a cable of 100 Mbit/s carries in 1.2 ms and in 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,23 @@ def ip_batch(lines: tuple[str, ...]) -> None:
     )
     if done.returncode != 0:
         raise LabError(f"ip: {done.stderr.strip()}")
+
+
+def tc(words: tuple[str, ...]) -> None:
+    """Errors: LabError with what tc said."""
+    done = subprocess.run(["tc", *words], text=True, capture_output=True)
+    if done.returncode != 0:
+        raise LabError(f"tc: {done.stderr.strip()}")
+
+
+def limiting(device: str, mbit_s: int) -> tuple[str, ...]:
+    """Arguments of tc: what leaves the device waits until it may, and is lost when `QUEUE` waits.
+
+    The bucket is smaller than datagrams that were sent at once: those are taken apart here, as by
+    a NIC.
+    """
+    tbf = f"tbf rate {mbit_s}mbit burst {BUCKET} limit {QUEUE}"
+    return ("qdisc", "replace", "dev", device, "root", *tbf.split())
 
 
 def write_sysctl(name: str, value: int) -> None:

@@ -6,6 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+OUTSIDE_ADDRESSES = ("198.51.100.2/24", "2001:db8:51::2/64")
+"""Of the machine behind the router."""
+
 
 class NicKind(StrEnum):
     """VETH reports its carrier at once; TAP as late as the kernel lets a physical NIC do."""

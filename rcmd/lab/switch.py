@@ -11,7 +11,7 @@ from typing import assert_never
 from rcmd.lab import tap
 from rcmd.lab.children import Child
 from rcmd.lab.errors import LabError
-from rcmd.lab.node import ip_batch, write_sysctl
+from rcmd.lab.node import ip_batch, limiting, tc, write_sysctl
 from rcmd.lab.plan import Nic, NicKind
 
 BRIDGE = "bridge0"
@@ -86,6 +86,10 @@ class Switch:
         cable = self._present(name)
         ip_batch((f"link set {cable.port} master {BRIDGE}",))
         self._cables[name] = replace(cable, is_black_hole=False)
+
+    def limit(self, name: str, mbit_s: int) -> None:
+        """Of what goes to the host; the other way is up to the host's end of the cable."""
+        tc(limiting(self._present(name).port, mbit_s))
 
     def tear_out(self, name: str) -> None:
         """The device goes away without a word to the host."""

@@ -35,7 +35,7 @@ class SessionState:
     exchanges: int
 
 
-class _Peer:
+class Peer:
     """A measuring process in another place."""
 
     def __init__(self, place: Place, env: Mapping[str, str], module: str, *args: str) -> None:
@@ -94,12 +94,12 @@ class Stream:
     ) -> None:
         options = () if bound_to is None else (bound_to,)
         self._start = (place, env, (address, str(port), str(rate), *options))
-        self._peer: _Peer | None = None
+        self._peer: Peer | None = None
 
     def start(self) -> Stream:
         """Returns once the first echo was answered.  Errors: LabError when none is."""
         place, env, arguments = self._start
-        self._peer = _Peer(place, env, "rcmd.lab.sender", *arguments)
+        self._peer = Peer(place, env, "rcmd.lab.sender", *arguments)
         self._peer.await_start()
         return self
 
@@ -133,7 +133,7 @@ class TcpSession:
     """A connection to an echo server that exchanges a message every millisecond."""
 
     def __init__(self, place: Place, env: Mapping[str, str], address: str, port: int) -> None:
-        self._peer = _Peer(place, env, "rcmd.lab.ping_pong", address, str(port))
+        self._peer = Peer(place, env, "rcmd.lab.ping_pong", address, str(port))
         self._peer.await_start()
 
     def state(self) -> SessionState:
