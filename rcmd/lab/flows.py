@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,6 +60,14 @@ class FlowsResult:
     @property
     def mbit_s(self) -> float:
         return sum(self.bits.values()) / self.lasted_s / 1e6
+
+    def strays(self, homes: Mapping[str, Collection[str]]) -> int:
+        """Datagrams whose source is not an address of the NIC that they left by."""
+        return sum(
+            count
+            for (nic, source), count in self.origins.items()
+            if source not in homes.get(nic, ())
+        )
 
     def begun_on(self) -> Counter[str]:
         """How many flows began on each NIC."""

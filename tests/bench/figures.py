@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,13 +13,14 @@ COMMAND = "make bench"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Repeated measurements of one thing, and the most that its median may be."""
+    """Repeated measurements of one thing, and the most, or the least, that its median may be."""
 
     what: str
     values: Sequence[float]
     unit: str
-    at_most: float
+    at_most: float = math.inf
     target_in_words: str = ""
+    at_least: float = -math.inf
 
     @property
     def median(self) -> float:
@@ -26,11 +28,14 @@ class Figure:
 
     @property
     def meets_target(self) -> bool:
-        return self.median <= self.at_most
+        return self.at_least <= self.median <= self.at_most
 
     @property
     def target(self) -> str:
-        return self.target_in_words or f"≤ {_text(self.at_most)} {self.unit}"
+        if self.target_in_words:
+            return self.target_in_words
+        sign, limit = ("≥", self.at_least) if self.at_most == math.inf else ("≤", self.at_most)
+        return f"{sign} {_text(limit)} {self.unit}"
 
     def row(self) -> str:
         least, most = min(self.values), max(self.values)
