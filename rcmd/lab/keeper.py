@@ -189,6 +189,8 @@ def main() -> int:
     plan = LabPlan.from_json(sys.argv[1])
     mount("none", "/", flags=MountFlag.RECURSIVE | MountFlag.PRIVATE)
     mount("proc", "/proc", "proc")
+    # Of the switch's network, not the machine's.
+    mount("sysfs", "/sys", "sysfs")
     try:
         keeper = Keeper(plan)
         keeper.bring_up()

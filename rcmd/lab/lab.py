@@ -301,7 +301,7 @@ class Lab:
         control.request(self._directory, "add_nic", nic=nic, mac=mac, kind=kind.value)
 
     def limit(self, nic: str, mbit_s: int) -> None:
-        """Let the cable carry so much, each way, until its NIC is torn out.
+        """Let the cable carry so much, each way and in order, until its NIC is torn out.
 
         Needs the kernel's token bucket filter (sch_tbf).  Errors: LabError.
         """

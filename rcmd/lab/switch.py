@@ -6,6 +6,7 @@ import os
 import signal
 from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 from typing import assert_never
 
 from rcmd.lab import tap
@@ -89,7 +90,9 @@ class Switch:
 
     def limit(self, name: str, mbit_s: int) -> None:
         """Of what goes to the host; the other way is up to the host's end of the cable."""
-        tc(limiting(self._present(name).port, mbit_s))
+        port = self._present(name).port
+        tc(limiting(port, mbit_s))
+        _keep_order(port)
 
     def tear_out(self, name: str) -> None:
         """The device goes away without a word to the host."""
@@ -171,3 +174,11 @@ class Switch:
         if cable.state is CableState.TORN_OUT:
             raise LabError(f"{name} is torn out")
         return cable
+
+
+def _keep_order(port: str) -> None:
+    """A wire does not swap frames; two processors that take turns in serving it sometimes do."""
+    processors = Path("/sys/class/net", port, "queues/rx-0/rps_cpus")
+    # Where the kernel was built without receive packet steering, they may.
+    if processors.exists():
+        processors.write_text("1")

@@ -171,8 +171,11 @@ class Losses:
         self.silent_ms.append(1000 * sum(flow.lost for flow in own) / rate)
 
 
-@pytest.mark.parametrize("is_resilient", [False, True], ids=["plain", "resilient"])
-@families
+@pytest.mark.parametrize(
+    ("family", "is_resilient"),
+    [(IPV4, False), (IPV4, True), (IPV6, False)],
+    ids=["IPv4-plain", "IPv4-resilient", "IPv6-plain"],
+)
 def test_a_member_lost(
     lab_with: LabFactory, table: Table, family: Family, is_resilient: bool
 ) -> None:
