@@ -19,8 +19,8 @@ from time import monotonic
 
 from rcmd.lab.wiretap import PORT
 
-HEADER = struct.Struct("!II")
-"""The number of the flow, and of the datagram in it; a datagram begins with them."""
+HEADER = struct.Struct("!III")
+"""The numbers of the run, of the flow, and of the datagram in it; a datagram begins with them."""
 WARM_UP_RATE = 5000
 """Datagrams a second: neighbours are asked for while only few datagrams wait for them."""
 CATCH_UP_S = 0.02
@@ -36,10 +36,13 @@ UDP_SEGMENT = 103
 class Order:
     """`rate` is of all flows together, in datagrams a second; `size` in bytes.
 
+    `run` tells it from earlier ones, of which datagrams may still wait for a neighbour.
+
     A flow sends `batch` datagrams at once, which the kernel takes apart (UDP_SEGMENT): fewer
     system calls, the same datagrams.
     """
 
+    run: int
     count: int
     prefix: str
     rate: int
@@ -74,7 +77,7 @@ class FlowSender:
         for number, sock in enumerate(self._sockets):
             while number > (monotonic() - began) * WARM_UP_RATE:
                 select.select((), (), (), NAP_S)
-            _send(sock, HEADER.pack(number, 0).ljust(self._order.size, b"\0"))
+            _send(sock, HEADER.pack(self._order.run, number, 0).ljust(self._order.size, b"\0"))
         if self._order.batch > 1:
             for sock in self._sockets:
                 sock.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, self._order.size)
@@ -106,7 +109,7 @@ class FlowSender:
         sequence = self._sent[flow]
         for position in range(0, len(self._buffer), size):
             sequence += 1
-            HEADER.pack_into(self._buffer, position, flow, sequence)
+            HEADER.pack_into(self._buffer, position, self._order.run, flow, sequence)
         _send(self._sockets[flow], self._buffer)
         self._sent[flow] = sequence
         self._next = (flow + 1) % self._order.count

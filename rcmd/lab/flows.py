@@ -101,6 +101,11 @@ class Flows:
         self._peer.await_start()
         return self
 
+    @property
+    def seen(self) -> int:
+        """Frames that came so far, warm-up included."""
+        return 0 if self._tap is None else self._tap.count
+
     def stop(self) -> FlowsResult:
         """Stop sending, wait for what is under way, and count.  Errors: LabError."""
         if self._peer is None or self._tap is None:
@@ -108,7 +113,7 @@ class Flows:
         sent = json.loads(self._peer.end())
         seen = self._tap.end()
         self.kill()
-        return _counted(self._order, sent, seen, self._nics)
+        return counted(self._order, sent, seen, self._nics)
 
     def kill(self) -> None:
         if self._peer is not None:
@@ -158,7 +163,7 @@ def _sinks() -> list[socket.socket]:
     return sinks
 
 
-def _counted(
+def counted(
     order: Order, sent: list[int], seen: Iterable[Seen], nics: Mapping[str, str]
 ) -> FlowsResult:
     tracks = [_Track() for _ in sent]
@@ -166,7 +171,7 @@ def _counted(
     bits: Counter[str] = Counter()
     first_ns = last_ns = 0
     for frame in seen:
-        if frame.number == WARM_UP_NUMBER:
+        if frame.run != order.run or frame.number == WARM_UP_NUMBER:
             continue
         nic = nics.get(frame.mac, frame.mac)
         # Between machines that trust each other, datagrams sent at once may travel in one frame.

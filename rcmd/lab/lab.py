@@ -356,7 +356,7 @@ class Lab:
             command = ["ip", f"-{version}", "route", "replace", *route.split()]
             self.run(command, where=where, check=True)
         places = {name: self.place(name) for name in ("host", "router", "outside")}
-        order = Order(count, prefix, rate, size, batch, bound_to)
+        order = Order(next(_serial), count, prefix, rate, size, batch, bound_to)
         flows = Flows(places, self.environment(), order)
         self._traffic.append(flows)
         return flows

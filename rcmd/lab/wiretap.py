@@ -53,9 +53,9 @@ _FRAME = struct.Struct("=IIIIIIH")
 """tpacket3_hdr: offset of the next, s, ns, length kept, length, status, where Ethernet begins."""
 _ETHERTYPE_AT = 12
 _IPV4 = b"\x08\x00"
-_IPV4_DATAGRAM = struct.Struct("!6x6s4xH8x4s12xII")
-_IPV6_DATAGRAM = struct.Struct("!6x6s6xH2x16s24xII")
-"""Source MAC, length from the IP header, source; the flow's number, the datagram's."""
+_IPV4_DATAGRAM = struct.Struct("!6x6s4xH8x4s12xIII")
+_IPV6_DATAGRAM = struct.Struct("!6x6s6xH2x16s24xIII")
+"""Source MAC, length from the IP header, source; the numbers of run, flow and datagram."""
 _IPV4_HEADERS = 20 + 8
 _IPV6_HEADERS = 8
 """What the length counts that is no payload."""
@@ -85,6 +85,7 @@ class Seen:
     at_ns: int
     mac: str
     source: str
+    run: int
     flow: int
     number: int
     length: int
@@ -98,10 +99,16 @@ class Wiretap:
         self._socket = router.call(_listening)
         self._ring = mmap.mmap(self._socket.fileno(), BLOCK_SIZE * BLOCKS)
         self._blocks: list[bytes] = []
+        self._count = 0
         self._last_at = monotonic()
         self._end, self._ended = os.pipe()
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
+
+    @property
+    def count(self) -> int:
+        """Frames so far."""
+        return self._count
 
     def end(self) -> Iterator[Seen]:
         """What came, in order, after what is under way has come too.
@@ -135,8 +142,9 @@ class Wiretap:
         poll.register(self._socket, select.POLLIN)
         poll.register(self._end, select.POLLIN)
         while True:
-            status, _, _, length = _BLOCK.unpack_from(self._ring, offset)
+            status, count, _, length = _BLOCK.unpack_from(self._ring, offset)
             if status & _USER_OWNS:
+                self._count += count
                 self._blocks.append(self._ring[offset : offset + length])
                 struct.pack_into("=I", self._ring, offset + _STATUS_AT, 0)
                 offset = (offset + BLOCK_SIZE) % (BLOCK_SIZE * BLOCKS)
@@ -177,9 +185,9 @@ def _decoded(blocks: list[bytes]) -> Iterator[Seen]:
 def _datagram(block: bytes, frame: int, at_ns: int, length: int) -> Seen:
     source: IPv4Address | IPv6Address
     if block[frame + _ETHERTYPE_AT : frame + _ETHERTYPE_AT + 2] == _IPV4:
-        mac, counted, address, flow, number = _IPV4_DATAGRAM.unpack_from(block, frame)
+        mac, counted, address, run, flow, number = _IPV4_DATAGRAM.unpack_from(block, frame)
         source, payload = IPv4Address(address), counted - _IPV4_HEADERS
     else:
-        mac, counted, address, flow, number = _IPV6_DATAGRAM.unpack_from(block, frame)
+        mac, counted, address, run, flow, number = _IPV6_DATAGRAM.unpack_from(block, frame)
         source, payload = IPv6Address(address), counted - _IPV6_HEADERS
-    return Seen(at_ns, mac.hex(":"), str(source), flow, number, length, payload)
+    return Seen(at_ns, mac.hex(":"), str(source), run, flow, number, length, payload)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,9 @@ from rcmd.lab.lab import Lab
 
 from .figures import Table
 from .labs import LabFactory
+
+# Some measure what the lab tests test.
+sys.path.append(str(Path(__file__).parents[1] / "lab"))
 
 TABLE = pytest.StashKey[Table]()
 

@@ -19,6 +19,7 @@ from .labs import wait_until_at as await_address
 
 pytestmark = [pytest.mark.bench, pytest.mark.lab]
 
+FOUR = ("hme0", "hme1", "hme2", "hme3")
 FLOWS = 4000
 RATE = 20_000
 """Datagrams a second of all flows together."""
@@ -179,29 +180,17 @@ class Losses:
 def test_a_member_lost(
     lab_with: LabFactory, table: Table, family: Family, is_resilient: bool
 ) -> None:
-    """Five hosts: a link that comes up often is not trusted for long."""
-    nics = ["hme0", "hme1", "hme2", "hme3"]
-    victim, survivors = nics[0], nics[1:]
-    pulled, torn_out = Losses(), Losses()
-    for _ in range(RUNS):
-        lab = lab_with(nics=nics)
-        begin(lab, nics, family, *(["resilient: true"] if is_resilient else []))
-        for blow, losses in ((lab.pull, pulled), (lab.tear_out, torn_out)):
-            flows = lab.flows(FLOWS, family.prefix, rate=RATE).start()
-            time.sleep(MEASURED_S)
-            blow(victim)
-            await_spread(lab, survivors, family)
-            time.sleep(MEASURED_S - PREPARED_AFTER_S)
-            losses.note(flows.stop(), victim)
-            if blow == lab.pull:
-                lab.plug(victim)
-                await_address(lab, victim, data_address(0, 0))
-                await_spread(lab, nics, family)
-        lab.down()
-    kind = "resilient" if is_resilient else "plain"
+    """Each time on a fresh host: a member that returns is another story, told below."""
     figures: list[Figure] = []
-    for blow_name, losses, at_most in (("pulled", pulled, 10), ("torn out", torn_out, 30)):
-        what = f"{family.name}, {FLOWS} flows over 4 members ({kind}), one {blow_name}"
+    kind = "resilient" if is_resilient else "plain"
+    for blow, at_most in (("pulled", 10), ("torn out", 30)):
+        losses = Losses()
+        for _ in range(RUNS):
+            lab = lab_with(nics=FOUR)
+            begin(lab, FOUR, family, *(["resilient: true"] if is_resilient else []))
+            losses.note(struck(lab, family, blow), FOUR[0])
+            lab.down()
+        what = f"{family.name}, {FLOWS} flows over 4 members ({kind}), one {blow}"
         stated = 0.0 if is_resilient else MOVED_SHARE + SAMPLING
         figures += [
             Figure(f"{what}: flows of the others that moved", losses.moved, "%", stated),
@@ -209,3 +198,30 @@ def test_a_member_lost(
             Figure(f"{what}: its own flows silent", losses.silent_ms, "ms", at_most),
         ]
     table.note(*figures)
+
+
+def struck(lab: Lab, family: Family, blow: str) -> FlowsResult:
+    """Flows over four members, the first of which is lost."""
+    flows = lab.flows(FLOWS, family.prefix, rate=RATE).start()
+    time.sleep(MEASURED_S)
+    lab.pull(FOUR[0]) if blow == "pulled" else lab.tear_out(FOUR[0])
+    await_spread(lab, FOUR[1:], family)
+    time.sleep(MEASURED_S - PREPARED_AFTER_S)
+    return flows.stop()
+
+
+@families
+def test_a_member_repaired(lab_with: LabFactory, table: Table, family: Family) -> None:
+    """Flows that begin afterwards use it as before."""
+    uneven = []
+    for _ in range(RUNS):
+        lab = lab_with(nics=FOUR)
+        begin(lab, FOUR, family)
+        struck(lab, family, "pulled")
+        lab.plug(FOUR[0])
+        await_address(lab, FOUR[0], data_address(0, 0))
+        await_spread(lab, FOUR, family)
+        uneven.append(unevenness(measured(lab, family), FOUR))
+        lab.down()
+    what = f"{family.name}, a member of 4 repaired: furthest from an equal share"
+    table.note(Figure(what, uneven, "%", UNEVEN_AT_MOST))

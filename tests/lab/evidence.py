@@ -12,42 +12,12 @@ from typing import Any
 from scenes import ROUTER, ROUTER6, write_files
 
 from rcmd.lab.errors import LabError
+from rcmd.lab.kernel_state import difference, essence
+from rcmd.lab.kernel_state import dump as dump
 from rcmd.lab.lab import Lab
 
 HERE = Path(__file__).parent
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-_SHOW = (
-    "ip -j -d link",
-    "ip -j -d addr",
-    "ip -j -d -4 route show table all",
-    "ip -j -d -6 route show table all",
-    "ip -j rule",
-)
-_SYSCTLS = "cd /proc/sys/net && grep -rs . ipv4/conf ipv6/conf | grep -v -e stable_secret"
-
-
-def dump(lab: Lab) -> dict[str, str]:
-    """Everything about links, addresses, routes and their sysctls: title -> text, byte by byte."""
-    shown = {what: lab.run(what.split(), check=True).stdout for what in _SHOW}
-    return {**shown, "sysctls": lab.run(["sh", "-c", _SYSCTLS], check=True).stdout}
-
-
-def essence(lab: Lab) -> list[str]:
-    """As `dump`, in whatever order: one line for each link, address, route and sysctl."""
-    shown = dump(lab)
-    found = shown.pop("sysctls").splitlines()
-    for text in shown.values():
-        for entry in json.loads(text):
-            addresses = entry.pop("addr_info", [])
-            found += [f"{entry['ifname']} {json.dumps(address)}" for address in addresses]
-            found.append(json.dumps(entry, sort_keys=True))
-    return sorted(found)
-
-
-def difference(before: list[str], after: list[str]) -> list[str]:
-    """What is not the same, for people to read."""
-    gone = [f"- {line}" for line in before if line not in after]
-    return gone + [f"+ {line}" for line in after if line not in before]
 
 
 def await_as(lab: Lab, before: list[str]) -> None:

@@ -184,6 +184,22 @@ def route_devices(lab: Lab, destination: str, version: int = 4) -> list[str]:
     return [known[route.ifindex] for route in route_named(lab, destination, version)]
 
 
+def shared_by(lab: Lab, version: int = 4, destination: str = "default") -> set[str]:
+    """The NICs that the main table's routes to a destination lead through."""
+    show = ["ip", "-j", f"-{version}", "route", "show", destination]
+    routes = json.loads(lab.run(show, check=True).stdout or "[]")
+    legs = [leg for route in routes for leg in route.get("nexthops", [route])]
+    return {leg["dev"] for leg in legs}
+
+
+def await_spread(lab: Lab, *nics: str) -> None:
+    """Wait until the default routes of both families lead through all of these."""
+    lab.wait_for(
+        lambda: shared_by(lab) == shared_by(lab, 6) == set(nics),
+        what=f"default routes through {', '.join(nics)}",
+    )
+
+
 def reaches(
     lab: Lab, address: str, *, source: str | None = None, where: str = "host", within_s: float = 1.0
 ) -> bool:

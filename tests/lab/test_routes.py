@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from evidence import await_as, essence
 from scenes import (
     DUAL_STACK,
     OUTSIDE,
@@ -14,19 +15,18 @@ from scenes import (
     ROUTER6,
     LabFactory,
     addr_dump,
-    ask,
     await_hosted,
     await_same,
     await_settled,
     await_state,
     history,
-    marks,
     reaches,
     route_devices,
     route_named,
     snapshot,
     start,
 )
+from there_and_back import begin_spreading, go_and_return
 
 from rcmd.lab.lab import Lab
 from rcmd.model import RCMD_PROTOCOL, Route
@@ -131,25 +131,14 @@ def test_outside_is_reached_whatever_happens_to_the_nic(lab: Lab) -> None:
 
 
 def test_twenty_times(lab: Lab) -> None:
-    """Nothing is left over, nothing is missing: the kernel's state is the same to the byte."""
-    start(lab, DUAL_STACK)
-    await_settled(lab)
-    add_route(lab, "default", "via", ROUTER, "proto", "static")
-    add_route(lab, "default", "via", ROUTER6, "dev", "hme0")
-    add_route(lab, "10.9.0.0/16", "via", ROUTER, "src", "192.168.85.19", "metric", "50")
-    before = (addr_dump(lab), all_routes(lab), marks(lab), sysctls(lab))
+    """The kernel's state is the same to the byte, also that of what spreads the load.
 
-    def state(lab: Lab) -> object:
-        return (addr_dump(lab), all_routes(lab), marks(lab), sysctls(lab))
-
-    for count in range(20):
-        # The third link-up within a minute would not count as a repair.
-        by_cable = count < 2
-        lab.pull("hme0") if by_cable else ask(lab, lambda manager: manager.offline("hme0"))
-        await_hosted(lab, "hme1", "192.168.85.19", "2001:db8:85::19")
-        lab.plug("hme0") if by_cable else ask(lab, lambda manager: manager.undo_offline("hme0"))
-        await_hosted(lab, "hme0", "192.168.85.19", "2001:db8:85::19")
-    await_same(lab, state, before)
+    `make bench` does it a hundred times.
+    """
+    begin_spreading(lab)
+    before = essence(lab)
+    go_and_return(lab, 20)
+    await_as(lab, before)
 
 
 def test_sysctls_are_put_back(lab: Lab) -> None:
