@@ -16,7 +16,8 @@ _SHOW = (
     "ip -j -4 rule",
     "ip -j -6 rule",
     "ip -j nexthop",
-    "ip -j maddr",
+    "ip -j -4 maddr",
+    "ip -j -6 maddr",
 )
 _SYSCTLS = """\
 cd /proc/sys/net && grep -rs . ipv4/conf ipv6/conf | grep -v -e stable_secret
