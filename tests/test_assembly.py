@@ -122,7 +122,17 @@ def test_end_listens_to_the_kernel_until_the_bus_is_done(failure: BaseException 
     remember_running(calls.store, is_running=True)
     remembered: list[str | None] = []
     ending = Assembly.__new__(Assembly)
-    edges = ("loop", "kernel", "udev", "manager", "history", "announcer", "prober", "carrier")
+    edges = (
+        "loop",
+        "kernel",
+        "udev",
+        "manager",
+        "history",
+        "announcer",
+        "prober",
+        "carrier",
+        "leases",
+    )
     for edge in ("bus", "daemon", *edges):
         setattr(ending, edge, getattr(calls, edge))
     ending.failure = failure

@@ -159,11 +159,12 @@ class Engine:
     def deadline(self) -> float | None:
         """When to wake the engine with `Tick`, if nothing happens before."""
         ledger = self.scene.ledger
+        lease_ends = ledger.leases.deadline(ledger.withdrawn) if self._is_ready else None
         deadlines = (
             self._judgement.deadline,
             self.surveillance.deadline(),
             self.scene.drift.deadline(),
-            ledger.leases.deadline(ledger.withdrawn),
+            lease_ends,
         )
         return min((it for it in deadlines if it is not None), default=None)
 

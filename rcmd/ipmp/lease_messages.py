@@ -25,10 +25,11 @@ def kept_alive(lease: Lease) -> Report:
     return Report(Severity.NOTICE, "lease-renewed", lease.home, text, detail)
 
 
-def lost(lease: Lease, reason: str) -> Report:
+def lost(lease: Lease, reason: str, *, is_failure: bool) -> Report:
+    severity = Severity.ERROR if is_failure else Severity.NOTICE
     text = f"The lease of {lease.address} (home {lease.home}) is given up: {reason}"
     detail = {"address": str(lease.address), "reason": reason}
-    return Report(Severity.ERROR, "lease-lost", lease.home, text, detail)
+    return Report(severity, "lease-lost", lease.home, text, detail)
 
 
 def in_use_already(lease: Lease) -> Report:

@@ -91,6 +91,7 @@ class LeaseMemory:
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> LeaseMemory:
         """Raises ValueError, KeyError or TypeError if it is not what `to_data` makes."""
+        data = dict(data)
         return cls(
             tuple(_lease_from_data(it) for it in data.get("leases", ())),
             tuple((ip_address(key), ifindex, end) for key, ifindex, end in data.get("told", ())),

@@ -69,7 +69,7 @@ def lost(scene: Scene, home: str, reason: str) -> list[Command]:
     if lease is None:
         return []
     scene.numbers.pop(lease.key, None)
-    return [lease_messages.lost(lease, reason)]
+    return [lease_messages.lost(lease, reason, is_failure=reason != UNWANTED)]
 
 
 def address_gone(scene: Scene, name: str, address: KernelAddress, lease: Lease) -> list[Command]:
