@@ -251,11 +251,11 @@ class _Group:
 
     def least_loaded(self, movable: Movable) -> str | None:
         """Who takes one that the group shares: a standby only if there is nobody else."""
-        is_new = movable.host is None
+        lowest = Fitness.UNKNOWN if movable.host else Fitness.UNPROVEN
         fit = [
             member
             for member in self._members.values()
-            if (member.fitness >= Fitness.UNKNOWN or (is_new and member.is_awaited))
+            if member.fitness >= (lowest if member.is_awaited else Fitness.UNKNOWN)
             and member.name != movable.host
             and movable.family in member.families
         ]

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from .walk import Step, steps, take
+from .walk_host import SHARING
 
-FAILBACK = st.sampled_from(["", "failback: no\n"])
+FAILBACK = st.sampled_from(["", "failback: no\n", SHARING, f"failback: no\n{SHARING}"])
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -140,6 +140,8 @@ class Walk:
         for name in NAMES:
             for key in host.configured(name):
                 self.expected.add(key)
+        for key in host.shared():
+            self.expected.add(key)
 
     @property
     def _life(self) -> Lifetime:

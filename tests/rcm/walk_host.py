@@ -38,6 +38,12 @@ BASE = {
 MORE = {name: f"addif 10.0.0.{20 + number}/24 up\n" for number, name in enumerate(NAMES[:4])}
 """What is added to the file of an interface, and taken away again."""
 SETTINGS = "groups: {test: {probe: none}}\n"
+SHARING = """\
+groups:
+  test:
+    probe: none
+    addresses: [10.0.0.40/24, 10.0.0.41/24, 10.0.0.42/24, "2001:db8::40/64", "2001:db8::41/64"]
+"""
 
 
 class News(list[KernelChange]):
@@ -78,7 +84,7 @@ class Host:
         self.kernel.unread = self.news
         self.hardware = ModelHardware(self.kernel, lambda: None)
         self.files = dict(BASE)
-        self.settings = SETTINGS + settings
+        self.settings = settings if "groups" in settings else SETTINGS + settings
         self.database: sqlite3.Connection = volatile_database()
         self.owner = Owner("owner")
         self.hardware_takes_s = 0.05
@@ -107,6 +113,11 @@ class Host:
         config = self.load().configuration.interfaces.get(name)
         addresses = config.addresses if config else ()
         return {it.address.ip for it in addresses if it.kind is AddressKind.DATA and it.is_up}
+
+    def shared(self) -> set[IPAddress]:
+        """The data addresses that no interface is the home of."""
+        groups = self.load().configuration.settings.groups.values()
+        return {it.address.ip for group in groups for it in group.addresses}
 
     # --- what happens to it ---
 
