@@ -8,11 +8,22 @@ down or gone, and announces that first (linux.md 4.1).  Routes tell by whose req
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 
 from rcmd.ipmp import leasing, messages
+from rcmd.ipmp.autoconfiguration import (
+    IFA_F_MANAGETEMPADDR,
+    IFA_F_PERMANENT,
+    IFA_F_TEMPORARY,
+    is_autoconfigured,
+    is_prefix_route,
+    is_proven,
+    with_lifetimes,
+)
 from rcmd.ipmp.bundles import stand_in
 from rcmd.ipmp.commands import Cause, Command, Move
+from rcmd.ipmp.detection import look_at
 from rcmd.ipmp.events import (
     AddressGone,
     AddressSeen,
@@ -28,7 +39,7 @@ from rcmd.ipmp.events import (
     SpreadRouteGone,
 )
 from rcmd.ipmp.health import Health
-from rcmd.ipmp.kernel_view import RouteKey
+from rcmd.ipmp.kernel_view import KernelView, RouteKey
 from rcmd.ipmp.lease import RTPROT_DHCP
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.listening import address_gone
@@ -47,9 +58,6 @@ from rcmd.model import (
     WhenRemoved,
 )
 
-IFA_F_TEMPORARY = 0x01
-IFA_F_PERMANENT = 0x80
-IFA_F_MANAGETEMPADDR = 0x100
 IFA_F_MCAUTOJOIN = 0x400
 SCOPE_UNIVERSE = 0
 SCOPE_SITE = 200
@@ -83,6 +91,10 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
         member.lose()
     if isinstance(change, AddressSeen) and member and _adopt_address(scene, member, change.address):
         reports.append(messages.by_hand(member.name, "added", str(change.address.address)))
+    if isinstance(change, AddressSeen) and member:
+        reports += look_at(scene, member, change.address, now)
+    if isinstance(change, AddressGone):
+        scene.duplicates.gone(change.address.address.ip)
     if isinstance(change, RouteSeen) and member:
         _adopt_route(scene, member, change.route)
     return reports
@@ -160,6 +172,12 @@ def _address_gone(
     lease = scene.ledger.leases.holder_of(key)
     if lease is not None:
         return leasing.address_gone(scene, member.name, address, lease)
+    if scene.ledger.autoconfigured_home(key) is not None:
+        # It has expired, or an advertisement will make it anew: nobody is to be told.
+        is_original = scene.ledger.home_of(key) == member.name
+        if is_original or scene.original_at_home(key) is None:
+            scene.ledger.withdraw(key)
+        return []
     if _is_restored(scene, member):
         reaction = scene.drift.removed(key, scene.ledger, now)
         return [*messages.drift(member.name, str(address.address), reaction)]
@@ -177,6 +195,11 @@ def _is_restored(scene: Scene, member: Member) -> bool:
 def _adopt_address(scene: Scene, member: Member, address: KernelAddress) -> bool:
     """Whether the address is new to us."""
     key = address.address.ip
+    if is_autoconfigured(address):
+        _adopt_autoconfigured(scene, member, address)
+        return False
+    if address.protocol == RCMD_PROTOCOL and scene.ledger.autoconfigured_home(key) is not None:
+        _note_lifetimes(scene, key)
     if address.protocol == RCMD_PROTOCOL or not _is_static(address):
         return False
     if member.intent is Intent.DETACHED:
@@ -197,6 +220,55 @@ def _adopt_address(scene: Scene, member: Member, address: KernelAddress) -> bool
     if is_new or scene.ledger.adopted_home[key] == member.name:
         scene.ledger.adopt(member.name, address)
     return is_new
+
+
+def _adopt_autoconfigured(scene: Scene, member: Member, address: KernelAddress) -> None:
+    """It moves if the interface is for IPv6 at all, and once it is known to be unique."""
+    is_ours = member.intent is not Intent.DETACHED and Family.IPV6 in member.config.families
+    key = address.address.ip
+    if is_ours and is_proven(address) and key not in scene.ledger.configured:
+        scene.ledger.adopt(member.name, address)
+        _note_lifetimes(scene, key)
+
+
+def _note_lifetimes(scene: Scene, key: IPAddress) -> None:
+    """Those of the address that is in service, in case it goes with its device."""
+    for served in scene.copies_of(key).values():
+        scene.ledger.adopted[key] = with_lifetimes(scene.ledger.adopted[key], served)
+
+
+def forget_expired(scene: Scene, before: KernelView) -> None:
+    """What a look at everything does not find, though a device that had it is there and up."""
+    for key in list(scene.ledger.adopted):
+        home = scene.ledger.autoconfigured_home(key)
+        if home is None or scene.view.copies_of(key):
+            continue
+        member = scene.members.get(home)
+        holders = {held.ifindex for held in before.copies_of(key)}
+        holders |= {member.ifindex} if member else set()
+        links = (scene.view.links.get(ifindex) for ifindex in holders)
+        if any(link is not None and link.is_up for link in links):
+            scene.ledger.withdraw(key)
+
+
+def forget_foreign(scene: Scene) -> None:
+    """Autoconfigured addresses of interfaces that are no longer ours are the kernel's alone."""
+    for key in list(scene.ledger.adopted):
+        home = scene.ledger.autoconfigured_home(key)
+        if home is None:
+            continue
+        member = scene.members.get(home)
+        is_ours = member is not None and Family.IPV6 in member.config.families
+        if not is_ours and scene.view.link_named(home) is not None:
+            scene.ledger.withdraw(key)
+
+
+def forget_lost(scene: Scene, targets: Mapping[Hashable, str | None]) -> None:
+    """Autoconfigured addresses that are nowhere, and that nobody can take: made anew some day."""
+    for key in list(scene.ledger.adopted):
+        is_lost = key in targets and targets[key] is None and not scene.view.copies_of(key)
+        if is_lost and scene.ledger.autoconfigured_home(key) is not None:
+            scene.ledger.withdraw(key)
 
 
 def _want_again(scene: Scene, key: IPAddress) -> bool:
@@ -228,6 +300,8 @@ def _adopt_route(scene: Scene, member: Member, route: Route) -> None:
         return
     if route.family is Family.IPV6 and route.destination.is_link_local:
         # Every interface needs its own.
+        return
+    if is_prefix_route(route):
         return
     if route.protocol == RCMD_PROTOCOL and scene.ledger.knows_route(RouteKey.of(route)):
         return

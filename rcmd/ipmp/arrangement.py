@@ -39,7 +39,7 @@ def _movables_by_group(
     homes = scene.homes(circles)
     recalls = _recalls(scene)
     movables: dict[str, list[Movable]] = {}
-    addresses = list(scene.ledger.addresses(homes))
+    addresses = [it for it in scene.ledger.addresses(homes) if not scene.is_held_back(it.key)]
     for group, shared in shared_movables(scene, addresses, recalls, assumed, circles):
         movables.setdefault(group, []).append(shared)
     for data in addresses:
@@ -141,7 +141,7 @@ def held_by(scene: Scene, name: str) -> set[MovableKey]:
     held: set[MovableKey] = {
         address.ip
         for address in scene.view.addresses.get(member.ifindex, {})
-        if scene.ledger.knows(address.ip)
+        if scene.is_serving(name, address.ip)
     }
     for key in scene.view.routes.get(member.ifindex, {}):
         held |= {RouteAtHome(home, key) for home in scene.ledger.homes_of_route(key)}

@@ -40,9 +40,9 @@ class Move:
     """One batch for the kernel: make, then break.
 
     Order of execution: `add` in order, `add_routes` in order, `remove_routes`, `remove` in the
-    order given (newest first), `settle`.  Where an addition is refused, the removal of the same
-    address (or of the same route) elsewhere is left out.  `announce` is told to the neighbours
-    afterwards.
+    order given (newest first), `settle`, `refresh`.  Where an addition is refused, the removal of
+    the same address (or of the same route) elsewhere is left out.  `announce` is told to the
+    neighbours afterwards.
     """
 
     cause: Cause
@@ -55,12 +55,15 @@ class Move:
     settle: tuple[KernelAddress, ...] = ()
     """What was added without duplicate detection and came home, as it is to stay; and leased
     addresses whose time begins anew."""
+    refresh: tuple[KernelAddress, ...] = ()
+    """What is there already, with the lifetimes that it is to have."""
     announce: tuple[KernelAddress, ...] = ()
 
     @property
     def items(self) -> tuple[KernelAddress | Route, ...]:
-        """All that is added or removed."""
-        return (*self.add, *self.add_routes, *self.remove_routes, *self.remove)
+        """All that is added, removed or refreshed."""
+        changed = (*self.remove, *self.refresh)
+        return (*self.add, *self.add_routes, *self.remove_routes, *changed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp.arrangement import Targets
+from rcmd.ipmp.autoconfiguration import IFA_F_DADFAILED
 from rcmd.ipmp.autojoin import receptions
 from rcmd.ipmp.commands import Cause, Move
+from rcmd.ipmp.duplicates import Phase
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.lease import Lease
 from rcmd.ipmp.leases import PROTOCOLS as LEASE_PROTOCOLS
@@ -17,7 +19,16 @@ from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.scene import Circles, Scene, kernel_label
-from rcmd.model import RCMD_PROTOCOL, AddressKind, Family, IPAddress, KernelAddress, Route
+from rcmd.ipmp.stand_ins import PrefixRoutes, settled, step_for
+from rcmd.model import (
+    RCMD_PROTOCOL,
+    AddressKind,
+    Family,
+    IPAddress,
+    IPNetwork,
+    KernelAddress,
+    Route,
+)
 
 ItemKey = tuple[int, object]
 """(ifindex, address or RouteKey): one thing on one device."""
@@ -37,11 +48,13 @@ class _Batch:
     remove_routes: list[Route] = field(default_factory=list)
     remove: list[KernelAddress] = field(default_factory=list)
     settle: list[KernelAddress] = field(default_factory=list)
+    refresh: list[KernelAddress] = field(default_factory=list)
     announce: list[KernelAddress] = field(default_factory=list)
 
     def has_work(self) -> bool:
         """Not so if all it consists of was refused before."""
-        return bool(self.add or self.add_routes or self.remove_routes or self.remove or self.settle)
+        changes = self.remove or self.settle or self.refresh
+        return bool(self.add or self.add_routes or self.remove_routes or changes)
 
 
 IFA_F_PERMANENT = 0x80
@@ -74,13 +87,18 @@ class Difference:
         self._added: set[IPAddress] = set()
         """The addresses that will be there, and in use, when the routes are added."""
         self._free: dict[tuple[str, Family], Iterator[int]] = {}
+        self._prefix_routes = PrefixRoutes()
+        self._left: dict[tuple[str, IPNetwork], tuple[Cause, _Edge]] = {}
+        """(interface, prefix) of every stand-in that goes, with the move that takes it."""
 
     def moves(self) -> list[Move]:
         self._data_addresses()
         self._memberships()
+        self._stale_prefix_routes()
         self._routes()
         self._dropped_routes()
         self._test_addresses()
+        self._duplicates()
         self._leftovers()
         return [
             self._move(edge, batch) for edge, batch in self._batches.items() if batch.has_work()
@@ -113,6 +131,7 @@ class Difference:
             remove_routes=tuple(batch.remove_routes),
             remove=tuple(self._newest_first(batch.remove)),
             settle=tuple(batch.settle),
+            refresh=tuple(batch.refresh),
             announce=tuple(batch.announce),
         )
 
@@ -141,7 +160,55 @@ class Difference:
     def _data_addresses(self) -> None:
         for data in self._scene.ledger.addresses(self._homes):
             if data.is_up and data.key in self._targets:
-                self._data_address(data, self._scene.copies_of(data.key))
+                copies = self._scene.copies_of(data.key)
+                if data.is_autoconfigured:
+                    self._autoconfigured(data, copies)
+                else:
+                    self._data_address(data, copies)
+
+    def _autoconfigured(self, data: DataAddress, copies: dict[str, KernelAddress]) -> None:
+        """The original stays at home; elsewhere a stand-in serves."""
+        target = self._targets[data.key]
+        step = step_for(self._scene, data, target, copies)
+        source = next((name for name in copies if name != target), None)
+        # Without a move it is a matter of form.
+        is_move = bool(step.add or step.remove)
+        cause = self._cause(data.home, source, target) if is_move else Cause.CONFIGURE
+        edge = (self._origin(data.home, source, target), target)
+        if target is None or target == data.home:
+            self.numbers.pop(data.key, None)
+        else:
+            self._number(data, target)
+            self._prefix_routes.want(target, data.address.network)
+        if any(item_key(it) in self._refused for it in (*step.add, *step.refresh)):
+            return
+        if target is not None and target != data.home:
+            route = self._prefix_routes.missing(self._scene, target, data.address.network)
+            if route is not None and item_key(route) not in self._refused:
+                routes = self._batch(cause, *edge).add_routes
+                routes += [route] if route not in routes else []
+        if step.add or step.remove or step.refresh:
+            batch = self._batch(cause, *edge)
+            batch.add += step.add
+            batch.remove += [it for it in step.remove if item_key(it) not in self._refused]
+            batch.refresh += step.refresh
+            batch.announce += step.announce
+            batch.settle += [settled(it) for it in step.add if target == data.home]
+            for copy in step.remove:
+                link = self._scene.view.links[copy.ifindex]
+                self._left[link.name, data.address.network] = (cause, edge)
+        for original in step.put_back:
+            if item_key(original) not in self._refused:
+                home = self._batch(Cause.CONFIGURE, None, data.home)
+                home.add.append(original)
+                home.settle.append(settled(original))
+
+    def _stale_prefix_routes(self) -> None:
+        for name, route in self._prefix_routes.stale(self._scene, self._circles):
+            if item_key(route) not in self._refused:
+                by_itself = (Cause.CLEANUP, (name, None))
+                cause, edge = self._left.get((name, route.destination), by_itself)
+                self._batch(cause, *edge).remove_routes.append(route)
 
     def _data_address(self, data: DataAddress, copies: dict[str, KernelAddress]) -> None:
         target = self._targets[data.key]
@@ -156,7 +223,9 @@ class Difference:
         if target is not None and not any(
             copy.address == data.address for name, copy in copies.items() if name == target
         ):
-            wanted = self._wanted(data, target, is_move=source is not None or target != home)
+            is_move = source is not None or target != home
+            is_move = is_move and not self._scene.duplicates.is_suspect(data.key)
+            wanted = self._wanted(data, target, is_move=is_move)
         if target is None or target == data.home:
             self.numbers.pop(data.key, None)
         if wanted and item_key(wanted) in self._refused:
@@ -357,8 +426,26 @@ class Difference:
                 wanted = kernel_address(
                     address, member.ifindex, kernel_label(member.name, address.logical)
                 )
+                if self._scene.duplicates.is_being_removed(wanted.address.ip):
+                    continue
                 if wanted.address not in held and item_key(wanted) not in self._refused:
                     self._batch(Cause.CONFIGURE, None, member.name).add.append(wanted)
+
+    def _duplicates(self) -> None:
+        """What failed duplicate detection is taken off, to be added anew."""
+        for member in self._scene.members_of(self._circles):
+            held = self._scene.view.addresses.get(member.ifindex, {})
+            for suspect in self._scene.duplicates.of(member.name):
+                found = held.get(suspect.address.address)
+                match suspect.phase:
+                    case Phase.REMOVING if found and found.flags & IFA_F_DADFAILED:
+                        self._clean_up(member.name, found)
+                    case Phase.DETECTING if not found and suspect.address.address.ip.is_link_local:
+                        again = replace(suspect.again(), ifindex=member.ifindex)
+                        if item_key(again) not in self._refused:
+                            self._batch(Cause.CONFIGURE, None, member.name).add.append(again)
+                    case _:
+                        pass
 
     def _leftovers(self) -> None:
         held = self._scene.view.addresses

@@ -20,9 +20,10 @@ from random import Random
 from typing import assert_never
 
 from rcmd.ipmp import leasing, membership, messages
-from rcmd.ipmp.adoption import absorb_change, adopt_all
+from rcmd.ipmp.adoption import absorb_change, adopt_all, forget_expired, forget_lost
 from rcmd.ipmp.arrangement import Targets, arrange, held_by
 from rcmd.ipmp.commands import Command, Move, Plumb, Release, Spread
+from rcmd.ipmp.detection import forget_unwanted, look_at_all
 from rcmd.ipmp.difference import Difference, ItemKey, independent, item_key
 from rcmd.ipmp.events import (
     Attach,
@@ -117,12 +118,14 @@ class Engine:
             drained_at = now if event.drained_at is None else event.drained_at
             commands += self.surveillance.due(now, drained_at)
             commands += self.surveillance.tell()
-            circles = self._with_news(now)
+            is_retry = self.scene.duplicates.retry(now)
+            circles = EVERYBODY if is_retry else self._with_news(now)
             if circles is not None and not circles and not ended:
                 # Probes are sent many times a second, and seldom change anything.
                 return commands
         if ended:
             circles = EVERYBODY
+        forget_unwanted(self.scene)
         commands += self._plumb()
         commands += self.surveillance.follow(now, circles)
         commands += self._judgement.pronounce(now, circles)
@@ -165,6 +168,7 @@ class Engine:
             self.surveillance.deadline(),
             self.scene.drift.deadline(),
             lease_ends,
+            self.scene.duplicates.deadline(),
         )
         return min((it for it in deadlines if it is not None), default=None)
 
@@ -264,6 +268,7 @@ class Engine:
                 commands += self._on_boot_settled()
             case Attach(name, config):
                 membership.attach(self.scene, name, config, now)
+                commands += look_at_all(self.scene, now)
             case Offline(name):
                 self.scene.members[name].intent = Intent.OFFLINE
             case UndoOffline(name):
@@ -311,6 +316,8 @@ class Engine:
                 if link.is_running and not (old and old.is_running):
                     member.watch.came_up(now)
         adopt_all(self.scene)
+        forget_expired(self.scene, before)
+        reports += look_at_all(self.scene, now)
         self._is_ready = bool(self.scene.members) or self._is_ready
         return reports
 
@@ -327,6 +334,7 @@ class Engine:
         # What was remembered is known now, or void.
         self._memory = Memory()
         adopt_all(scene)
+        commands += look_at_all(scene, now)
         if scene.has_settled and not is_first:
             new = {name for name, member in scene.members.items() if not member.ifindex}
             commands += missing_messages(scene, new - absent_before)
@@ -393,6 +401,7 @@ class Engine:
         return commands
 
     def _converge(self, targets: Targets, circles: Touched) -> list[Move]:
+        forget_lost(self.scene, targets)
         difference = Difference(self.scene, targets, self._refused, circles)
         moves = list(independent(difference.moves()))
         self.scene.numbers = difference.numbers_after(moves)
@@ -415,6 +424,7 @@ class Engine:
             if member.recalls and member.intent is Intent.IN:
                 known: set[MovableKey] = {data.key for data in self.scene.ledger.addresses()}
                 known |= set(self.scene.ledger.routes)
+                known -= {key for key, _ in self.scene.duplicates.items()}
                 is_back = member.recalls & known <= held_by(self.scene, member.name)
                 if is_back or member.fitness in (Fitness.BROKEN, Fitness.DOWN, Fitness.ABSENT):
                     member.recalls = set()

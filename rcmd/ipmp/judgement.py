@@ -249,8 +249,9 @@ class Judgement:
         problem = _problem(condition, member)
         if member.health is Health.FAILED and condition in PROBED:
             problem = self._silence(member) or problem
-        strange = self.surveillance.strangers.targets(member.name)
-        return "; ".join(it for it in (problem, messages.strangeness(strange)) if it)
+        strange = messages.strangeness(self.surveillance.strangers.targets(member.name))
+        duplicate = self.scene.duplicates.problem(member.name)
+        return "; ".join(it for it in (problem, strange, duplicate) if it)
 
     def _silence(self, member: Member) -> str:
         """Who does not answer; empty if the last probe was answered."""

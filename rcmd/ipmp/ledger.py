@@ -1,16 +1,17 @@
 """What has to live somewhere: every data address and route, and the interface it calls home.
 
-Three sources: the configuration; what an administrator added to a member by hand (adopted, with
-every attribute it had); what he took away by hand (withdrawn, until its file is replayed).  What a
-group shares calls no interface home.
+Three sources: the configuration; what an administrator, or a router advertisement, added to a
+member (adopted, with every attribute it had); what was taken away by hand (withdrawn, until its
+file is replayed).  What a group shares calls no interface home.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from rcmd.ipmp import autoconfiguration
 from rcmd.ipmp.expiry import steady_expiry
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.lease import Lease
@@ -56,9 +57,9 @@ class DataAddress:
     logical: int
     is_up: bool
     configured: Address | None
-    """None: added by hand."""
+    """None: added by hand, or autoconfigured."""
     original: KernelAddress | None
-    """As it was found, if it was added by hand; of a lease, as it is to be held now."""
+    """As it was found, if it is not configured; of a lease, as it is to be held now."""
     group: str = ""
     """The group that shares it, if no interface is its home."""
     lease: Lease | None = None
@@ -68,10 +69,25 @@ class DataAddress:
     def family(self) -> Family:
         return family_of(self.key)
 
+    @property
+    def is_autoconfigured(self) -> bool:
+        return self.original is not None and autoconfiguration.is_autoconfigured(self.original)
+
+    def aged(self, copies: Mapping[str, KernelAddress]) -> DataAddress:
+        """With what is left of its lifetimes, where it is in service."""
+        served = next(iter(copies.values()), None)
+        if served is None or self.original is None:
+            return self
+        return replace(self, original=autoconfiguration.with_lifetimes(self.original, served))
+
     def on(self, ifindex: int, label: str, *, at_home: bool, is_move: bool) -> KernelAddress:
         """The kernel address to add on a device."""
+        if self.original is not None and self.is_autoconfigured:
+            if at_home:
+                return autoconfiguration.original_again(self.original, ifindex, is_move=is_move)
+            return autoconfiguration.stand_in(self.original, ifindex)
         if self.original is not None:
-            kept = replace(self.original, ifindex=ifindex)
+            kept = replace(autoconfiguration.undetected(self.original), ifindex=ifindex)
             if not at_home:
                 kept = replace(kept, label=label, protocol=RCMD_PROTOCOL)
             return _without_dad(kept) if is_move else kept
@@ -247,6 +263,13 @@ class Ledger:
         key = address.address.ip
         self.adopted[key] = address
         self.adopted_home[key] = home
+
+    def autoconfigured_home(self, key: IPAddress) -> str | None:
+        """The interface where the kernel made it; None if it is no autoconfigured address."""
+        found = self.adopted.get(key)
+        if found is None or not autoconfiguration.is_autoconfigured(found):
+            return None
+        return self.adopted_home[key]
 
     def withdraw(self, key: IPAddress) -> None:
         """It was taken away on purpose: do not put it back."""

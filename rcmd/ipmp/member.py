@@ -100,6 +100,12 @@ class Member:
         self.guests = guests
 
     @property
+    def holds_originals(self) -> bool:
+        """Autoconfigured addresses may be put back on it."""
+        is_going = self.intent in (Intent.LEAVING, Intent.DETACHED)
+        return bool(self.ifindex) and not is_going and not self.is_set_down
+
+    @property
     def is_offline(self) -> bool:
         """By request; also one that was so before its detach began."""
         is_going = self.intent in (Intent.LEAVING, Intent.DETACHED)

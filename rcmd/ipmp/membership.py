@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rcmd.ipmp.adoption import adopt_on
+from rcmd.ipmp.adoption import adopt_on, forget_foreign
 from rcmd.ipmp.arrangement import fair_share, held_by
 from rcmd.ipmp.commands import Command, Release
 from rcmd.ipmp.listening import keep_where_they_are
@@ -48,6 +48,7 @@ def configure(
     _keep_guests(scene, homes)
     for home in scene.memberships.joined.keys() - scene.members.keys():
         keep_where_they_are(scene, home)
+    forget_foreign(scene)
     return commands
 
 
@@ -143,7 +144,7 @@ def unplumb(scene: Scene, name: str) -> None:
             member.plumbed = link.ifindex
     member.intent = Intent.DETACHED
     for data in list(scene.ledger.addresses()):
-        if data.home == name and data.key in held_by(scene, name):
+        if data.home == name and name in scene.copies_of(data.key):
             member.lost[data.key] = None if data.lease else data.original
             scene.ledger.withdraw(data.key)
 

@@ -76,7 +76,12 @@ def group_repaired(group: str, name: str) -> Report:
 def moved(answer: Moved) -> Report | None:
     """What a completed move is worth saying; plain configuration is not worth a line."""
     move = answer.move
-    if move.source is None or move.destination is None or not answer.added:
+    if move.source is None or move.destination is None:
+        return None
+    # What an advertisement made is at home all the time: coming home it is only announced.
+    refused = {refusal.item for refusal in answer.refusals}
+    told = [item.address for item in move.announce if item not in refused]
+    if not answer.added and not told:
         return None
     addresses = [item for item in answer.added if isinstance(item, KernelAddress)]
     groups = [item.address.ip for item in addresses if is_autojoin(item)]
@@ -88,7 +93,7 @@ def moved(answer: Moved) -> Report | None:
         "cause": move.cause.value,
         "from": move.source,
         "to": move.destination,
-        "addresses": ", ".join(dict.fromkeys(str(address) for address in added)),
+        "addresses": ", ".join(dict.fromkeys(str(address) for address in (*added, *told))),
     }
     if groups:
         detail["multicast"] = listed(groups)
@@ -181,6 +186,19 @@ def only_from(name: str, group: IPAddress, sources: Sequence[IPAddress]) -> str:
         f"{group} is received on {name} from {listed(sources)} only: "
         "such a membership cannot move to another NIC"
     )
+
+
+def duplicate(name: str, what: str) -> Report:
+    text = (
+        f"{what} on {name} is in use by another machine on the link (duplicate address detection "
+        "failed); it is not used until that is over"
+    )
+    return Report(Severity.ERROR, "duplicate-address", name, text, {"address": what})
+
+
+def unique(name: str, what: str) -> Report:
+    text = f"{what} on {name} is no longer in use by another machine, and is in service"
+    return Report(Severity.NOTICE, "unique-address", name, text, {"address": what})
 
 
 def unplumbed_family(name: str, group: str, family: Family) -> Report:

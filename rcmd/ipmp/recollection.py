@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rcmd.ipmp.autoconfiguration import remembered
 from rcmd.ipmp.drift import GivenUp
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import RouteKey
@@ -40,7 +41,7 @@ def memorise(scene: Scene) -> Memory:
         plumbed={it.name: it.plumbed for it in members if it.plumbed},
         withdrawn=frozenset(ledger.withdrawn),
         adopted=tuple(
-            AdoptedAddress(ledger.adopted_home[key], address)
+            AdoptedAddress(ledger.adopted_home[key], remembered(address))
             for key, address in ledger.adopted.items()
         ),
         lost=tuple(

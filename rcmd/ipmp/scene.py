@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rcmd.ipmp.drift import Drift
+from rcmd.ipmp.duplicates import Duplicates
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.ledger import Ledger, MovableKey, RouteAtHome, owner_in
@@ -36,6 +37,7 @@ class Scene:
     """Mbit/s of the links, as far as that is known and asked for."""
     numbers: dict[IPAddress, tuple[str, int]] = field(default_factory=dict)
     """Logical number of an address away from home: address -> (host, number)."""
+    duplicates: Duplicates = field(default_factory=Duplicates)
     hosts_of_down: dict[MovableKey, str] = field(default_factory=dict)
     """Where addresses live that are not up, and so are not in the kernel."""
     memberships: Memberships = field(default_factory=Memberships)
@@ -90,6 +92,9 @@ class Scene:
         for ifindex, member in self.by_ifindex().items():
             for held in self.view.addresses.get(ifindex, {}).values():
                 found.setdefault(held.address.ip, {})[member.name] = held
+        for key, copies in found.items():
+            if len(copies) > 1:
+                found[key] = self._in_service(key, copies)
         return found
 
     def copies_of(self, key: IPAddress) -> dict[str, KernelAddress]:
@@ -99,7 +104,38 @@ class Scene:
             member = self.member_at(held.ifindex)
             if member is not None:
                 found[member.name] = held
-        return found if len(found) < 2 else {name: found[name] for name in sorted(found)}
+        if len(found) < 2:
+            return found
+        return self._in_service(key, {name: found[name] for name in sorted(found)})
+
+    def _in_service(
+        self, key: IPAddress, copies: dict[str, KernelAddress]
+    ) -> dict[str, KernelAddress]:
+        """The original of an autoconfigured address that is served elsewhere is out of service."""
+        home = self.ledger.autoconfigured_home(key)
+        if home is None or home not in copies:
+            return copies
+        return {name: held for name, held in copies.items() if name != home}
+
+    def original_at_home(self, key: IPAddress) -> KernelAddress | None:
+        """The original of an autoconfigured address, whether or not it is in service."""
+        member = self.members.get(self.ledger.autoconfigured_home(key) or "")
+        if member is None or not member.ifindex:
+            return None
+        found = self.ledger.adopted[key].address
+        return self.view.addresses.get(member.ifindex, {}).get(found)
+
+    def is_serving(self, name: str, key: IPAddress) -> bool:
+        """Whether a data address that the interface holds is in service there."""
+        if not self.ledger.knows(key) or self.is_held_back(key):
+            return False
+        return self.ledger.autoconfigured_home(key) != name or name in self.copies_of(key)
+
+    def is_held_back(self, key: IPAddress) -> bool:
+        """Another machine has it: it stays where it is until it proves unique."""
+        return self.duplicates.is_being_removed(key) or (
+            self.duplicates.is_suspect(key) and bool(self.copies_of(key))
+        )
 
     def route_hosts(self, known: RouteAtHome) -> list[str]:
         carriers = (self.member_at(ifindex) for ifindex in self.view.carriers_of(known.key))
@@ -124,7 +160,7 @@ class Scene:
         if not (member.config.is_standby or member.is_spare):
             return False
         held = self.view.addresses.get(member.ifindex, {})
-        return not any(self.ledger.knows(address.ip) for address in held)
+        return not any(self.is_serving(member.name, address.ip) for address in held)
 
     def reserved_numbers(self, host: str, family: Family) -> set[int]:
         """Logical numbers on a host that are taken, or belong to an address that may come home."""

@@ -112,13 +112,13 @@ def _moves(
 ) -> Iterator[PlannedMove]:
     scene = engine.scene
     member = scene.members[name]
+    held = held_by(scene, name)
     for address in scene.view.addresses.get(member.ifindex, {}):
-        if scene.ledger.knows(address.ip):
+        if address.ip in held:
             target = _outside(targets.get(address.ip), members)
             yield PlannedMove(MovableKind.ADDRESS, str(address), name, target)
     for test in scene.test_addresses(member):
         yield PlannedMove(MovableKind.ADDRESS, str(test.address), name, None)
-    held = held_by(scene, name)
     for key in scene.ledger.routes:
         if key in held:
             target = _outside(targets.get(key), members)

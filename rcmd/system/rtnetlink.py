@@ -258,6 +258,7 @@ class Rtnetlink:
         remove = outcome.without_kept(move.remove)
         outcome.removals(remove, self._request(Operation.REMOVE, remove))
         settle = [item for item in move.settle if outcome.has_added(item)]
+        settle += move.refresh
         outcome.changes(settle, self._request(Operation.CHANGE, settle))
         return Moved(move, tuple(outcome.added), tuple(outcome.removed), tuple(outcome.refusals))
 

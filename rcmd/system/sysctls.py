@@ -6,7 +6,7 @@ promote_secondaries            deleting the first address of a subnet must not d
 arp_ignore, arp_announce       the NIC that has an address answers and asks for it, no other;
                                `arp_sender` changes the second for one that has none
 rp_filter                      strict filtering would drop what comes in on any NIC but the first
-ignore_routes_with_linkdown    a route through a NIC without carrier is passed over
+ignore_routes_with_linkdown    a route through a NIC without carrier is passed over (also of IPv6)
 
 Nothing is written but what differs.  `read_member` tells what `apply` is about to change, so that
 it can be recorded first.  Keys are paths below /proc/sys (`net/ipv4/conf/eth0.5/arp_ignore`), never
@@ -134,6 +134,8 @@ def _wanted(
         wanted = {f"{_IPV4_CONF}/{name}/arp_ignore": _MEMBER_IPV4["arp_ignore"]}
     if Family.IPV6 in families:
         wanted[f"{_IPV6_CONF}/{name}/disable_ipv6"] = "0"
+        if is_grouped:
+            wanted[f"{_IPV6_CONF}/{name}/ignore_routes_with_linkdown"] = "1"
     return wanted
 
 

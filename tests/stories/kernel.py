@@ -42,7 +42,10 @@ from rcmd.model import (
 
 from .nexthops import Nexthops
 
+IFA_F_NODAD = 0x02
+IFA_F_DADFAILED = 0x08
 IFA_F_DEPRECATED = 0x20
+IFA_F_TENTATIVE = 0x40
 IFA_F_PERMANENT = 0x80
 SCOPE_LINK = 253
 PROTOCOL_LINK_LOCAL = 3
@@ -80,6 +83,8 @@ class Kernel:
         """Notifications that nobody has read yet."""
         self.refusals: set[tuple[str, str]] = set()
         """(address or destination, device name): what it will not add."""
+        self.duplicates: set[IPAddress] = set()
+        """What another machine on the link has."""
         self.witness: Callable[[str], None] = lambda _: None
         """Called after every single step of a move."""
         self._last_ifindex = 3
@@ -304,6 +309,9 @@ class Kernel:
                 flags=IFA_F_PERMANENT,
                 protocol=PROTOCOL_LINK_LOCAL,
             )
+            if interface.ip in self.duplicates:
+                failed = IFA_F_DADFAILED | IFA_F_TENTATIVE
+                address = replace(address, flags=address.flags | failed)
             device.addresses[interface] = address
             self.unread.append(AddressSeen(address))
 
@@ -335,10 +343,19 @@ class Kernel:
             if is_there and _essence(item) not in not_added:
                 self._change(self.devices[item.ifindex], item)
                 added.append(item)
+        for item in move.refresh:
+            assert item.address in self.devices[item.ifindex].addresses, f"{item} is not there"
+            self._change(self.devices[item.ifindex], item)
+            added.append(item)
         return Moved(move, tuple(added), tuple(removed), tuple(refusals))
 
+    def end(self, device: Device, address: KernelAddress) -> None:
+        """Its lifetime is over."""
+        self._drop_address(device, address)
+
     def _change(self, device: Device, item: KernelAddress) -> None:
-        device.addresses[item.address] = replace(item, flags=item.flags | IFA_F_PERMANENT)
+        permanent = IFA_F_PERMANENT if item.valid_s is None else 0
+        device.addresses[item.address] = replace(item, flags=item.flags | permanent)
         if item.family is Family.IPV6:
             self.unread.append(AddressSeen(device.addresses[item.address]))
 
@@ -360,7 +377,9 @@ class Kernel:
         if isinstance(item, KernelAddress):
             if item.address.ip in device.stuck:
                 return "Multicast auto join failed"
-            flags = item.flags | IFA_F_PERMANENT
+            flags = item.flags | (IFA_F_PERMANENT if item.valid_s is None else 0)
+            if item.address.ip in self.duplicates and not flags & IFA_F_NODAD:
+                flags |= IFA_F_DADFAILED | IFA_F_TENTATIVE
             if item.preferred_s == 0:
                 flags |= IFA_F_DEPRECATED
             device.addresses.setdefault(item.address, replace(item, flags=flags))

@@ -18,12 +18,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 
 from rcmd.ipmp.commands import Move, Plumb, Release, Report
 from rcmd.ipmp.ledger import IFA_F_NODAD
 from rcmd.model import AddressStatus, IPNetwork, KernelAddress, ProbeMethod, Route, Status
 
+from .advertising import in_service
 from .kernel import Device
 from .leases import SENTENCES as LEASE_SENTENCES
 from .network import Station
@@ -225,6 +226,21 @@ class Teller:
     def accept(self, what: str, name: str) -> None:
         self.world.kernel.refusals.discard((what, name))
 
+    def advertise(
+        self, prefix: str, names: str, valid: str, preferred: str, private: str = ""
+    ) -> None:
+        for name in names.split():
+            self.world.advertising.advertise(
+                IPv6Network(prefix), name, int(valid), int(preferred), is_private=bool(private)
+            )
+        self.world.settle()
+
+    def duplicate(self, address: str, verb: str) -> None:
+        if verb == "takes":
+            self.world.kernel.duplicates.add(ip_address(address))
+        else:
+            self.world.kernel.duplicates.discard(ip_address(address))
+
     def go_deaf(self) -> None:
         self.world.is_deaf = True
 
@@ -384,6 +400,21 @@ class Teller:
     def expect_received_nowhere(self, group: str) -> None:
         receivers = self.world.kernel.receives(ip_address(group))
         assert not receivers, f"it is received by {receivers}"
+
+    def expect_stand_in(self, address: str, name: str, home: str) -> None:
+        """The original is where it was made, or has gone with its device; another serves."""
+        key = ip_address(address)
+        hosts = self.world.kernel.hosts(key)
+        assert set(hosts) == {name, home} - {"nowhere"}, f"it is on {hosts}"
+        assert in_service(self.world.kernel, key) == [name]
+        shown = {it.address.ip: it.hosted_on for it in self._listed()}
+        assert shown[key] == name, shown
+
+    def expect_lifetime(self, address: str, name: str, least: str, most: str) -> None:
+        held = _held(self.world.kernel.device(name), address)
+        assert held, f"it is not on {name}"
+        assert held.valid_s is not None
+        assert int(least) <= held.valid_s <= int(most), held.valid_s
 
     def expect_nowhere(self, address: str) -> None:
         hosts = self.world.kernel.hosts(ip_address(address))
@@ -610,6 +641,13 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"listen", Teller.listen),
     (r"expect (\S+) probed: (.*)", Teller.expect_probed),
     (r"expect (\S+) unprobed", Teller.expect_unprobed),
+    (
+        r"advertise (\S+) to (.+?) for (\d+)s preferred (\d+)s( privately)?",
+        Teller.advertise,
+    ),
+    (r"another machine (takes|leaves) (\S+)", lambda it, verb, key: it.duplicate(key, verb)),
+    (r"expect (\S+) served on (\S+), original on (\S+)", Teller.expect_stand_in),
+    (r"expect (\S+) on (\S+) valid for (\d+) to (\d+)s", Teller.expect_lifetime),
     (r"expect (\S+) unwatched", Teller.expect_unwatched),
     (r"expect (\S+) watched (IPv4|IPv6) by (icmp|arp)(?: from (\S+))?", Teller.expect_watched),
     (r"expect detection of (\S+) in (\d+)ms", Teller.expect_detection),

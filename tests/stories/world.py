@@ -69,6 +69,7 @@ from rcmd.model import (
     family_of,
 )
 
+from .advertising import Advertising, in_service
 from .kernel import Kernel
 from .network import Network
 
@@ -83,6 +84,7 @@ class World:
         self.kernel = Kernel()
         self.kernel.witness = self._witness
         self.network = Network(self.kernel)
+        self.advertising = Advertising(self.kernel)
         self.files: dict[str, str] = {}
         """Path -> text of the hostname files."""
         self.settings = ""
@@ -129,8 +131,11 @@ class World:
             self.now = max(self.now, min(due))
             self._happen(deadline)
         self.now = max(self.now, to)
+        self.advertising.age(self.now)
+        self.settle()
 
     def _happen(self, deadline: float | None) -> None:
+        self.advertising.age(self.now)
         while self._agenda and self._agenda[0][0] <= self.now:
             heapq.heappop(self._agenda)[2]()
         if deadline is not None and deadline <= self.now:
@@ -417,6 +422,8 @@ class World:
             if status.kind is AddressKind.DATA
             and status.is_up
             and (status.home or status.group in groups)
+            # Another machine has it: it serves nowhere.
+            and not self._engine.scene.duplicates.is_suspect(status.address.ip)
         }
 
     def _present(self, keys: Iterable[IPAddress]) -> set[IPAddress]:
@@ -427,11 +434,13 @@ class World:
         assert not gone, f"{step}: {gone} is nowhere: broken before made"
 
     def _check_move(self, move: Move) -> None:
-        items = (*move.add, *move.add_routes, *move.remove_routes, *move.remove)
-        assert items or move.settle, f"an empty move: {move}"
+        items = (*move.items, *move.settle)
+        assert items, f"an empty move: {move}"
         on = {item.ifindex for item in (*move.add, *move.add_routes, *move.settle)}
         assert len(on) <= 1, f"one move, one destination: {move}"
         for address in move.add:
+            if self._engine.scene.duplicates.is_suspect(address.address.ip):
+                continue
             if move.cause is not Cause.CONFIGURE and address.address.version == 6:
                 assert address.flags & 0x02, f"a sibling answers for {address.address}: no DAD"
 
@@ -440,7 +449,7 @@ class World:
             return
         status = self._engine.status()
         for key in self._wanted():
-            hosts = self.kernel.hosts(key)
+            hosts = in_service(self.kernel, key)
             assert len(hosts) <= 1, f"{key} is on {hosts}"
             self._check_host(key, hosts, status)
         self._check_shares()
@@ -641,6 +650,7 @@ def lines_of(command: Command, name_of: Callable[[int], str]) -> list[str]:
                 *(f"add {_text(it)} on {name_of(it.ifindex)}" for it in command.add_routes),
                 *(f"remove {_text(it)} on {name_of(it.ifindex)}" for it in command.remove_routes),
                 *(f"remove {_text(it)} on {name_of(it.ifindex)}" for it in command.remove),
+                *(f"refresh {_text(it)} on {name_of(it.ifindex)}" for it in command.refresh),
             ]
             return [f"{title}: {step}" for step in steps]
 

@@ -24,6 +24,7 @@ def build(root: Path, *, arp_ignore_all: str = "0", rp_filter_all: str = "0") ->
             (ipv4 / key).write_text("0\n")
         (ipv4 / "ignore_routes_with_linkdown").write_text("0\n")
         (ipv6 / "disable_ipv6").write_text("1\n")
+        (ipv6 / "ignore_routes_with_linkdown").write_text("0\n")
     (root / "net/ipv4/conf/all/arp_ignore").write_text(f"{arp_ignore_all}\n")
     (root / "net/ipv4/conf/all/rp_filter").write_text(f"{rp_filter_all}\n")
 
@@ -46,6 +47,7 @@ def test_a_member_is_set_and_put_back(tmp_path: Path) -> None:
         f"{CONF}/arp_announce": "2",
         f"{CONF}/ignore_routes_with_linkdown": "1",
         f"net/ipv6/conf/{NAME}/disable_ipv6": "0",
+        f"net/ipv6/conf/{NAME}/ignore_routes_with_linkdown": "1",
     }
     assert originals == {path: before[path] for path in changes}
     restore(originals, tmp_path)
