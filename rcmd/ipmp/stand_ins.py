@@ -18,7 +18,7 @@ from rcmd.ipmp.autoconfiguration import (
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import DataAddress
 from rcmd.ipmp.scene import Circles, Scene
-from rcmd.model import IPNetwork, KernelAddress, Route
+from rcmd.model import RCMD_PROTOCOL, IPNetwork, KernelAddress, Route
 
 
 @dataclass(slots=True)
@@ -42,7 +42,8 @@ def step_for(
     data = data.aged(copies)
     resident = scene.original_at_home(data.key)
     stand_ins = {name: copy for name, copy in copies.items() if name != data.home}
-    step = Step(remove=[copy for name, copy in stand_ins.items() if name != target])
+    stale = [copy for name, copy in stand_ins.items() if name != target]
+    step = Step(remove=[copy for copy in stale if copy.protocol == RCMD_PROTOCOL])
     if target is None:
         return step
     if target in stand_ins:

@@ -102,17 +102,13 @@ def test_without_ipv4(lab: Lab) -> None:
     await_same(lab, shape, before)
 
 
-def test_first_time_is_checked_for_duplicates(lab: Lab) -> None:
-    """What is configured for the first time does pass duplicate detection."""
-    lab.add_neighbour("n1", "2001:db8:85::19/64")
-    start(lab, DUAL_STACK, detects_duplicates=True)
-    await_settled(lab)
-    assert troubles(lab) == [f"{DATA} on hme0"]
-
-
-def test_set_down_and_up(lab_with: LabFactory) -> None:
-    """The kernel drops IPv6 addresses of a device that is set down; they are not lost."""
-    lab = start(lab_with(), DUAL_STACK)
+@pytest.mark.parametrize("keeps", [0, 1])
+def test_set_down_and_up(lab_with: LabFactory, keeps: int) -> None:
+    """The kernel drops IPv6 addresses of a device that is set down, unless told otherwise; in
+    either case they are not lost."""
+    lab = lab_with()
+    lab.run(["sysctl", "-qw", f"net.ipv6.conf.hme0.keep_addr_on_down={keeps}"], check=True)
+    start(lab, DUAL_STACK)
     await_settled(lab)
     before = shape(lab)
     lab.run(["ip", "link", "set", "hme0", "down"], check=True)

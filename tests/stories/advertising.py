@@ -35,7 +35,7 @@ class Advertising:
         device = self.kernel.device(name)
         if not device.link.is_running:
             return
-        number = int("".join(it for it in name if it.isdigit()))
+        number = int("".join(it for it in name if it.isdigit())) + (0 if "hme" in name else 0x10)
         public = IPv6Interface((prefix.network_address + (0xA0000 + number), prefix.prefixlen))
         wanted = KernelAddress(
             device.link.ifindex,

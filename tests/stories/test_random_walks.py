@@ -7,7 +7,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .walk import SHARED, Step, Walk, steps
+from .walk import ON_THE_LINK, SHARED, Step, Walk, steps
 
 SHARING = f"groups: {{test: {{addresses: [{SHARED}]}}}}\n"
 FAILBACK = st.sampled_from(["", "failback: no\n", SHARING, f"failback: no\n{SHARING}"])
@@ -29,6 +29,12 @@ def walk(settings_text: str, carrier_s: float, path: list[Step]) -> Walk:
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FAILBACK, CARRIER_S, steps())
 def test_no_walk_loses_an_address(text: str, carrier_s: float, path: list[Step]) -> None:
+    walk(text, carrier_s, path)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(FAILBACK, CARRIER_S, steps(*ON_THE_LINK))
+def test_no_walk_confuses_what_is_advertised(text: str, carrier_s: float, path: list[Step]) -> None:
     walk(text, carrier_s, path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 
 from hypothesis import strategies as st
 
@@ -55,6 +55,11 @@ VERBS = (
 
 BEYOND_THE_CABLE = ("black hole", "black hole", "mend", "mend", "switch dies", "switch lives")
 """What only probes can tell."""
+
+
+ON_THE_LINK = (*("advertise",) * 6, "another machine has it", "another machine leaves it")
+"""What routers and neighbours do."""
+ADVERTISED = IPv6Network("2001:db8:99::/64")
 
 
 def steps(*more: str) -> st.SearchStrategy[list[Step]]:
@@ -116,7 +121,7 @@ class Walk:
         listed = {
             it.address.ip
             for it in world.engine.status().addresses
-            if it.kind is AddressKind.DATA and it.is_up
+            if it.kind is AddressKind.DATA and it.is_up and it.address.network != ADVERTISED
         }
         assert listed == self.expected, (
             f"forgotten: {self.expected - listed}, invented: {listed - self.expected}"
@@ -173,6 +178,15 @@ class Walk:
                 world.stop_listening(name, GROUPS[step.number])
             case "black hole":
                 world.network.black_holes.add(name)
+            case "advertise":
+                for nic in (it for it in NAMES if world.kernel.named(it)):
+                    # For so short a time that some expire on the way.
+                    world.advertising.advertise(ADVERTISED, nic, 120, 60, is_private=True)
+                world.settle()
+            case "another machine has it":
+                world.kernel.duplicates.add(ip_address("2001:db8::1"))
+            case "another machine leaves it":
+                world.kernel.duplicates.clear()
             case "mend":
                 world.network.black_holes.discard(name)
             case "switch dies" | "switch lives":

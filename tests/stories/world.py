@@ -308,7 +308,9 @@ class World:
         member = self.engine.scene.members.get(name)
         if member is None or not member.group or member.fitness is not Fitness.USABLE:
             return None
-        return [without_cause(move) for move in self.engine.forecast() if move.source == name]
+        found = [without_cause(move) for move in self.engine.forecast() if move.source == name]
+        # What goes second finds the device as the first has left it: without its routes, perhaps.
+        return found if len(found) < 2 else None
 
     def objection(self, name: str, *others: str) -> str | None:
         return objection(self._engine.scene, name, frozenset((name, *others)))
@@ -462,6 +464,8 @@ class World:
 
     def _check_silence(self, event: Event) -> None:
         commands = self._engine.handle(event, self.now)
+        # That a lifetime has fallen behind is seen at the next look at everything.
+        commands = [it for it in commands if not (isinstance(it, Move) and it.items == it.refresh)]
         assert commands == [], f"settled, but {event} makes it say {commands}"
 
     def _check_host(self, key: IPAddress, hosts: list[str], status: Status) -> None:
@@ -546,7 +550,7 @@ class World:
         return (
             self._holds(status)
             and device is not None
-            and (device.link.is_running or status.problem == "waiting for the link")
+            and (device.link.is_running or "waiting for the link" in status.problem)
             and status.name not in self._leaving
         )
 
