@@ -272,6 +272,9 @@ class Daemon:
         if not self.look():
             self._next_look = self._loop.call_later(RETRY_S, self.look_around)
             return
+        siblings = self._engine.scene.view.nexthops.siblings.values()
+        if siblings:
+            self._kernel.ask_for_gateways(siblings)
         if self._chores is None:
             # Nothing has changed; but what could not be recorded before perhaps can be now.
             self._remember()

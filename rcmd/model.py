@@ -276,7 +276,7 @@ class Route:
     """RTA_PREF of IPv6: 0 medium, 1 high, 3 low (RFC 4191)."""
     realm: int = 0
     """RTA_FLOW of IPv4."""
-    expires_at: float | None = field(default=None, compare=False)
+    expires_at: float | None = field(default=None, compare=False, repr=False)
     """When the kernel takes it away by itself, on the clock of the engine; only IPv6 has that.
     Not part of what it is: every look at it gives a slightly different answer."""
 

@@ -22,6 +22,7 @@ from rcmd.ipmp.events import (
     ProbeAnswer,
     SpreadDone,
 )
+from rcmd.ipmp.nexthops import Sibling
 from rcmd.ipmp.probe_events import ProbeRequest
 from rcmd.model import Identity, IPAddress, LoadSpreading
 
@@ -37,6 +38,9 @@ class Kernel(Protocol):
     def execute(self, move: Move) -> Moved: ...
 
     def spread(self, spread: Spread) -> SpreadDone: ...
+
+    def ask_for_gateways(self, siblings: Iterable[Sibling]) -> None:
+        """Make the kernel find out anew where the gateways are that it takes for failed."""
 
     def prepare(self, move: Move) -> Iterator[None]: ...
 

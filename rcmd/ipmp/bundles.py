@@ -87,7 +87,7 @@ def bundles(scene: Scene, targets: Targets, circles: Circles | None) -> list[Bun
             carriers = _carriers(scene, targets, members, family)
             if family is Family.IPV4:
                 found += _on_link(scene, group, carriers)
-            found += _through_gateways(scene, group, family, carriers)
+            found += _through_gateways(scene, targets, group, family, carriers)
     return found
 
 
@@ -184,13 +184,15 @@ def _has_prefix_route(scene: Scene, address: KernelAddress) -> bool:
 
 
 def _through_gateways(
-    scene: Scene, group: str, family: Family, carriers: Carriers
+    scene: Scene, targets: Targets, group: str, family: Family, carriers: Carriers
 ) -> Iterator[Bundle]:
     """The routes that the members have, by whom they lead to; of rivals the first one counts."""
     by_gateway: dict[IPAddress, list[GroupRoute]] = {}
     taken: set[object] = set()
     for known, route in scene.ledger.routes.items():
-        if not _leads_out(scene, group, known, route, family):
+        # One that went with its device comes back elsewhere: nobody's flows have to move for that.
+        is_somewhere = targets.get(known) is not None or scene.route_hosts(known)
+        if not is_somewhere or not _leads_out(scene, group, known, route, family):
             continue
         assert route.gateway is not None
         shared = stand_in(route)
@@ -213,7 +215,6 @@ def _leads_out(scene: Scene, group: str, known: RouteAtHome, route: Route, famil
         and route.gateway.version == route.destination.version
         # Whoever gave it a source wants that, whichever NIC has it.
         and route.source is None
-        and bool(scene.route_hosts(known))
     )
 
 

@@ -44,6 +44,7 @@ class MessageType(IntEnum):
     NEWROUTE = 24
     DELROUTE = 25
     GETROUTE = 26
+    NEWNEIGH = 28
     NEWRULE = 32
     DELRULE = 33
     GETRULE = 34

@@ -52,6 +52,12 @@ _RTM_F_CLONED = 0x200
 _GROUP_RESILIENT = 1
 _BUCKETS = 256
 """Of a resilient group: so many shares of the traffic can move on their own."""
+_IDLE_S = 10
+"""What has been idle for so long may go to a member that is back."""
+_UNBALANCED_S = 120
+"""So long a member that is back waits for that; then it gets its part of the busy ones, too."""
+_CLOCK_HZ = 100
+"""clock_t, in which the kernel takes these times."""
 _RTNH = struct.Struct("=HBBi")
 """struct rtnexthop: length, flags, weight less one, ifindex."""
 
@@ -66,6 +72,8 @@ class _Nha(IntEnum):
 
 
 _RES_BUCKETS = 1
+_RES_IDLE_TIMER = 2
+_RES_UNBALANCED_TIMER = 3
 
 
 class _Rta(IntEnum):
@@ -140,6 +148,8 @@ def _group(group: NexthopGroup) -> bytes:
     body = number(_Nha.ID, group.id) + attribute(_Nha.GROUP, shares)
     if group.is_resilient:
         buckets = attribute(_RES_BUCKETS, struct.pack("=H", _BUCKETS))
+        buckets += number(_RES_IDLE_TIMER, _IDLE_S * _CLOCK_HZ)
+        buckets += number(_RES_UNBALANCED_TIMER, _UNBALANCED_S * _CLOCK_HZ)
         body += attribute(_Nha.GROUP_TYPE, struct.pack("=H", _GROUP_RESILIENT))
         body += attribute(_Nha.RES_GROUP | NESTED, buckets)
     return head + body

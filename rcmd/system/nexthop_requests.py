@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from rcmd.ipmp.commands import Spread
 from rcmd.ipmp.events import SpreadDone, SpreadRefusal
-from rcmd.ipmp.nexthops import SpreadItem
+from rcmd.ipmp.nexthops import Sibling, SpreadItem
 from rcmd.system import nexthop_messages
+from rcmd.system.neighbour_messages import encode_use
 from rcmd.system.netlink_socket import CommandSocket
 
 _THERE = frozenset({errno.EEXIST})
@@ -18,8 +19,17 @@ _GONE = frozenset({errno.ENOENT, errno.ESRCH})
 def execute(spread: Spread, commands: CommandSocket) -> SpreadDone:
     """Add, then remove.  What is there already counts as added, what is gone as removed."""
     added, refused = _each(spread.add, nexthop_messages.encode_addition, commands, _THERE)
+    ask_for_gateways((it for it in added if isinstance(it, Sibling)), commands)
     removed, kept = _each(spread.remove, nexthop_messages.encode_removal, commands, _GONE)
     return SpreadDone(spread, added, removed, (*refused, *kept))
+
+
+def ask_for_gateways(siblings: Iterable[Sibling], commands: CommandSocket) -> None:
+    """Where each of them is, through its own device; what the kernel will not do is let go."""
+    ways = {(it.route.ifindex, it.route.gateway) for it in siblings}
+    requests = [encode_use(ifindex, gateway) for ifindex, gateway in ways if gateway is not None]
+    for _ in commands.execute(requests):
+        pass
 
 
 def _each(

@@ -33,7 +33,7 @@ from rcmd.ipmp.events import (
     SpreadRouteGone,
 )
 from rcmd.ipmp.kernel_view import essence
-from rcmd.ipmp.nexthops import PinnedRoute, SpreadItem, SpreadRoute
+from rcmd.ipmp.nexthops import PinnedRoute, Sibling, SpreadItem, SpreadRoute
 from rcmd.model import Family, IPAddress, KernelAddress, Link, Route
 from rcmd.system import netlink_decoding as decoding
 from rcmd.system import netlink_encoding as encoding
@@ -265,6 +265,10 @@ class Rtnetlink:
     def spread(self, spread: Spread) -> SpreadDone:
         """Add, then remove; every item is acknowledged by the kernel."""
         return nexthop_requests.execute(spread, self._commands)
+
+    def ask_for_gateways(self, siblings: Iterable[Sibling]) -> None:
+        """One that has failed for a while would never be asked for again."""
+        nexthop_requests.ask_for_gateways(siblings, self._commands)
 
     def _add_routes(self, routes: Sequence[Route]) -> list[Ack]:
         """An IPv6 route that is there without the source it should prefer stands in the way.

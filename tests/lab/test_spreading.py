@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import json
+import socket
+
 import pytest
 from evidence import begin
 from scenes import (
@@ -27,6 +30,7 @@ pytestmark = pytest.mark.lab
 PREFIX6 = "2001:db8:1980::/64"
 FLOWS = 300
 RATE = 3000
+CONNECTIONS = 20
 FILES = {
     **DUAL_STACK,
     "hostname.hme2": STANDBY,
@@ -77,6 +81,39 @@ def test_bound_flows_keep_their_source(spreading: Lab) -> None:
     result = run(spreading, bound_to="192.168.85.19")
     assert {source for _, source in result.origins} == {"192.168.85.19"}
     assert (result.lost, result.reordered) == (0, 0)
+
+
+def test_connections_leave_with_the_address_of_their_nic(spreading: Lab) -> None:
+    """A connection is given its source before its port."""
+    lab = spreading
+    lab.flows(1)  # puts the prefix behind the router
+    sources = {address: nic for nic, own in HOMES.items() for address in own}
+
+    def connect() -> list[tuple[str, int, str]]:
+        made = []
+        for number in range(CONNECTIONS):
+            there = f"198.18.{number}.9"
+            with socket.create_connection((there, 7), timeout=5) as connection:
+                source, port = connection.getsockname()
+                made.append((source, port, there))
+        return made
+
+    made = lab.place("host").call(connect)
+    assert {source for source, _, _ in made} == {"192.168.85.19", "192.168.85.20"}
+    for source, port, there in made:
+        flow = f"{there} from {source} ipproto tcp sport {port} dport 7"
+        assert way_out(lab, flow) == sources[source]
+    # What answers, from a port of its own, is shared.
+    answers = {
+        way_out(lab, f"198.18.7.9 from 192.168.85.19 ipproto tcp sport 443 dport {port}")
+        for port in range(40000, 40020)
+    }
+    assert answers == {"hme0", "hme1"}
+
+
+def way_out(lab: Lab, flow: str) -> str:
+    (way,) = json.loads(lab.run(["ip", "-j", "route", "get", *flow.split()], check=True).stdout)
+    return str(way["dev"])
 
 
 def test_flows_go_on_without_a_member(spreading: Lab) -> None:

@@ -32,6 +32,7 @@ from rcmd.ipmp.events import (
     SpreadDone,
 )
 from rcmd.ipmp.memory import Memory
+from rcmd.ipmp.nexthops import Sibling
 from rcmd.model import Identity, IPAddress, LoadSpreading
 from rcmd.rcm.attach import Attacher
 from rcmd.rcm.bystanders import BoundSocket
@@ -77,6 +78,9 @@ class ModelKernel:
 
     def spread(self, spread: Spread) -> SpreadDone:
         return self.model.spread(spread)
+
+    def ask_for_gateways(self, siblings: Iterable[Sibling]) -> None:
+        pass
 
     def prepare(self, move: Move) -> Iterator[None]:
         self.prepared.append(move)
