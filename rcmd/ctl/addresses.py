@@ -31,7 +31,7 @@ def address_table(picture: Picture, width: int | None) -> list[Line]:
                 str(address.kind),
                 address.group,
                 address.hosted_on or "",
-                address.home or "-",
+                address.home,
                 address.label if address.hosted_on else "",
             )
             for address in picture.status.addresses

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import replace
 
 from rcmd.ipmp.autojoin import movable_groups
-from rcmd.ipmp.ledger import DataAddress, MovableKey, RouteAtHome, owner_in
+from rcmd.ipmp.ledger import DataAddress, MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Movable, placement
 from rcmd.ipmp.scene import Circles, Fitnesses, Scene
-from rcmd.ipmp.shares import place_of, shared_movables
+from rcmd.ipmp.shares import shared_movables
 from rcmd.model import Family
 
 Targets = dict[Hashable, str | None]
@@ -116,23 +115,6 @@ def _sort_in(
 def _responsible(scene: Scene, movable: Movable) -> Member | None:
     """The member whose group decides: that of the home, or of the host when home is forgotten."""
     return scene.members.get(movable.home) or scene.members.get(movable.host or "")
-
-
-def fair_share(scene: Scene, name: str) -> set[MovableKey]:
-    """What its group shares and would come here to even out the load, failback or not."""
-    member = scene.members[name]
-    group, circles = member.group or f"/{name}", (member.circle,)
-    movables = [
-        movable if movable.home else replace(movable, evens_out=True)
-        for movable in _movables_by_group(scene, circles).get(group, [])
-    ]
-    candidates = [replace(it.candidate(), is_on_trust=False) for it in scene.groups(circles)[group]]
-    placed = placement(movables, candidates)
-    return {
-        data.key
-        for data in scene.ledger.addresses((owner_in(member.group),))
-        if placed.get(data.key) == name != place_of(scene, data.key)
-    }
 
 
 def held_by(scene: Scene, name: str) -> set[MovableKey]:

@@ -270,7 +270,7 @@ class Engine:
                 membership.attach(self.scene, name, config, now)
                 commands += look_at_all(self.scene, now)
             case Offline(name):
-                self.scene.members[name].intent = Intent.OFFLINE
+                membership.offline(self.scene, name)
             case UndoOffline(name):
                 membership.undo_offline(self.scene, name)
             case Leave(name):

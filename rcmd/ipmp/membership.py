@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rcmd.ipmp.adoption import adopt_on, forget_foreign
-from rcmd.ipmp.arrangement import fair_share, held_by
+from rcmd.ipmp.arrangement import held_by
 from rcmd.ipmp.commands import Command, Release
+from rcmd.ipmp.ledger import MovableKey
 from rcmd.ipmp.listening import keep_where_they_are
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
@@ -118,14 +119,26 @@ def _replay(scene: Scene, member: Member, config: InterfaceConfig | None) -> Non
     member.config = InterfaceConfig(member.name)
 
 
+def offline(scene: Scene, name: str) -> None:
+    """What the group shares has no home to return to: it is noted that it was here."""
+    member = scene.members[name]
+    member.intent = Intent.OFFLINE
+    shared: set[MovableKey] = {data.key for data in scene.ledger.addresses() if data.group}
+    member.recalls = shared & held_by(scene, name)
+    member.guests = {
+        key: number
+        for key, (where, number) in scene.numbers.items()
+        if where == name and key in member.recalls
+    }
+
+
 def undo_offline(scene: Scene, name: str) -> None:
     """Fails back whether or not failback is enabled (solaris.md 1.9)."""
     member = scene.members[name]
     member.intent = Intent.IN
     ledger = scene.ledger
-    member.recalls = {data.key for data in ledger.addresses() if data.home == name}
+    member.recalls |= {data.key for data in ledger.addresses() if data.home == name}
     member.recalls |= {known for known in ledger.routes if known.home == name}
-    member.recalls |= fair_share(scene, name)
 
 
 def leave(scene: Scene, name: str) -> None:

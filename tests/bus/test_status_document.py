@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_interface
 
 from rcmd.bus.status_document import status_document
+from rcmd.ctl.picture import picture_of
+from rcmd.model import AddressKind, AddressStatus, Status
 
 from .fakes import IDENTITIES, UNDERWAY, interface, status
 
@@ -55,6 +58,25 @@ def test_every_key_of_the_contract() -> None:
             "waiting_for": ["backup", "cluster"],
         }
     ]
+
+
+def test_an_address_that_its_group_shares_has_no_home() -> None:
+    shared = AddressStatus(
+        ip_interface("192.168.85.40/24"), AddressKind.DATA, "test", "", "hme1", "hme1:3"
+    )
+    document = status_document(Status(addresses=(shared,)), {}, ())
+    assert document["addresses"] == [
+        {
+            "address": "192.168.85.40/24",
+            "kind": "data",
+            "group": "test",
+            "home": None,
+            "hosted_on": "hme1",
+            "label": "hme1:3",
+            "up": True,
+        }
+    ]
+    assert picture_of(document).status.addresses == (shared,)
 
 
 def test_an_interface_that_nobody_identified() -> None:

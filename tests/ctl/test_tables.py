@@ -77,6 +77,33 @@ detach --force  hme0      leaving  2026-11-22 12:34:56.789  uid 0, pid 4711
     )
 
 
+def _share(document: dict[str, Any], address: str, hosted_on: str | None, label: str) -> None:
+    document["addresses"].append(
+        {
+            "address": address,
+            "kind": "data",
+            "group": "test",
+            "home": None,
+            "hosted_on": hosted_on,
+            "label": label,
+            "up": True,
+        }
+    )
+
+
+def test_what_a_group_shares_has_no_home(rcmctl: Rcmctl, healthy: dict[str, Any]) -> None:
+    _share(healthy, "192.168.85.40/24", "hme1", "hme1:2")
+    _share(healthy, "192.168.85.41/24", None, "")
+    lines = rcmctl(FakeManager(healthy), "status").out.splitlines()
+    assert lines[:2] == ["1 problem:", "  192.168.85.41/24: on no interface (of group test)"]
+    assert "    hme1:2  192.168.85.40/24   data, shared" in lines
+    table = rcmctl(FakeManager(healthy), "addresses").out.splitlines()
+    assert [line.split() for line in table[-2:]] == [
+        ["192.168.85.40/24", "up", "data", "test", "hme1", "--", "hme1:2"],
+        ["192.168.85.41/24", "nowhere", "data", "test", "--", "--", "--"],
+    ]
+
+
 def _event(time_us: int, kind: str, subject: str, **detail: str) -> HistoryEvent:
     return HistoryEvent(time_us, 3, kind, subject, f"{kind} {subject}", detail)
 

@@ -199,24 +199,26 @@ def test_without_failback_they_stay_where_they_were_forced_to_go() -> None:
     )
 
 
-def test_online_brings_a_share_back_whether_or_not_failback_is_enabled() -> None:
-    tell(
-        WITHOUT_FAILBACK,
-        """
-        start
-        at 60s  offline hme0
-                expect move 192.168.85.40 hme0 -> hme2
-                expect move 192.168.85.43 hme0 -> hme1
-                expect hme0 hosts 0
-        at 70s  restart
-        at 80s  online hme0
-                expect report "Successfully failed back to NIC hme0"
-                expect hme0 hosts 1
-                expect flags of hme0: UP RUNNING
-        at 90s  wait
-                expect nothing
-        """,
-    )
+def test_online_brings_back_what_was_there_whether_or_not_failback_is_enabled() -> None:
+    for settings in (THREE, WITHOUT_FAILBACK):
+        tell(
+            settings,
+            """
+            start
+            note healthy
+            at 60s  offline hme0
+                    expect move 192.168.85.40 hme0 -> hme2
+                    expect move 192.168.85.43 hme0 -> hme1
+                    expect hme0 hosts 0
+            at 70s  restart
+            at 80s  online hme0
+                    expect report "Successfully failed back to NIC hme0"
+                    expect as healthy
+                    expect flags of hme0: UP RUNNING
+            at 90s  wait
+                    expect nothing
+            """,
+        )
 
 
 def test_a_detach_moves_only_what_has_to_and_undone_it_was_never_there() -> None:
