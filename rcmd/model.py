@@ -345,6 +345,9 @@ class GroupStatus:
     interfaces: tuple[str, ...]
     failure_detection_ms: int
     """The one in force: longer than the one asked for while answers take too long for that."""
+    load_spreading: LoadSpreading = LoadSpreading.OFF
+    carriers: tuple[str, ...] = ()
+    """Who shares the outgoing traffic now."""
 
 
 @dataclass(frozen=True, slots=True)

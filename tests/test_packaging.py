@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rcmd.ipmp.nexthops import SPREAD_PROTOCOL
 from rcmd.model import RCMD_PROTOCOL
 
 ROOT = Path(__file__).parent.parent
@@ -166,11 +167,16 @@ def test_service_is_as_closed_as_it_can_be() -> None:
 # --- iproute2 -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", ["rt_addrprotos.d", "rt_protos.d"])
-def test_protocol_mark_has_its_name_in_iproute2(table: str) -> None:
-    (line,) = statements(ROOT / "etc" / "iproute2" / table / "rcmd.conf")
-    number, name = line.split()
-    assert (int(number, 0), name) == (RCMD_PROTOCOL, "rcmd")
+@pytest.mark.parametrize(
+    ("table", "marks"),
+    [
+        ("rt_addrprotos.d", {RCMD_PROTOCOL: "rcmd"}),
+        ("rt_protos.d", {RCMD_PROTOCOL: "rcmd", SPREAD_PROTOCOL: "rcmd-spread"}),
+    ],
+)
+def test_protocol_marks_have_their_names_in_iproute2(table: str, marks: dict[int, str]) -> None:
+    lines = statements(ROOT / "etc" / "iproute2" / table / "rcmd.conf")
+    assert {int(number, 0): name for number, name in map(str.split, lines)} == marks
 
 
 @pytest.mark.lab

@@ -47,6 +47,8 @@ def _group(group: GroupStatus) -> dict[str, Any]:
         "state": group.state.value,
         "interfaces": list(group.interfaces),
         "failure_detection_ms": group.failure_detection_ms,
+        "load_spreading": group.load_spreading.value,
+        "carriers": list(group.carriers),
     }
 
 

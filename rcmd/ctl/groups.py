@@ -9,7 +9,7 @@ from rcmd.ctl.output import Line, Output, Span, Tone
 from rcmd.ctl.picture import Picture, is_functioning, is_inactive, picture_of
 from rcmd.ctl.table import table
 from rcmd.ctl.verb import Manager, Verb
-from rcmd.model import GroupState, GroupStatus, ProbeState
+from rcmd.model import GroupState, GroupStatus, LoadSpreading, ProbeState
 
 TONES = {
     GroupState.OK: Tone.PLAIN,
@@ -29,19 +29,30 @@ async def _run(manager: Manager, _: Namespace, output: Output) -> int:
 
 
 def group_table(picture: Picture, width: int | None) -> list[Line]:
+    """Who shares the outgoing traffic is shown where any group shares it."""
+    groups = picture.status.groups
+    is_spread = any(group.load_spreading is not LoadSpreading.OFF for group in groups)
     return table(
-        ("GROUP", "STATE", "FDT", "INTERFACES"),
+        ("GROUP", "STATE", "FDT", "INTERFACES", *(("SPREAD OVER",) if is_spread else ())),
         (
             (
                 group.name,
                 Span(group.state, TONES[group.state]),
                 _detection_time(picture, group),
                 members(picture, group),
+                *((_spread_over(group),) if is_spread else ()),
             )
-            for group in picture.status.groups
+            for group in groups
         ),
         width,
     )
+
+
+def _spread_over(group: GroupStatus) -> str:
+    """`by flow: hme0 hme1`."""
+    if group.load_spreading is LoadSpreading.OFF:
+        return ""
+    return f"by {group.load_spreading}: {' '.join(group.carriers)}"
 
 
 def members(picture: Picture, group: GroupStatus) -> str:

@@ -15,6 +15,7 @@ from rcmd.model import (
     GroupStatus,
     InterfaceState,
     InterfaceStatus,
+    LoadSpreading,
     ProbeState,
     Status,
 )
@@ -100,6 +101,8 @@ def _group(entry: Mapping[str, Any]) -> GroupStatus:
         state=GroupState(entry["state"]),
         interfaces=tuple(entry["interfaces"]),
         failure_detection_ms=entry["failure_detection_ms"],
+        load_spreading=LoadSpreading(entry.get("load_spreading", "off")),
+        carriers=tuple(entry.get("carriers", ())),
     )
 
 

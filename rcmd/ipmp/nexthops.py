@@ -226,6 +226,11 @@ class NexthopView:
             del self.routes[it]
         return replaced
 
+    def is_used(self, ifindex: int) -> bool:
+        """Does anything that is shared leave by this device?"""
+        devices = (hop.path.ifindex for hop in self.hops.values())
+        return ifindex in devices or any(it.ifindex == ifindex for it in self.siblings)
+
     def hop_for(self, path: Path) -> Nexthop | None:
         return next((hop for hop in self.hops.values() if hop.path == path), None)
 

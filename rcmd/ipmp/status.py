@@ -68,6 +68,8 @@ def _groups(scene: Scene, surveillance: Surveillance) -> Iterator[GroupStatus]:
             group_state(members),
             tuple(member.name for member in members),
             probed.detection.current_ms if probed else requested_ms,
+            scene.settings.group(name).load_spreading,
+            tuple(it.name for it in members if scene.view.nexthops.is_used(it.ifindex)),
         )
 
 

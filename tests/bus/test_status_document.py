@@ -20,6 +20,8 @@ def test_every_key_of_the_contract() -> None:
             "state": "ok",
             "interfaces": ["hme0", "hme1"],
             "failure_detection_ms": 10_000,
+            "load_spreading": "off",
+            "carriers": [],
         }
     ]
     assert document["interfaces"][0] == {

@@ -21,6 +21,16 @@ solo   failed    0.50s   [qfe1]
     )
 
 
+def test_who_shares_the_load_is_shown_where_any_group_shares_it(
+    rcmctl: Rcmctl, troubled: dict[str, Any]
+) -> None:
+    troubled["groups"][0] |= {"load_spreading": "flow", "carriers": ["hme1", "hme2"]}
+    lines = rcmctl(FakeManager(troubled), "groups").out.splitlines()
+    assert lines[0].endswith("SPREAD OVER")
+    assert lines[1].endswith("by flow: hme1 hme2")
+    assert lines[2].split()[-1] == "--"
+
+
 def test_the_detection_time_is_blank_without_probing(  # behaviour 129
     rcmctl: Rcmctl, healthy: dict[str, Any]
 ) -> None:
