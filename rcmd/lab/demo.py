@@ -12,6 +12,7 @@ from collections.abc import Callable
 from subprocess import PIPE
 from typing import Any
 
+from rcmd.lab.demo_spreading import both_carry
 from rcmd.lab.errors import LabError
 from rcmd.lab.lab import Lab
 from rcmd.lab.moment import Moment
@@ -94,6 +95,7 @@ class Story:
         self._reattach()
         self._torn_out()
         self._put_back()
+        both_carry(self._lab, self._narrator, {HME0: DATA, HME1: OTHER})
         self._killed_in_the_middle()
         self._history()
 
