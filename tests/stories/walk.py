@@ -237,6 +237,9 @@ class Walk:
         assert engine
         is_leaving = any(it.intent is Intent.LEAVING for it in engine.scene.members.values())
         is_waiting = any("waiting" in it.problem for it in engine.status().interfaces)
+        # It would look at once; what was joined a moment ago has not been seen yet.
+        self.world.look_at_memberships()
+        self.world.settle()
         before = self.world.kernel.snapshot()
         self.world.kill()
         self.world.start()

@@ -145,7 +145,7 @@ class World:
         if self._next_reconcile <= self.now:
             self.reconcile()
         if self._next_poll is not None and self._next_poll <= self.now:
-            self._look_at_memberships()
+            self.look_at_memberships()
         self.settle()
 
     def start_listening(self, name: str, group: IPAddress, sender: IPAddress | None = None) -> None:
@@ -164,7 +164,7 @@ class World:
         device.joined.pop(group, None)
         device.chosen.pop(group, None)
 
-    def _look_at_memberships(self) -> None:
+    def look_at_memberships(self) -> None:
         """What the kernel has said before is heard before."""
         if self._next_poll is None or self.engine is None:
             return
@@ -231,7 +231,7 @@ class World:
             if device and memory.detached.get(name) != device.link.ifindex:
                 self._tell(Attach(name, configuration.interfaces[name]))
         self._tell(BootSettled())
-        self._look_at_memberships()
+        self.look_at_memberships()
         self.settle()
 
     def kill(self) -> None:
@@ -511,6 +511,11 @@ class World:
     def _check_membership(self, key: GroupAtHome, status: Status) -> None:
         """Who cannot be reached through his own interface is through another, if one could."""
         home = self._engine.scene.members[key.home]
+        device = self.kernel.devices.get(home.ifindex)
+        is_recorded = self._engine.scene.memberships.is_joined(key, home.ifindex)
+        if is_recorded and device and key.group not in device.joined:
+            # He has just left, and that has not been seen yet.
+            return
         members = [it for it in status.interfaces if home.group and it.group == home.group]
         works = {it.name for it in members if self._works(it)}
         usable = {name for name in works if self._could_take(name) and self._is_proven(name)}
