@@ -109,12 +109,17 @@ class Duplicates:
 
     def retry(self, now: float) -> bool:
         """Whether any is to be tried again."""
+        if not self._suspects:
+            # Asked for at every probe.
+            return False
         due = [it for it in self._waiting() if it.retry_at <= now]
         for suspect in due:
             suspect.phase = Phase.REMOVING
         return bool(due)
 
     def deadline(self) -> float | None:
+        if not self._suspects:
+            return None
         return min((it.retry_at for it in self._waiting()), default=None)
 
     def _waiting(self) -> Iterator[Suspect]:

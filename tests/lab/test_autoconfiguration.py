@@ -62,6 +62,13 @@ def begin(lab: Lab) -> str:
     return temporary(lab, "hme0")
 
 
+def administrators_sysctls(lab: Lab) -> str:
+    """Those of hme0 and hme1 that are not for us to set."""
+    keys = r"(accept_ra|use_tempaddr|addr_gen_mode|keep_addr_on_down)"
+    pattern = rf"^net\.ipv6\.conf\.hme[01]\.{keys}$"
+    return lab.run(["sysctl", "-a", "--pattern", pattern], check=True).stdout
+
+
 def originals(lab: Lab, nic: str) -> list[str]:
     """What the kernel made there."""
     found = [it for it in lab.addresses(nic) if it["scope"] == "global"]
@@ -113,6 +120,7 @@ def failures(lab: Lab) -> list[str]:
 
 def test_they_survive_a_pulled_cable_and_come_home(lab: Lab) -> None:
     # behaviour 59: also autoconfigured ones
+    sysctls = administrators_sysctls(lab)
     private = begin(lab)
     before = dump(lab)
     session = lab.tcp_session(private)
@@ -143,6 +151,7 @@ def test_they_survive_a_pulled_cable_and_come_home(lab: Lab) -> None:
     await_served(lab, "hme0", private)
     assert session.alive()
     await_same(lab, dump, before)
+    assert administrators_sysctls(lab) == sysctls.replace("use_tempaddr = 0", "use_tempaddr = 2")
 
 
 def test_they_outlive_their_device(lab: Lab) -> None:

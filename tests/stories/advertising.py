@@ -27,11 +27,13 @@ class Advertising:
     kernel: Kernel
     _aged_at: float = 0.0
     _temporary: int = 0
+    _has_advertised: bool = False
 
     def advertise(
         self, prefix: IPv6Network, name: str, valid_s: int, preferred_s: int, *, is_private: bool
     ) -> None:
         """What the advertisement of one prefix does on one device."""
+        self._has_advertised = True
         device = self.kernel.device(name)
         if not device.link.is_running:
             return
@@ -84,6 +86,8 @@ class Advertising:
         if seconds < 1:
             return
         self._aged_at += seconds
+        if not self._has_advertised:
+            return
         for device in self.kernel.devices.values():
             for held in list(device.addresses.values()):
                 if held.valid_s is not None:

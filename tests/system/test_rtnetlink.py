@@ -189,6 +189,18 @@ def test_an_address_that_came_home_shows_no_trace_of_the_move(host: Lab) -> None
     assert host.addresses(host.right) == [dataclasses.replace(final, flags=PERMANENT)]
 
 
+def test_a_lifetime_is_refreshed(host: Lab) -> None:
+    there = address(host.left, "fd00::1/64", flags=NODAD, valid_s=600, preferred_s=300)
+    host.add(there)
+    longer = dataclasses.replace(there, valid_s=7200, preferred_s=3600)
+    moved = host.execute(refresh=(longer,))
+    assert moved.added == (longer,)
+    (found,) = host.addresses(host.left)
+    assert found.valid_s is not None
+    assert 7100 < found.valid_s <= 7200
+    assert found.flags & PERMANENT == 0
+
+
 def test_a_route_refused_there_is_kept_here(host: Lab) -> None:
     host.add(address(host.left, "10.0.0.1/24"))
     here = route(host.left, "0.0.0.0/0", gateway=IPv4Address("10.0.0.254"))
