@@ -174,7 +174,7 @@ class Difference:
         # Without a move it is a matter of form.
         is_move = bool(step.add or step.remove)
         cause = self._cause(data.home, source, target) if is_move else Cause.CONFIGURE
-        edge = (self._origin(data.home, source, target), target)
+        edge = (self._origin(data.home, source, target) if is_move else None, target)
         if target is None or target == data.home:
             self.numbers.pop(data.key, None)
         else:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 
 from hypothesis import strategies as st
 
+from rcmd.ipmp.events import KernelSnapshot
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.member import Intent
 from rcmd.model import AddressKind, IPAddress, KernelAddress, Route
@@ -240,11 +241,17 @@ class Walk:
         # It would look at once; what was joined a moment ago has not been seen yet.
         self.world.look_at_memberships()
         self.world.settle()
-        before = self.world.kernel.snapshot()
+        before = self._timeless()
         self.world.kill()
         self.world.start()
         if not self.world.kernel.refusals and not is_leaving and not is_waiting:
-            assert self.world.kernel.snapshot() == before, "the restart changed the kernel"
+            assert self._timeless() == before, "the restart changed the kernel"
+
+    def _timeless(self) -> KernelSnapshot:
+        """What the kernel holds, for however long: a lifetime may have fallen behind."""
+        found = self.world.kernel.snapshot()
+        kept = (replace(it, valid_s=None, preferred_s=None) for it in found.addresses)
+        return replace(found, addresses=tuple(kept))
 
     def _take_by_hand(self, step: Step) -> None:
         world, name = self.world, step.name

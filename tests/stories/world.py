@@ -299,7 +299,7 @@ class World:
         if forecast is not None:
             # What only evens out the load follows from a failure, but is not in a hurry.
             moved = [it for it in self.commands[before:] if isinstance(it, Move)]
-            real = [it for it in moved if it.source == name]
+            real = [it for it in moved if it.source == name and it.items != it.refresh]
             assert forecast == [without_cause(move) for move in real], (forecast, real)
 
     def _forecast_of_failure(self, name: str) -> list[Move] | None:
