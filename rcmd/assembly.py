@@ -22,7 +22,7 @@ from rcmd.ipmp.bundles import weighed_by_speed
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import Configured, LinkGone, LinkSeen, SpeedSeen
-from rcmd.model import Link
+from rcmd.model import Link, Weights
 from rcmd.multicast_watch import MulticastWatch
 from rcmd.rcm.attach import UDEV_GRACE_S, Attacher
 from rcmd.rcm.boot import settle
@@ -182,6 +182,7 @@ class Assembly:
         remember_running(self.store, is_running=True)
         self.daemon.on_link.append(self.link_changed)
         await first_look(self.daemon)
+        self.know_speeds()
         self.daemon.feed(Configured(self.loaded.configuration))
         self.attach_present()
         self.watched(recover(self.stage, self.store, self.drains.begin)(), "recovery")
@@ -196,6 +197,7 @@ class Assembly:
         self.poll_carrier()
         self.multicast.start(self.repeat)
         self.repeat(RECONCILE_S, self.daemon.look_around)
+        self.repeat(RECONCILE_S, self.watch_speeds)
         self.repeat(RECONCILE_S, self.operations.record_the_rest)
         interval = self.manager.watchdog_interval_s
         if interval is not None:
@@ -270,6 +272,13 @@ class Assembly:
 
     def watch_carrier(self) -> None:
         self.carrier.watch(self.daemon.carrier_devices())
+
+    def know_speeds(self) -> None:
+        """Before the first decision, or a restart would change who carries how much."""
+        settings = self.loaded.configuration.settings
+        for config in self.loaded.configuration.interfaces.values():
+            if config.group and settings.group(config.group).weights is Weights.SPEED:
+                self.daemon.feed(SpeedSeen(config.name, link_speed(config.name)))
 
     def watch_speeds(self) -> None:
         scene = self.daemon.engine.scene

@@ -108,6 +108,7 @@ class Daemon:
         """Interface -> what was refused since it was plumbed, each sentence once."""
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._unsent: list[ProbeRequest] = []
+        self._hash_choice: ChooseHash | None = None
         self._memory = ""
         self._revision = 0
         self._identities: dict[str, tuple[int, Identity]] = {}
@@ -235,11 +236,12 @@ class Daemon:
 
     def _choose_hash(self, choice: ChooseHash) -> None:
         """Never silently: it is one setting for all of the machine's traffic."""
+        is_new, self._hash_choice = choice != self._hash_choice, choice
         try:
             report = choose_hash(choice, self._devices, self._journal)
         except RcmError as error:
             text = f"the hash of outgoing traffic could not be set: {error}"
-            report = Report(Severity.ERROR, "hash", "rcmd", text)
+            report = Report(Severity.ERROR, "hash", "rcmd", text) if is_new else None
         if report is not None:
             self.report(report)
 
@@ -272,6 +274,9 @@ class Daemon:
         if not self.look():
             self._next_look = self._loop.call_later(RETRY_S, self.look_around)
             return
+        if self._hash_choice is not None:
+            # Somebody may have set it otherwise since.
+            self._choose_hash(self._hash_choice)
         siblings = self._engine.scene.view.nexthops.siblings.values()
         if siblings:
             self._kernel.ask_for_gateways(siblings)

@@ -8,7 +8,7 @@ down or gone, and announces that first (linux.md 4.1).  Routes tell by whose req
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 
 from rcmd.ipmp import leasing, messages
@@ -21,7 +21,6 @@ from rcmd.ipmp.autoconfiguration import (
     is_proven,
     with_lifetimes,
 )
-from rcmd.ipmp.bundles import stand_in
 from rcmd.ipmp.commands import Cause, Command, Move
 from rcmd.ipmp.detection import look_at
 from rcmd.ipmp.events import (
@@ -44,9 +43,9 @@ from rcmd.ipmp.lease import RTPROT_DHCP
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.listening import address_gone
 from rcmd.ipmp.member import Intent, Member
-from rcmd.ipmp.nexthops import PinnedRoute, SpreadRoute
 from rcmd.ipmp.route_words import describe_route
 from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.sharing import is_kept, meant_by
 from rcmd.model import (
     RCMD_PROTOCOL,
     AddressKind,
@@ -82,7 +81,8 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
     if isinstance(change, RouteSeen) and change.is_replacement:
         reports += _replaced(scene, change.route)
     if isinstance(change, SpreadRouteGone) and change.is_by_request:
-        reports += _stand_in_removed(scene, change.route)
+        meant = meant_by(scene, change.route)
+        reports += _take_off(scene, [known for known in meant if not is_kept(scene, known)])
     scene.view.apply(change)
     if isinstance(change, LinkGone):
         scene.memberships.forget_device(change.ifindex)
@@ -170,7 +170,8 @@ def _address_gone(
     if others or not (is_test or scene.ledger.knows(key)):
         return []
     lease = scene.ledger.leases.holder_of(key)
-    if lease is not None:
+    is_restored = _is_restored(scene, member)
+    if lease is not None and (leasing.has_run_out(scene, lease) or not is_restored):
         return leasing.address_gone(scene, member.name, address, lease)
     if scene.ledger.autoconfigured_home(key) is not None:
         # It has expired, or an advertisement will make it anew: nobody is to be told.
@@ -178,7 +179,7 @@ def _address_gone(
         if is_original or scene.original_at_home(key) is None:
             scene.ledger.withdraw(key)
         return []
-    if _is_restored(scene, member):
+    if is_restored:
         reaction = scene.drift.removed(key, scene.ledger, now)
         return [*messages.drift(member.name, str(address.address), reaction)]
     scene.ledger.withdraw(key)
@@ -350,41 +351,6 @@ def _rivals(scene: Scene, route: Route) -> list[Route]:
     ]
 
 
-def _replaced(scene: Scene, route: Route) -> list[Command]:
-    """Where ours stood in front, it was ours that was replaced: what it stood for goes as well."""
-    rivals = _rivals(scene, route)
-    for rival in rivals:
-        _route_replaced(scene, rival)
-    behind = tuple(it for it in rivals if it != route)
-    if not scene.view.nexthops.drop_replaced(route) or not behind:
-        return []
-    return [Move(Cause.CLEANUP, None, None, remove_routes=behind)]
-
-
-def _is_kept(scene: Scene, known: RouteAtHome) -> bool:
-    home = scene.members.get(known.home)
-    return home is not None and _is_restored(scene, home)
-
-
-def _stand_in_removed(scene: Scene, removed: SpreadRoute | PinnedRoute) -> list[Command]:
-    """`ip route del default` meets our route first, and means the one that it stands for."""
-    if isinstance(removed, PinnedRoute):
-        return []
-    meant = [
-        known
-        for known, route in scene.ledger.routes.items()
-        if (shared := stand_in(route)) is not None
-        and shared.place == removed.place
-        and not _is_kept(scene, known)
-    ]
-    behind: list[Route] = []
-    for known in meant:
-        for ifindex in scene.view.carriers_of(known.key):
-            behind.append(scene.view.routes[ifindex][known.key])
-        scene.ledger.forget_route(known)
-    return [Move(Cause.CLEANUP, None, None, remove_routes=tuple(behind))] if behind else []
-
-
 def _route_gone(scene: Scene, member: Member, route: Route, now: float) -> list[Command]:
     """Taken away by somebody: whoever called it home, it is not wanted any more, or put back."""
     if RouteKey.of(route) not in scene.view.routes.get(member.ifindex, {}):
@@ -415,3 +381,29 @@ def _route_replaced(scene: Scene, route: Route) -> None:
         for known in _taken_away(scene, member, route):
             scene.ledger.forget_route(known)
     scene.view.apply(RouteGone(route, is_by_request=True))
+
+
+def _replaced(scene: Scene, route: Route) -> list[Command]:
+    """`ip route replace` met ours first, if it stood in front: then it means what is behind."""
+    rivals = _rivals(scene, route)
+    front = scene.view.nexthops.front_of(route)
+    if front is None:
+        for rival in rivals:
+            _route_replaced(scene, rival)
+        return []
+    meant = meant_by(scene, front)
+    scene.view.nexthops.remove(front)
+    return _take_off(scene, meant, but=route)
+
+
+def _take_off(
+    scene: Scene, meant: Iterable[RouteAtHome], but: Route | None = None
+) -> list[Command]:
+    """Nobody wants them any more; they are still there."""
+    behind: list[Route] = []
+    for known in meant:
+        for ifindex in scene.view.carriers_of(known.key):
+            behind.append(scene.view.routes[ifindex][known.key])
+        scene.ledger.forget_route(known)
+    behind = [route for route in behind if route != but]
+    return [Move(Cause.CLEANUP, None, None, remove_routes=tuple(behind))] if behind else []

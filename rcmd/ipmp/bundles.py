@@ -16,13 +16,12 @@ they always do (`placement`), and serve should the bundle ever be gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from rcmd.ipmp.arrangement import Targets
 from rcmd.ipmp.kernel_view import DEFAULT_IPV6_METRIC
-from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.nexthops import GroupRoute
 from rcmd.ipmp.placement import Fitness
@@ -72,22 +71,35 @@ class Bundle:
     """Of what shares the link: the data addresses that each of them hosts."""
 
 
-def bundles(scene: Scene, targets: Targets, circles: Circles | None) -> list[Bundle]:
+def bundles(
+    scene: Scene,
+    targets: Targets,
+    circles: Circles | None,
+    refused: Container[tuple[int, object]] = (),
+) -> list[Bundle]:
     """What should share, of every group that asks for it, once everything lives at its target.
 
     On IPv4, before it does: the kernel takes a gateway on a device only if that device is among
     those that reach the prefix, so a member has to be in the bundle before its routes come home.
     On IPv6, once it does: there is no such bundle, and only an address makes a gateway reachable.
     """
+    groups = {
+        group: members
+        for group, members in scene.groups(circles).items()
+        if is_spread(scene, group) and len(members) > 1
+    }
+    if not groups:
+        return []
+    hosted = _hosted(scene, targets, circles, refused)
+    leading = _leading_out(scene, targets)
     found: list[Bundle] = []
-    for group, members in scene.groups(circles).items():
-        if not is_spread(scene, group) or len(members) < 2:
-            continue
+    for group, members in groups.items():
         for family in Family:
-            carriers = _carriers(scene, targets, members, family)
+            carriers = _carriers(scene, hosted, members, family)
             if family is Family.IPV4:
                 found += _on_link(scene, group, carriers)
-            found += _through_gateways(scene, targets, group, family, carriers)
+            routes = leading.get((group, family), ())
+            found += _through_gateways(scene, group, family, routes, carriers)
     return found
 
 
@@ -99,30 +111,42 @@ Carriers = dict[str, list[KernelAddress]]
 """Member -> its possible sources of one family, the kernel's choice first."""
 
 
-def _carriers(scene: Scene, targets: Targets, members: list[Member], family: Family) -> Carriers:
-    """The members that can carry, and have something to send it from."""
-    hosted: dict[str, list[KernelAddress]] = {}
-    for data in scene.ledger.addresses():
-        host = targets.get(data.key)
-        member = scene.members.get(host or "")
-        if data.is_up and data.family is family and member is not None:
+Hosted = dict[tuple[str, Family], dict[IPInterface, KernelAddress]]
+
+
+def _hosted(
+    scene: Scene,
+    targets: Targets,
+    circles: Circles | None,
+    refused: Container[tuple[int, object]],
+) -> Hosted:
+    """The data addresses that each member is about to host."""
+    hosted: Hosted = {}
+    for data in scene.ledger.addresses(scene.homes(circles)):
+        member = scene.members.get(targets.get(data.key) or "")
+        if data.is_up and member is not None and (member.ifindex, data.address) not in refused:
             address = data.on(member.ifindex, "", at_home=member.name == data.home, is_move=False)
-            hosted.setdefault(member.name, []).append(address)
+            hosted.setdefault((member.name, data.family), {})[address.address] = address
+    return hosted
+
+
+def _carriers(scene: Scene, hosted: Hosted, members: list[Member], family: Family) -> Carriers:
+    """The members that can carry, and have something to send it from."""
     carriers: Carriers = {}
     for member in members:
         link = scene.view.links.get(member.ifindex)
+        wanted = hosted.get((member.name, family))
         can_carry = member.fitness >= Fitness.UNKNOWN and link is not None and link.is_running
-        if can_carry and member.name in hosted:
-            wanted = {address.address: address for address in hosted[member.name]}
-            held = scene.view.addresses.get(member.ifindex, {})
-            known = [it for it in held.values() if it.family is family]
-            staying = [it for it in known if _is_staying(scene, it, wanted)]
-            coming = [it for key, it in wanted.items() if key not in held]
-            if family is Family.IPV6:
-                coming = []
-            sources = [it for it in (*staying, *coming) if _is_source(it)]
-            if any(scene.ledger.knows(it.address.ip) for it in sources):
-                carriers[member.name] = sources
+        if not can_carry or not wanted:
+            continue
+        held = scene.view.addresses.get(member.ifindex, {})
+        known = [it for it in held.values() if it.family is family]
+        staying = [it for it in known if _is_staying(scene, it, wanted)]
+        is_late = family is Family.IPV6
+        coming = [] if is_late else [it for key, it in wanted.items() if key not in held]
+        sources = [it for it in (*staying, *coming) if _is_source(it)]
+        if any(scene.ledger.knows(it.address.ip) for it in sources):
+            carriers[member.name] = sources
     return carriers
 
 
@@ -183,39 +207,42 @@ def _has_prefix_route(scene: Scene, address: KernelAddress) -> bool:
     return not has_none and scene.ledger.knows(address.address.ip)
 
 
+def _leading_out(scene: Scene, targets: Targets) -> dict[tuple[str, Family], list[Route]]:
+    """The routes of each group that can be shared."""
+    leading: dict[tuple[str, Family], list[Route]] = {}
+    for known, route in scene.ledger.routes.items():
+        home = scene.members.get(known.home)
+        # One that went with its device comes back elsewhere: nobody's flows have to move for that.
+        is_somewhere = targets.get(known) is not None or scene.route_hosts(known)
+        if home is not None and home.group and is_somewhere and _leads_out(route):
+            leading.setdefault((home.group, route.family), []).append(route)
+    return leading
+
+
+def _leads_out(route: Route) -> bool:
+    has_gateway = route.gateway is not None and route.gateway.version == route.destination.version
+    # Whoever gave it a source wants that, whichever NIC has it; and what comes before it has no
+    # word for the others.
+    others = (route.source, route.expires_at, route.congestion, route.preference, route.realm)
+    return has_gateway and not any(others)
+
+
 def _through_gateways(
-    scene: Scene, targets: Targets, group: str, family: Family, carriers: Carriers
+    scene: Scene, group: str, family: Family, routes: Iterable[Route], carriers: Carriers
 ) -> Iterator[Bundle]:
     """The routes that the members have, by whom they lead to; of rivals the first one counts."""
     by_gateway: dict[IPAddress, list[GroupRoute]] = {}
     taken: set[object] = set()
-    for known, route in scene.ledger.routes.items():
-        # One that went with its device comes back elsewhere: nobody's flows have to move for that.
-        is_somewhere = targets.get(known) is not None or scene.route_hosts(known)
-        if not is_somewhere or not _leads_out(scene, group, known, route, family):
-            continue
-        assert route.gateway is not None
+    for route in routes:
         shared = stand_in(route)
-        if shared is not None and shared.place not in taken:
+        if route.gateway is not None and shared is not None and shared.place not in taken:
             taken.add(shared.place)
             by_gateway.setdefault(route.gateway, []).append(shared)
-    for gateway, routes in by_gateway.items():
+    for gateway, shared_routes in by_gateway.items():
         near = {name: held for name, held in carriers.items() if _reaches(held, gateway)}
         if near:
-            yield _bundle(scene, BundleKey(group, family, gateway), near, tuple(routes))
-
-
-def _leads_out(scene: Scene, group: str, known: RouteAtHome, route: Route, family: Family) -> bool:
-    home = scene.members.get(known.home)
-    return (
-        home is not None
-        and home.group == group
-        and route.family is family
-        and route.gateway is not None
-        and route.gateway.version == route.destination.version
-        # Whoever gave it a source wants that, whichever NIC has it.
-        and route.source is None
-    )
+            key = BundleKey(group, family, gateway)
+            yield _bundle(scene, key, near, tuple(shared_routes))
 
 
 def stand_in(route: Route) -> GroupRoute | None:

@@ -94,21 +94,29 @@ class Drift:
         """Want again what was left alone for long enough.  Was there any?"""
         due = [key for key, it in self.given_up.items() if it.at + QUIET_S <= now]
         for key in due:
-            self._want(key, ledger)
+            self._want(key, ledger, now)
             self._struggles[key] = _Struggle((now,), was_given_up=True)
         return bool(due)
 
-    def forget(self, ledger: Ledger) -> None:
+    def forget(self, ledger: Ledger, now: float) -> None:
         """The configuration was read again: everything is wanted as at first."""
         for key in list(self.given_up):
-            self._want(key, ledger)
+            self._want(key, ledger, now)
         self._struggles.clear()
 
-    def _want(self, key: MovableKey, ledger: Ledger) -> None:
+    def end(self, key: MovableKey) -> None:
+        """Nobody wants it any more: what it belonged to is over."""
+        self.given_up.pop(key, None)
+
+    def _want(self, key: MovableKey, ledger: Ledger, now: float) -> None:
         given_up = self.given_up.pop(key)
         if isinstance(key, RouteAtHome):
-            if given_up.route is not None and key not in ledger.routes:
-                ledger.record_route(key.home, given_up.route)
+            route = given_up.route
+            has_ended = (
+                route is not None and route.expires_at is not None and route.expires_at <= now
+            )
+            if route is not None and not has_ended and key not in ledger.routes:
+                ledger.record_route(key.home, route)
         elif given_up.address is None:
             ledger.withdrawn.discard(key)
         elif not ledger.knows(key):

@@ -40,7 +40,6 @@ from rcmd.ipmp.events import (
     Refusal,
     SpeedSeen,
     SpreadDone,
-    SpreadRouteGone,
     Stay,
     Tick,
     Together,
@@ -90,6 +89,8 @@ class Engine:
         self._judgement = Judgement(self.scene, self.surveillance)
         self._spreading = Spreading(self.scene)
         self._refused: dict[ItemKey, str] = {}
+        self._told: set[ItemKey] = set()
+        """Refusals that were reported: each look tries again, and is not told again."""
         self.revision = 0
         """Grows whenever everything was looked at and something may be different."""
         self._is_ready = False
@@ -118,8 +119,9 @@ class Engine:
             drained_at = now if event.drained_at is None else event.drained_at
             commands += self.surveillance.due(now, drained_at)
             commands += self.surveillance.tell()
-            is_retry = self.scene.duplicates.retry(now)
-            circles = EVERYBODY if is_retry else self._with_news(now)
+            news = self._with_news(now)
+            is_due = self._spreading.is_due(now)
+            circles = EVERYBODY if self.scene.duplicates.retry(now) or is_due else news
             if circles is not None and not circles and not ended:
                 # Probes are sent many times a second, and seldom change anything.
                 return commands
@@ -132,7 +134,7 @@ class Engine:
         commands += self.surveillance.tell()
         targets = arrange(self.scene, circles=circles)
         # What leaves by a member that has failed is cured first.
-        commands += self._spreading.commands(targets, circles)
+        commands += self._spreading.commands(targets, circles, self._refused, now)
         moves = self._converge(targets, circles)
         if commands or moves or before is None or before != self._picture():
             self.revision += 1
@@ -161,14 +163,17 @@ class Engine:
 
     def deadline(self) -> float | None:
         """When to wake the engine with `Tick`, if nothing happens before."""
-        ledger = self.scene.ledger
-        lease_ends = ledger.leases.deadline(ledger.withdrawn) if self._is_ready else None
+        if not self._is_ready:
+            # It could do nothing about it.
+            return None
+        scene = self.scene
         deadlines = (
             self._judgement.deadline,
             self.surveillance.deadline(),
-            self.scene.drift.deadline(),
-            lease_ends,
-            self.scene.duplicates.deadline(),
+            scene.drift.deadline(),
+            scene.ledger.leases.deadline(scene.ledger.withdrawn),
+            scene.duplicates.deadline(),
+            self._spreading.deadline(),
         )
         return min((it for it in deadlines if it is not None), default=None)
 
@@ -257,8 +262,7 @@ class Engine:
                     self._absorb(part, now, commands)
             case KernelChanged(changes):
                 for change in changes:
-                    if isinstance(change, SpreadRouteGone) and change.is_by_request:
-                        self._spreading.give_way(change.route)
+                    commands += self._spreading.taken_away(change, now)
                     commands += absorb_change(self.scene, change, now)
             case KernelSnapshot():
                 commands += self._on_snapshot(event, now)
@@ -286,7 +290,7 @@ class Engine:
             case Moved():
                 commands += self._on_moved(event)
             case SpreadDone():
-                commands += self._spreading.done(event)
+                commands += self._spreading.done(event, now)
             case SpeedSeen(name, mbit):
                 self.scene.speeds[name] = mbit
             case MembershipsSeen():
@@ -325,10 +329,11 @@ class Engine:
         scene = self.scene
         absent_before = {name for name, member in scene.members.items() if not member.ifindex}
         if self._is_ready:
-            scene.drift.forget(scene.ledger)
+            scene.drift.forget(scene.ledger, now)
         commands = membership.configure(scene, configuration, self._memory, now)
         self._refused.clear()
-        self._spreading.try_again()
+        self._told.clear()
+        self._spreading.reconfigure()
         is_first = not self._is_ready
         self._is_ready = True
         # What was remembered is known now, or void.
@@ -350,14 +355,16 @@ class Engine:
     def _on_moved(self, moved: Moved) -> list[Command]:
         for item in moved.added:
             self.scene.view.add(item)
+            self._told.discard(item_key(item))
         for item in moved.removed:
             self.scene.view.remove(item)
         leasing.note_told(self.scene, moved)
         reports: list[Command] = []
         for refusal in first_refusals(moved):
             key = item_key(refusal.item)
-            if key not in self._refused:
+            if key not in self._told:
                 reports.append(messages.refused(*self._describe(refusal)))
+            self._told.add(key)
             self._refused[key] = self._describe(refusal)[1]
         report = messages.moved(moved)
         return [*reports, report] if report else reports

@@ -106,6 +106,10 @@ class KernelChanged:
     changes: tuple[KernelChange, ...]
 
 
+USUAL_PORTS = (32768, 60999)
+"""net.ipv4.ip_local_port_range, where nobody has changed it."""
+
+
 @dataclass(frozen=True, slots=True)
 class KernelSnapshot:
     """Everything there is: sent at start, after an overrun, and now and then."""
@@ -117,6 +121,8 @@ class KernelSnapshot:
     """What has our mark."""
     foreign_nexthops: tuple[int, ...] = ()
     """Numbers of the nexthops and groups of others."""
+    local_ports: tuple[int, int] = USUAL_PORTS
+    """First and last of those that the kernel gives to sockets that ask for none."""
 
 
 @dataclass(frozen=True, slots=True)

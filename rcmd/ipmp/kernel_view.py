@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from rcmd.ipmp.events import (
+    USUAL_PORTS,
     AddressGone,
     AddressSeen,
     ForeignNexthopSeen,
@@ -59,6 +60,7 @@ class KernelView:
         self.addresses: dict[int, dict[IPInterface, KernelAddress]] = {}
         self.routes: dict[int, dict[RouteKey, Route]] = {}
         self.nexthops = NexthopView()
+        self.local_ports = USUAL_PORTS
         # The same by what they are: with many devices nobody may go through all of them.
         self._holders: dict[IPAddress, dict[tuple[int, IPInterface], KernelAddress]] = {}
         self._carriers: dict[RouteKey, dict[int, None]] = {}
@@ -71,7 +73,7 @@ class KernelView:
     __hash__ = None  # type: ignore[assignment]
 
     def _all(self) -> object:
-        return self.links, self.addresses, self.routes, self.nexthops
+        return self.links, self.addresses, self.routes, self.nexthops, self.local_ports
 
     def all_addresses(self) -> frozenset[IPAddress]:
         """Every address of this machine."""
@@ -95,6 +97,7 @@ class KernelView:
         for route in snapshot.routes:
             view.add_route(route)
         view.nexthops = view_of(snapshot.spread, snapshot.foreign_nexthops)
+        view.local_ports = snapshot.local_ports
         return view
 
     def apply(self, change: KernelChange) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from rcmd.ipmp import lease_messages, messages
 from rcmd.ipmp.commands import Command
 from rcmd.ipmp.events import Moved
+from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.lease import Lease
+from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.scene import Scene
-from rcmd.model import Family, KernelAddress
+from rcmd.model import Family, KernelAddress, Route
 
 RAN_OUT = "it ran out and was not renewed"
 UNWANTED = "nobody asks for it any more"
@@ -53,7 +55,7 @@ def _follow_routes(scene: Scene, lease: Lease, old: Lease | None) -> None:
     after = lease.kernel_routes()
     for route in before:
         if route not in after:
-            scene.ledger.drop_lease_route(lease.home, route)
+            _drop_route(scene, lease.home, route)
     for route in after:
         if route not in before:
             scene.ledger.record_route(lease.home, route)
@@ -72,14 +74,19 @@ def lost(scene: Scene, home: str, reason: str) -> list[Command]:
     return [lease_messages.lost(lease, reason, is_failure=reason != UNWANTED)]
 
 
+def has_run_out(scene: Scene, lease: Lease) -> bool:
+    """Or is just about to, by the kernel's count."""
+    end = lease.expires_at
+    return end is not None and end - scene.ledger.leases.now <= _KERNEL_LEAD_S
+
+
 def address_gone(scene: Scene, name: str, address: KernelAddress, lease: Lease) -> list[Command]:
     """Its last copy: either the kernel has counted to the end, or somebody took it away."""
-    end = lease.expires_at
-    if end is not None and end - scene.ledger.leases.now <= _KERNEL_LEAD_S:
+    if has_run_out(scene, lease):
         return lost(scene, lease.home, RAN_OUT)
     scene.ledger.withdraw(lease.key)
     for route in lease.kernel_routes():
-        scene.ledger.drop_lease_route(lease.home, route)
+        _drop_route(scene, lease.home, route)
     return [messages.by_hand(name, "removed", str(address.address))]
 
 
@@ -104,3 +111,8 @@ def note_told(scene: Scene, moved: Moved) -> None:
     if scene.ledger.leases.by_home:
         for item in (*moved.move.add, *moved.move.settle):
             scene.ledger.leases.note_told(item.address.ip, item.ifindex)
+
+
+def _drop_route(scene: Scene, home: str, route: Route) -> None:
+    scene.ledger.drop_lease_route(home, route)
+    scene.drift.end(RouteAtHome(home, RouteKey.of(route)))

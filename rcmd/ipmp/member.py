@@ -94,6 +94,9 @@ class Member:
             # Asked again: by a process that goes on with what the last one had begun.
             self.recalls |= held
             return
+        if self.intent is Intent.OFFLINE:
+            # What it had when it was emptied is still to come back one day.
+            held, guests = held | self.recalls, guests | self.guests
         self.intent_before = self.intent
         self.intent = Intent.LEAVING
         self.recalls = held

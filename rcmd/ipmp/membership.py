@@ -124,7 +124,7 @@ def offline(scene: Scene, name: str) -> None:
     member = scene.members[name]
     member.intent = Intent.OFFLINE
     shared: set[MovableKey] = {data.key for data in scene.ledger.addresses() if data.group}
-    member.recalls = shared & held_by(scene, name)
+    member.recalls = (shared & held_by(scene, name)) - _recalled_elsewhere(scene, name)
     member.guests = {
         key: number
         for key, (where, number) in scene.numbers.items()
@@ -143,7 +143,14 @@ def undo_offline(scene: Scene, name: str) -> None:
 
 def leave(scene: Scene, name: str) -> None:
     guests = {key: number for key, (where, number) in scene.numbers.items() if where == name}
-    scene.members[name].leave(held_by(scene, name), guests)
+    held = held_by(scene, name) - _recalled_elsewhere(scene, name)
+    scene.members[name].leave(held, guests)
+
+
+def _recalled_elsewhere(scene: Scene, name: str) -> set[MovableKey]:
+    """Guests that are only here until they may return: not to be called back here."""
+    others = (member for member in scene.members.values() if member.name != name)
+    return {key for other in others for key in other.recalls}
 
 
 def unplumb(scene: Scene, name: str) -> None:

@@ -223,9 +223,21 @@ def spread_over(group: str, family: Family, names: Sequence[str]) -> Report:
     return Report(Severity.INFO, "spreading", group, text, detail)
 
 
-def not_spread(reason: str) -> Report:
-    text = f"load is not spread as it should be: the kernel refused {reason}"
-    return Report(Severity.WARNING, "spreading-refused", "rcmd", text)
+def not_spread(reasons: Sequence[str]) -> Report:
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    text = f"load is not spread as it should be: the kernel refused {reasons[0]}{more}"
+    detail = {"refused": "; ".join(reasons)}
+    return Report(Severity.WARNING, "spreading-refused", "rcmd", text, detail)
+
+
+def share_put_back(what: str) -> Report:
+    text = f"{what} was removed by somebody, and is put back"
+    return Report(Severity.NOTICE, "put-back", "rcmd", text)
+
+
+def share_left_alone(what: str) -> Report:
+    text = f"somebody keeps removing {what}: it is left alone for a minute"
+    return Report(Severity.WARNING, "given-up", "rcmd", text)
 
 
 def listed(targets: Sequence[IPAddress]) -> str:

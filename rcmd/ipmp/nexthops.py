@@ -119,6 +119,7 @@ class PinRule:
     """Where a TCP connection goes that has this source and a port the kernel gave it."""
 
     source: IPAddress
+    ports: tuple[int, int]
     priority: int
     table: int
     destination: IPNetwork | None = None
@@ -218,13 +219,10 @@ class NexthopView:
         for route in [route for route in self.routes if route.group == number]:
             del self.routes[route]
 
-    def drop_replaced(self, route: Route) -> tuple[GroupRoute, ...]:
-        """Our routes whose place it has taken; only IPv4 has two routes in one place."""
+    def front_of(self, route: Route) -> GroupRoute | None:
+        """Ours that came before it in the same place, which only IPv4 has two in."""
         place = route.destination, route.table, route.tos, route.priority
-        replaced = tuple(it for it in self.routes if it.place == place)
-        for it in replaced:
-            del self.routes[it]
-        return replaced
+        return next((it for it in reversed(self.routes) if it.place == place), None)
 
     def is_used(self, ifindex: int) -> bool:
         """Does anything that is shared leave by this device?"""

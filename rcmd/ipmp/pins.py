@@ -31,15 +31,18 @@ TO_PREFIX, BUT_DEFAULT, TO_ANYWHERE = 32763, 32764, 32765
 """Priorities of the rules: the last before that of the main table."""
 
 
-def pins(bundles: Iterable[Bundle]) -> Iterator[PinnedRoute | PinRule]:
-    """The routes of each NIC's table, before the rules that lead there."""
+def pins(bundles: Iterable[Bundle], ports: tuple[int, int]) -> Iterator[PinnedRoute | PinRule]:
+    """The routes of each NIC's table, before the rules that lead there.
+
+    `ports` are the first and the last that the kernel gives out.
+    """
     of_ipv4 = [bundle for bundle in bundles if bundle.key.family is Family.IPV4]
     for link in of_ipv4:
         if link.key.gateway is None:
             beyond = [it for it in of_ipv4 if it.key.group == link.key.group and it.key.gateway]
             for ifindex in link.weights:
                 yield from _routes(link, beyond, ifindex)
-                yield from _rules(link, ifindex)
+                yield from _rules(link, ifindex, ports)
 
 
 def _routes(link: Bundle, beyond: Iterable[Bundle], ifindex: int) -> Iterator[PinnedRoute]:
@@ -53,13 +56,13 @@ def _routes(link: Bundle, beyond: Iterable[Bundle], ifindex: int) -> Iterator[Pi
                 yield PinnedRoute(replace(route, table=table).through(ifindex, bundle.key.gateway))
 
 
-def _rules(link: Bundle, ifindex: int) -> Iterator[PinRule]:
+def _rules(link: Bundle, ifindex: int, ports: tuple[int, int]) -> Iterator[PinRule]:
     table = FIRST_TABLE + ifindex
     for source in link.sources.get(ifindex, ()):
         for route in link.routes:
-            yield PinRule(source, TO_PREFIX, table, route.destination)
-        yield PinRule(source, BUT_DEFAULT, MAIN, is_but_default=True)
-        yield PinRule(source, TO_ANYWHERE, table)
+            yield PinRule(source, ports, TO_PREFIX, table, route.destination)
+        yield PinRule(source, ports, BUT_DEFAULT, MAIN, is_but_default=True)
+        yield PinRule(source, ports, TO_ANYWHERE, table)
 
 
 def device_of(rule: PinRule) -> int:

@@ -6,14 +6,21 @@ a group that somebody removed and a change of members are all cured by the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp import messages
 from rcmd.ipmp.arrangement import Targets
-from rcmd.ipmp.bundles import Bundle, BundleKey, bundles, stand_in
+from rcmd.ipmp.bundles import Bundle, BundleKey, bundles
 from rcmd.ipmp.commands import ChooseHash, Command, Report, Spread
-from rcmd.ipmp.events import SpreadDone
+from rcmd.ipmp.events import (
+    KernelChange,
+    NexthopGone,
+    PinRuleGone,
+    SpreadDone,
+    SpreadRouteGone,
+)
 from rcmd.ipmp.nexthops import (
     GroupRoute,
     Nexthop,
@@ -24,14 +31,17 @@ from rcmd.ipmp.nexthops import (
     PinRule,
     Sibling,
     SpreadItem,
-    SpreadRoute,
 )
-from rcmd.ipmp.pins import device_of, pins
+from rcmd.ipmp.patience import Patience, Turn
+from rcmd.ipmp.pins import pins
 from rcmd.ipmp.scene import Circles, Scene
-from rcmd.model import Family, IPAddress, LoadSpreading, WhenRemoved
+from rcmd.ipmp.sharing import is_kept, meant_by, owner_of
+from rcmd.model import Family, IPAddress, LoadSpreading
 
-Owner = BundleKey | None
-"""None: it belongs to no group that there is."""
+RETRY_S = 1.0
+"""Until the kernel is asked again, once; after that it is asked at each look at everything."""
+PINS = "pins"
+"""All of them, where somebody takes any away."""
 
 
 @dataclass(slots=True)
@@ -39,22 +49,37 @@ class Spreading:
     scene: Scene
     _hash: ChooseHash | None = None
     """What was last asked for."""
-    _refused: set[object] = field(default_factory=set)
-    _told: set[str] = field(default_factory=set)
-    """Refusals that were reported; the next look may try again, and is not told again."""
+    _refused: dict[object, float] = field(default_factory=dict)
+    """What the kernel would not do, and until when it is not asked again."""
+    _doubted: set[object] = field(default_factory=set)
+    """Refused once: what it needed may only just have been taken away."""
+    _told: set[object] = field(default_factory=set)
+    """Refused again, and told; whatever comes of the next tries, it is not told again."""
     _carriers: dict[tuple[str, Family], tuple[str, ...]] = field(default_factory=dict)
     """Who was last said to share the load of a group."""
+    _patience: Patience = field(default_factory=Patience)
 
-    def commands(self, targets: Targets, circles: Circles | None) -> list[Command]:
+    def commands(
+        self,
+        targets: Targets,
+        circles: Circles | None,
+        refused: Container[tuple[int, object]] = (),
+        now: float = 0.0,
+    ) -> list[Command]:
         """First the hash, so that no flow has to change its way.
 
-        `targets` are where everything is about to live (of these circles).
+        `targets` are where everything is about to live (of these circles), but for the addresses
+        that devices refuse: (ifindex, address).
         """
-        wanted = [self._possible(bundle) for bundle in bundles(self.scene, targets, circles)]
+        found = bundles(self.scene, targets, circles, refused)
+        wanted = [self._possible(bundle, now) for bundle in found]
         choice = self._choice()
-        is_pinned = choice.mode is LoadSpreading.FLOW
+        is_pinned = choice.mode is LoadSpreading.FLOW and not self._patience.is_over(PINS, now)
         change = _Comparison(self.scene, wanted, circles, is_pinned).spread()
-        change = replace(change, add=tuple(it for it in change.add if not self._is_refused(it)))
+        change = Spread(
+            tuple(it for it in change.add if not self._is_refused(_essence(it), now)),
+            tuple(it for it in change.remove if not self._is_refused(_stays(it), now)),
+        )
         reports = self._tell(wanted, circles)
         hashed = [choice] if choice != self._hash else []
         self._hash = choice
@@ -63,48 +88,98 @@ class Spreading:
     def try_again(self) -> None:
         self._refused.clear()
 
-    def done(self, done: SpreadDone) -> list[Command]:
+    def reconfigure(self) -> None:
+        """Everything is wanted, and said, anew."""
+        self._refused.clear()
+        self._told.clear()
+        self._hash = None
+
+    def deadline(self) -> float | None:
+        """When to ask the kernel again."""
+        return min((it for key, it in self._refused.items() if key not in self._told), default=None)
+
+    def is_due(self, now: float) -> bool:
+        due = [key for key, until in self._refused.items() if until <= now]
+        for key in due:
+            del self._refused[key]
+        return bool(due)
+
+    def done(self, done: SpreadDone, now: float) -> list[Command]:
         view = self.scene.view.nexthops
         for item in done.added:
             view.add(item)
+            self._accepted(_essence(item))
         for item in done.removed:
             view.remove(item)
-        texts: list[str] = []
+            self._accepted(_stays(item))
+        new: list[str] = []
         for refusal in done.refusals:
-            self._refused.add(_essence(refusal.item))
-            texts.append(self._describe(refusal.item, refusal.reason))
-        new = [text for text in texts if text not in self._told]
-        self._told.update(new)
-        return [messages.not_spread(text) for text in new[:1]]
+            is_addition = refusal.item in done.spread.add
+            key = _essence(refusal.item) if is_addition else _stays(refusal.item)
+            if key in self._doubted and key not in self._told:
+                new.append(self._describe(refusal.item, refusal.reason))
+                self._told.add(key)
+            self._doubted.add(key)
+            # Who has been told of it waits for the next look at everything.
+            self._refused[key] = now + RETRY_S if key not in self._told else math.inf
+        return [messages.not_spread(new)] if new else []
 
-    def give_way(self, route: SpreadRoute | PinnedRoute) -> None:
-        """Somebody took our route away: not at once again, or it becomes a fight.
+    def _accepted(self, key: object) -> None:
+        self._told.discard(key)
+        self._doubted.discard(key)
 
-        One that stands for another goes for good, together with that (`adoption`).
+    def _is_refused(self, key: object, now: float) -> bool:
+        return self._refused.get(key, now) > now
+
+    def taken_away(self, change: KernelChange, now: float) -> list[Command]:
+        """Somebody removed something of ours: it comes back, but nobody is fought.
+
+        A route that stands for another goes for good, together with that, unless the settings say
+        that it is to be kept (`adoption`).
         """
-        if isinstance(route, PinnedRoute) or not self._is_taken_for_another(route):
-            self._refused.add(_essence(route))
+        thing = self._thing(change)
+        if thing is None:
+            return []
+        match self._patience.taken(thing, now):
+            case Turn.FIRST:
+                return [messages.share_put_back(self._name(thing))]
+            case Turn.AGAIN:
+                return []
+            case Turn.LAST:
+                return [messages.share_left_alone(self._name(thing))]
 
-    def _is_taken_for_another(self, route: SpreadRoute) -> bool:
-        for known, meant in self.scene.ledger.routes.items():
-            shared, home = stand_in(meant), self.scene.members.get(known.home)
-            if shared is not None and shared.place == route.place and home is not None:
-                policy = self.scene.settings.group(home.group).when_removed
-                return policy is WhenRemoved.ACCEPT
-        return False
+    def _thing(self, change: KernelChange) -> BundleKey | str | None:
+        """What it belongs to; None where it is none of our business, or means something else."""
+        match change:
+            case PinRuleGone() | SpreadRouteGone(route=PinnedRoute(), is_by_request=True):
+                return PINS
+            case NexthopGone(number):
+                view = self.scene.view.nexthops
+                item = view.hops.get(number) or view.groups.get(number)
+                return owner_of(self.scene, item) if item else None
+            case SpreadRouteGone(route, is_by_request=True):
+                is_meant = any(not is_kept(self.scene, it) for it in meant_by(self.scene, route))
+                return None if is_meant else owner_of(self.scene, route)
+            case _:
+                return None
 
-    def _possible(self, bundle: Bundle) -> Bundle:
-        """Without the members that the kernel would not have in it."""
+    def _name(self, thing: BundleKey | str) -> str:
+        if isinstance(thing, str):
+            return "the rules and tables that keep connections on their NIC"
+        via = f" via {thing.gateway}" if thing.gateway else " on the link"
+        return f"what shares the {thing.family} traffic{via} of group {thing.group}"
+
+    def _possible(self, bundle: Bundle, now: float) -> Bundle:
+        """Without the members that the kernel would not have in it; empty where it is over."""
         key = bundle.key
+        if self._patience.is_over(key, now):
+            return replace(bundle, weights={})
         weights = {
             ifindex: weight
             for ifindex, weight in bundle.weights.items()
-            if Path(key.family, ifindex, key.gateway) not in self._refused
+            if not self._is_refused(Path(key.family, ifindex, key.gateway), now)
         }
         return replace(bundle, weights=weights)
-
-    def _is_refused(self, item: SpreadItem) -> bool:
-        return _essence(item) in self._refused
 
     def _describe(self, item: SpreadItem, reason: str) -> str:
         match item:
@@ -170,6 +245,11 @@ def _essence(item: SpreadItem) -> object:
             return item
 
 
+def _stays(item: SpreadItem) -> object:
+    """Names the refusal to remove it."""
+    return ("stays", item)
+
+
 @dataclass(slots=True)
 class _Comparison:
     scene: Scene
@@ -186,7 +266,7 @@ class _Comparison:
                 self._lay_out(bundle, numbers)
             elif bundle.key.family is Family.IPV6 and bundle.key.gateway is not None:
                 self._lay_out_siblings(bundle, bundle.key.gateway)
-        self._layout += pins(self.wanted) if self.is_pinned else ()
+        self._layout += pins(self.wanted, self.scene.view.local_ports) if self.is_pinned else ()
         kept = {_place(item) for item in self._layout}
         present = {_place(item): item for item in self._view.items()}
         missing = (item for item in self._layout if present.get(_place(item)) != item)
@@ -230,35 +310,14 @@ class _Comparison:
             (
                 group
                 for group in self._view.groups.values()
-                if group.is_resilient is bundle.is_resilient and self._owner(group) == bundle.key
+                if group.is_resilient is bundle.is_resilient
+                and owner_of(self.scene, group) == bundle.key
             ),
             None,
         )
 
-    def _owner(self, group: NexthopGroup) -> Owner:
-        keys = {self._key(path) for path in self._view.paths(group)}
-        return keys.pop() if len(keys) == 1 else None
-
-    def _key(self, path: Path) -> Owner:
-        member = self.scene.member_at(path.ifindex)
-        return BundleKey(member.group, path.family, path.gateway) if member else None
-
     def _is_looked_at(self, item: SpreadItem) -> bool:
-        match item:
-            case Nexthop():
-                owner = self._key(item.path)
-            case NexthopGroup():
-                owner = self._owner(item)
-            case GroupRoute():
-                group = self._view.groups.get(item.group)
-                owner = self._owner(group) if group else None
-            case Sibling():
-                path = Path(item.family, item.route.ifindex, item.route.gateway)
-                owner = self._key(path)
-            case PinnedRoute():
-                owner = self._key(Path(Family.IPV4, item.route.ifindex))
-            case PinRule():
-                owner = self._key(Path(Family.IPV4, device_of(item)))
+        owner = owner_of(self.scene, item)
         return self.circles is None or (owner is not None and owner.group in self.circles)
 
 

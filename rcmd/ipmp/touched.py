@@ -25,6 +25,7 @@ from rcmd.ipmp.events import (
     RouteGone,
     RouteSeen,
     SpeedSeen,
+    SpreadDone,
     SpreadItemSeen,
     SpreadRouteGone,
     Together,
@@ -33,6 +34,7 @@ from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.listening import concerned_by
 from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.sharing import owner_of
 from rcmd.model import IPAddress, KernelAddress, Route
 
 EVERYBODY = None
@@ -56,6 +58,9 @@ def touched_by(scene: Scene, event: Event) -> Touched:
             return circles_of(scene, (name,))
         case SpeedSeen(name):
             return circles_of(scene, (name,))
+        case SpreadDone(spread=spread):
+            owners = (owner_of(scene, item) for item in (*spread.add, *spread.remove))
+            return frozenset(owner.group for owner in owners if owner)
         case MembershipsSeen():
             return circles_of(scene, concerned_by(scene, event))
         case _:

@@ -201,6 +201,9 @@ def decode_nexthop(payload: bytes) -> Nexthop | NexthopGroup | None:
     number = u32(found, _Nha.ID)
     if _Nha.GROUP in found:
         return _decode_group(number, found)
+    if _Nha.OIF not in found:
+        # A blackhole, which we never make.
+        return None
     if family not in list(Family):
         raise MalformedMessage(f"nexthop {number} of family {family}")
     gateway = _address(found[_Nha.GATEWAY]) if _Nha.GATEWAY in found else None

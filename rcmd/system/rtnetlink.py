@@ -39,6 +39,7 @@ from rcmd.system import netlink_decoding as decoding
 from rcmd.system import netlink_encoding as encoding
 from rcmd.system import nexthop_messages, nexthop_requests, rule_messages
 from rcmd.system.group_routes import group_route
+from rcmd.system.local_ports import local_ports
 from rcmd.system.netlink_encoding import Operation
 from rcmd.system.netlink_message import (
     NLM_F_REPLACE,
@@ -179,9 +180,9 @@ class Rtnetlink:
             of_family = [route for route in dumped if route.family is family]
             routes += [it for it in of_family if isinstance(it, Route) and _is_in_force(it)]
             spread += [route for route in of_family if not isinstance(route, Route)]
-        spread += self._dump(rule_messages.encode_dump(), rule_messages.decode)
+        spread += self._dump_if_known(rule_messages.encode_dump(), rule_messages.decode)
         foreign = []
-        for found in self._nexthops():
+        for found in self._dump_if_known(nexthop_messages.encode_dump_nexthops(), _nexthop_seen):
             match found:
                 case ForeignNexthopSeen(number):
                     foreign.append(number)
@@ -193,15 +194,18 @@ class Rtnetlink:
             routes=tuple(r for r in routes if wanted is None or r.ifindex in wanted),
             spread=tuple(spread),
             foreign_nexthops=tuple(foreign),
+            local_ports=local_ports(),
         )
 
-    def _nexthops(self) -> list[SpreadItemSeen | ForeignNexthopSeen]:
+    def _dump_if_known(
+        self, request: bytes, decode: Callable[[bytes], tuple[_Decoded, ...]]
+    ) -> list[_Decoded]:
+        """Nothing from a kernel that has none: of nexthops before 5.3, of rules where left out."""
         try:
-            return self._dump(nexthop_messages.encode_dump_nexthops(), _nexthop_seen)
+            return self._dump(request, decode)
         except KernelRefused as refusal:
-            if refusal.errno != errno.EOPNOTSUPP:
+            if refusal.errno not in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
                 raise
-            # A kernel before 5.3 has none.
             return []
 
     def _dump(

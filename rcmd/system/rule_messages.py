@@ -23,8 +23,8 @@ flags."""
 _TO_TABLE = 1
 """FR_ACT_TO_TBL."""
 _TCP = 6
-_PORTS = struct.pack("=HH", 32768, 60999)
-"""net.ipv4.ip_local_port_range, as it is where nobody has changed it."""
+_PORTS = struct.Struct("=HH")
+"""struct fib_rule_port_range: first, last."""
 _RT_TABLE_UNSPEC = 0
 
 
@@ -52,7 +52,7 @@ def encode(kind: MessageType, rule: PinRule) -> bytes:
         body += number(_Fra.SUPPRESS_PREFIXLEN, 0)
     body += attribute(_Fra.PROTOCOL, bytes((RCMD_PROTOCOL,)))
     body += attribute(_Fra.IP_PROTO, bytes((_TCP,)))
-    body += attribute(_Fra.SPORT_RANGE, _PORTS)
+    body += attribute(_Fra.SPORT_RANGE, _PORTS.pack(*rule.ports))
     flags = NLM_F_CREATE | NLM_F_EXCL if kind is MessageType.NEWRULE else 0
     return message(kind, flags, head + body)
 
@@ -76,10 +76,12 @@ def decode(payload: bytes) -> tuple[PinRule, ...]:
         destination = ip_network((found[_Fra.DST], length)) if _Fra.DST in found else None
     except ValueError as error:
         raise MalformedMessage(str(error)) from error
+    first, last = _PORTS.unpack_from(found.get(_Fra.SPORT_RANGE, b"").ljust(4, b"\0"))
     suppressed = found.get(_Fra.SUPPRESS_PREFIXLEN, b"\xff\xff\xff\xff")
     return (
         PinRule(
             source,
+            (first, last),
             u32(found, _Fra.PRIORITY),
             u32(found, _Fra.TABLE) if _Fra.TABLE in found else table,
             destination,

@@ -8,10 +8,10 @@ from ipaddress import ip_network
 
 from rcmd.ipmp.arrangement import arrange
 from rcmd.ipmp.commands import Command, Report, Spread
-from rcmd.ipmp.events import SpreadDone, SpreadRefusal
+from rcmd.ipmp.events import SpreadDone, SpreadRefusal, SpreadRouteGone
 from rcmd.ipmp.nexthops import FIRST_ID, GroupRoute, Nexthop, NexthopGroup, Path, view_of
 from rcmd.ipmp.scene import Scene
-from rcmd.ipmp.spreading import Spreading
+from rcmd.ipmp.spreading import RETRY_S, Spreading
 from rcmd.model import Family, GroupSettings, LoadSpreading, Settings
 
 from .scenes import NUMBERS, config, scene
@@ -26,8 +26,8 @@ def pair() -> Scene:
     return made
 
 
-def commands(spreading: Spreading) -> list[Command]:
-    return spreading.commands(arrange(spreading.scene), None)
+def commands(spreading: Spreading, now: float = 0.0) -> list[Command]:
+    return spreading.commands(arrange(spreading.scene), None, now=now)
 
 
 def spread_of(made: Sequence[Command]) -> Spread:
@@ -60,41 +60,74 @@ def test_what_is_there_is_kept_and_what_has_no_owner_goes() -> None:
     assert spread.remove == (stray,)
 
 
-def test_one_that_the_kernel_refuses_is_left_out_and_told_once() -> None:
+def refuse(spreading: Spreading, spread: Spread, now: float) -> list[str]:
+    """The kernel does only the first; what is reported."""
+    refusals = tuple(SpreadRefusal(item, "no") for item in spread.add[1:])
+    reports = spreading.done(SpreadDone(spread, spread.add[:1], refusals=refusals), now)
+    return [it.message for it in reports if isinstance(it, Report)]
+
+
+def test_what_the_kernel_refuses_is_tried_once_more_and_told_once() -> None:
+    """The first time it may only be that somebody is taking everything away."""
     spreading = Spreading(pair())
     spread = spread_of(commands(spreading))
-    refused = spread.add[1]
-    refusals = tuple(SpreadRefusal(item, "no") for item in spread.add[1:])
-    reports = spreading.done(SpreadDone(spread, (spread.add[0],), refusals=refusals))
-    assert [it.message for it in reports if isinstance(it, Report)] == [
-        "load is not spread as it should be: the kernel refused hme1: no"
-    ]
-    assert refused not in spread_of(commands(spreading)).add
+    assert refuse(spreading, spread, 0.0) == []
+    (meanwhile,) = spread_of(commands(spreading)).add
+    assert meanwhile == NexthopGroup(FIRST_ID + 1, ((FIRST_ID, 1),))
+    assert spreading.deadline() == RETRY_S
+    assert spreading.is_due(RETRY_S)
+    again = spread_of(commands(spreading, RETRY_S))
+    assert spread.add[1] in again.add
+    (told,) = refuse(spreading, replace(again, add=(spread.add[0], *again.add)), RETRY_S)
+    assert told.startswith("load is not spread as it should be: the kernel refused hme1: no")
+    assert spreading.deadline() is None
     spreading.try_again()
-    again = spread_of(commands(spreading))
-    assert again.add[0] == refused
-    assert spreading.done(SpreadDone(again, refusals=(SpreadRefusal(again.add[0], "no"),))) == []
+    once_more = spread_of(commands(spreading, 20.0))
+    assert refuse(spreading, replace(once_more, add=(spread.add[0], *once_more.add)), 20.0) == []
 
 
-def test_a_route_that_somebody_takes_away_rests_until_the_next_look() -> None:
+def test_what_the_kernel_will_not_remove_is_not_asked_for_without_end() -> None:
+    made = pair()
+    stray = Nexthop(FIRST_ID + 9, Path(Family.IPV4, 77))
+    made.view.nexthops = view_of((stray,))
+    spreading = Spreading(made)
+    spread = spread_of(commands(spreading))
+    assert spread.remove == (stray,)
+    spreading.done(SpreadDone(spread, spread.add, refusals=(SpreadRefusal(stray, "busy"),)), 0.0)
+    assert not [it for it in commands(spreading) if isinstance(it, Spread)]
+
+
+def test_nobody_is_fought_for_a_shared_route() -> None:
     made = pair()
     spreading = Spreading(made)
     spread = spread_of(commands(spreading))
-    spreading.done(SpreadDone(spread, spread.add))
+    spreading.done(SpreadDone(spread, spread.add), 0.0)
     (route,) = [it for it in spread.add if isinstance(it, GroupRoute)]
     assert route.destination == PREFIX
-    made.view.nexthops.remove(route)
-    spreading.give_way(route)
-    assert not [it for it in commands(spreading) if isinstance(it, Spread)]
-    spreading.try_again()
-    assert spread_of(commands(spreading)).add == (route,)
+    told: list[str] = []
+    for now in (10.0, 11.0, 12.0):
+        gone = SpreadRouteGone(route, is_by_request=True)
+        told += [it.message for it in spreading.taken_away(gone, now) if isinstance(it, Report)]
+        made.view.nexthops.remove(route)
+        put_back = spread_of(commands(spreading, now))
+        assert put_back.add == (route,)
+        spreading.done(SpreadDone(put_back, put_back.add), now)
+    what = "what shares the IPv4 traffic on the link of group test"
+    assert told == [f"{what} was removed by somebody, and is put back"]
+    (last,) = spreading.taken_away(SpreadRouteGone(route, is_by_request=True), 13.0)
+    assert isinstance(last, Report)
+    assert last.message == f"somebody keeps removing {what}: it is left alone for a minute"
+    assert spread_of(commands(spreading, 13.0)).remove
+    made.view.nexthops = view_of(())
+    assert not [it for it in commands(spreading, 72.0) if isinstance(it, Spread)]
+    assert route in spread_of(commands(spreading, 74.0)).add
 
 
 def test_a_group_of_the_other_type_is_made_anew() -> None:
     made = pair()
     spreading = Spreading(made)
     spread = spread_of(commands(spreading))
-    spreading.done(SpreadDone(spread, spread.add))
+    spreading.done(SpreadDone(spread, spread.add), 0.0)
     settings = replace(made.settings.group("test"), is_resilient=True)
     made.settings = Settings(groups={"test": settings})
     change = spread_of(commands(spreading))

@@ -82,6 +82,15 @@ class Nexthops:
         self.siblings = [it for it in self.siblings if it not in gone]
         return gone
 
+    def take_away_sibling(self, destination: str, ifindex: int) -> list[Sibling]:
+        gone = [
+            it
+            for it in self.siblings
+            if str(it.route.destination) == destination and it.route.ifindex == ifindex
+        ]
+        self.siblings = [it for it in self.siblings if it not in gone]
+        return gone
+
     def lose(self, ifindex: int, *, is_up: bool) -> None:
         """The device has lost its carrier, is down, or gone."""
         for hop in [hop for hop in self.hops.values() if hop.path.ifindex == ifindex]:

@@ -569,6 +569,9 @@ class Teller:
     def speed(self, name: str, mbit: str) -> None:
         self.world.speed(name, int(mbit))
 
+    def take_away_sibling(self, destination: str, name: str) -> None:
+        self.world.take_away_sibling(destination, name)
+
     def take_away(self, destination: str) -> None:
         """Somebody removes our route to it."""
         self.world.take_away(ANYWHERE.get(destination, destination))
@@ -673,6 +676,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect no objection to (\S+)", Teller.expect_no_objection),
     (r"speed of (\S+) is (\d+)", Teller.speed),
     (r"take away the shared route to (\S+)", Teller.take_away),
+    (r"take away one sibling to (\S+) on (\S+)", Teller.take_away_sibling),
     (r"expect traffic to (\S+) over (.*)", Teller.expect_traffic),
     (r"expect traffic to (\S+) unshared", Teller.expect_unshared),
     (r"expect resilient groups", Teller.expect_resilient),

@@ -564,3 +564,39 @@ def test_one_of_whom_nothing_is_known_gets_no_share_and_a_restart_gives_it_none(
                 expect hme2 hosts 0
         """,
     )
+
+
+def test_two_that_are_offline_at_once_get_back_what_each_had() -> None:
+    """What the first left with the second is not the second's to call back."""
+    for order in ("hme0 hme1", "hme1 hme0"):
+        first, second = order.split()
+        tell(
+            THREE,
+            f"""
+            start
+            note healthy
+            at 60s  offline hme0
+            at 61s  offline hme1
+            at 62s  online {first}
+            at 63s  online {second}
+            at 90s  expect as healthy
+                    expect nothing
+            """,
+        )
+
+
+def test_an_undone_detach_of_what_is_offline_forgets_nothing() -> None:
+    for begin in (THREE, WITHOUT_FAILBACK):
+        tell(
+            begin,
+            """
+            start
+            note healthy
+            at 60s  offline hme0
+            at 61s  leave hme0
+            at 62s  stay hme0
+                    expect hme0 empty
+            at 63s  online hme0
+                    expect as healthy
+            """,
+        )

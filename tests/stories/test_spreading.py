@@ -246,6 +246,52 @@ def test_two_prefixes_are_shared_only_where_the_source_is_right() -> None:
     )
 
 
+def test_taking_away_one_sibling_of_several_means_only_that() -> None:
+    tell(
+        DUAL_STACK,
+        """
+        at 60s  take away one sibling to ::/0 on hme0
+                expect traffic to ::/0 over hme0, hme1
+                expect route ::/0 on hme0
+        """,
+    )
+
+
+def test_what_one_group_loses_another_keeps() -> None:
+    """Default routes of the same metric are usual on IPv6."""
+    tell(
+        """
+        setting groups: {test: {load_spreading: flow}, other: {load_spreading: flow}}
+        file6 hme0: group test
+                  | addif 2001:db8::19/64 up
+        file6 hme1: group test
+                  | addif 2001:db8::20/64 up
+        file6 qfe0: group other
+                  | addif 2001:db8:1::19/64 up
+        file6 qfe1: group other
+                  | addif 2001:db8:1::20/64 up
+        start
+        add route ::/0 via 2001:db8::1 on hme0
+        add route ::/0 via 2001:db8:1::1 on qfe0
+        at 60s  take away one sibling to ::/0 on hme0
+        at 61s  take away one sibling to ::/0 on qfe0
+        at 62s  take away one sibling to ::/0 on qfe1
+                expect traffic to ::/0 over hme0, hme1, qfe0, qfe1
+        """
+    )
+
+
+def test_a_member_that_refuses_an_address_does_not_carry_for_it() -> None:
+    tell(
+        WITH_ROUTE,
+        """
+        refuse 192.168.85.19 on hme2
+        at 60s  carrier hme0 down
+                expect traffic to default over hme1
+        """,
+    )
+
+
 def test_connections_are_pinned_to_the_nic_whose_address_they_took() -> None:
     """Wherever that address lives now."""
     world = tell(WITH_ROUTE)

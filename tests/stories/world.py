@@ -343,6 +343,12 @@ class World:
         self._tell(SpeedSeen(name, mbit))
         self.settle()
 
+    def take_away_sibling(self, destination: str, name: str) -> None:
+        ifindex = self.kernel.device(name).link.ifindex
+        for sibling in self.kernel.nexthops.take_away_sibling(destination, ifindex):
+            self.kernel.unread.append(SpreadRouteGone(sibling, is_by_request=True))
+        self.settle()
+
     def take_away(self, destination: str) -> None:
         for route in self.kernel.nexthops.take_away(destination):
             self.kernel.unread.append(SpreadRouteGone(route, is_by_request=True))

@@ -63,9 +63,11 @@ def test_routes_that_share_are_read_as_they_are_added(route: GroupRoute | Siblin
 @pytest.mark.parametrize(
     "rule",
     [
-        PinRule(ip_address("192.0.2.9"), 32763, 1_530_004, ip_network("192.0.2.0/24")),
-        PinRule(ip_address("192.0.2.9"), 32764, 254, is_but_default=True),
-        PinRule(ip_address("192.0.2.9"), 32765, 1_530_004),
+        PinRule(
+            ip_address("192.0.2.9"), (1024, 65535), 32763, 1_530_004, ip_network("192.0.2.0/24")
+        ),
+        PinRule(ip_address("192.0.2.9"), (1024, 65535), 32764, 254, is_but_default=True),
+        PinRule(ip_address("192.0.2.9"), (1024, 65535), 32765, 1_530_004),
     ],
 )
 def test_rules_are_read_as_they_are_added(rule: PinRule) -> None:
@@ -82,6 +84,8 @@ def test_those_of_others_are_none_of_ours() -> None:
     foreign = payload[:2] + b"\x04" + payload[3:]
     assert messages.decode_nexthop(foreign) is None
     assert messages.decode_number(foreign) == 7
+    blackhole = payload[:8] + payload[8:16]
+    assert messages.decode_nexthop(blackhole) is None
     _, payload = payload_of(messages.encode_addition(GroupRoute(7, ip_network("10.0.0.0/8"))))
     assert messages.decode_spread_routes(payload[:5] + b"\x04" + payload[6:]) == ()
 
@@ -93,7 +97,6 @@ def test_those_of_others_are_none_of_ours() -> None:
         b"\0\0\x99\0\0\0\0\0",
         b"\0\0\x99\0\0\0\0\0\x02\0\x01\0",
         b"\0\0\x99\0\0\0\0\0\x08\0\x01\0\x01\0\0\0\x06\0\x02\0\x01\x02",
-        b"\0\0\x99\0\0\0\0\0\x08\0\x01\0\x01\0\0\0",
     ],
 )
 def test_what_is_no_nexthop_is_malformed(payload: bytes) -> None:
