@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from rcmd.configuration.foreign_bridges import bridge_maker
 from rcmd.configuration.text import quoted
 from rcmd.model import Family, Fault
 
@@ -83,6 +84,10 @@ def _split(path: str, name: str, family: Family) -> HostnameName | Fault:
     problem = interface_name_problem(interface)
     if problem:
         return Fault(path, 1, problem)
+    maker = bridge_maker(interface)
+    if maker:
+        text = f"{interface} is a bridge of {maker}, which rcmd never touches: remove this file"
+        return Fault(path, 1, text)
     if not colon:
         return HostnameName(interface, family, 0, path)
     if not re.fullmatch(r"[1-9][0-9]{0,3}", number) or int(number) > _HIGHEST_LOGICAL:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
 
 import yaml
 
@@ -24,6 +25,8 @@ from rcmd.model import (
 )
 
 _NO_NAMES = Hosts()
+_LOWEST = IPv4Address("1.0.0.0")
+"""0.0.0.0/8 is this network (RFC 1122, 3.2.1.3)."""
 
 
 @dataclass(slots=True)
@@ -94,6 +97,8 @@ def _parsed(node: yaml.Node, text: str) -> tuple[IPAddress, int]:
         raise BadValue(node, str(wrong)) from None
     if literal.is_unspecified:
         raise BadValue(node, f"{quoted(text)}: bad address: no interface can have it")
+    if getattr(literal, "ipv4_mapped", None) or (literal.version == 4 and literal < _LOWEST):
+        raise BadValue(node, f"{quoted(text)}: bad address: no interface should have it")
     if literal.is_link_local:
         raise BadValue(node, f"{quoted(text)}: bad address: a link-local address does not move")
     if word.prefix is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rcmd.configuration.files import SETTINGS_PATH, ConfigurationFiles, hostname_interface
@@ -10,7 +11,7 @@ from rcmd.configuration.interfaces import read_interfaces
 from rcmd.configuration.mpathd import parse_mpathd
 from rcmd.configuration.settings import ParsedSettings, parse_settings
 from rcmd.configuration.text import quoted, suggestion
-from rcmd.model import Configuration, Fault, InterfaceConfig
+from rcmd.model import Configuration, Fault, InterfaceConfig, LoadSpreading, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def load(files: ConfigurationFiles, *, settings_text: str | None = None) -> Load
             *mpathd_faults,
             *parsed.faults,
             *_unused_groups(parsed, interfaces.configs),
+            *_pointless(parsed),
             *quarrels,
             *without_carriers(settings, places, interfaces.configs),
             *interfaces.faults,
@@ -84,3 +86,17 @@ def _unused_groups(
         for name, line in parsed.group_lines.items()
         if name not in used
     )
+
+
+def _pointless(parsed: ParsedSettings) -> Iterator[Fault]:
+    """What is allowed, and does nothing."""
+    for name, line in parsed.group_lines.items():
+        group = parsed.settings.group(name)
+        asks = group.is_resilient or group.weights is not Weights.EQUAL
+        if asks and group.load_spreading is LoadSpreading.OFF:
+            text = f"group {quoted(name)}: weights and resilient need load_spreading"
+            yield Fault(SETTINGS_PATH, line, text, is_warning=True)
+        own = {address.address.ip for address in group.addresses}
+        for target in (it for it in group.targets if it in own):
+            text = f"group {quoted(name)}: its target {target} is one of its own addresses"
+            yield Fault(SETTINGS_PATH, line, text, is_warning=True)

@@ -8,10 +8,6 @@ from rcmd.configuration.claims import Device, Manager, Neighbours, find_claims
 @pytest.mark.parametrize(
     ("name", "bridge", "manager"),
     [
-        ("docker0", "", Manager.DOCKER),
-        ("docker_gwbridge", "", Manager.DOCKER),
-        ("br-0123456789ab", "", Manager.DOCKER),
-        ("virbr0", "", Manager.LIBVIRT),
         ("virbr1-nic", "virbr1", Manager.LIBVIRT),
         ("veth0a1b2c3", "docker0", Manager.DOCKER),
         ("veth0a1b2c3", "", Manager.DOCKER),

@@ -68,3 +68,20 @@ def test_an_impossible_name_is_a_fault(name):
 def test_the_interface_a_file_is_about():
     assert hostname_interface("/etc/hostname6.net0:1") == "net0"
     assert hostname_interface("/etc/rcmd/rcmd.yaml") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "maker"),
+    [
+        ("docker0", "Docker"),
+        ("docker_gwbridge", "Docker"),
+        ("br-0123456789ab", "Docker"),
+        ("virbr0", "libvirt"),
+        ("virbr1-nic", "libvirt"),
+    ],
+)
+def test_bridges_of_docker_and_libvirt_are_refused(name, maker):
+    fault = hostname_name(f"/etc/hostname.{name}")
+    assert isinstance(fault, Fault)
+    assert not fault.is_warning
+    assert f"{name} is a bridge of {maker}" in fault.message

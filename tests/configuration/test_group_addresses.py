@@ -175,3 +175,24 @@ def test_the_last_good_settings_lose_what_a_hostname_file_has_now() -> None:
     )
     loaded = load(files, settings_text="groups: {front: {addresses: [10.20.30.40/24]}}")
     assert addresses(loaded) == []
+
+
+@pytest.mark.parametrize("address", ["::ffff:1.2.3.4/64", "0.0.0.1/8"])
+def test_addresses_that_no_interface_should_have(address: str) -> None:
+    loaded = read(f"groups: {{front: {{addresses: ['{address}']}}}}\n")
+    (fault,) = faults(loaded)
+    assert fault.startswith(f"1: addresses: {address!r}: bad address")
+
+
+def test_what_does_nothing_is_a_warning() -> None:
+    loaded = read(
+        "groups:\n"
+        "  front:\n"
+        "    weights: speed\n"
+        "    addresses: [10.20.30.40/24]\n"
+        "    targets: [10.20.30.40]\n"
+    )
+    assert faults(loaded) == [
+        "2: warning: group 'front': its target 10.20.30.40 is one of its own addresses",
+        "2: warning: group 'front': weights and resilient need load_spreading",
+    ]

@@ -212,3 +212,12 @@ def test_what_is_removed_is_accepted_unless_a_group_or_all_restore_it():
     assert settings.group("b").when_removed is WhenRemoved.RESTORE
     _, faults = read("when_removed: fight\n")
     assert faults == ["y:1: when_removed: expected one of accept, restore, found 'fight'"]
+
+
+def test_load_spreading_and_what_belongs_to_it():
+    settings, faults = read(
+        "groups: {x: {load_spreading: flow, weights: speed, resilient: yes}, y: {weights: fast}}\n"
+    )
+    group = settings.group("x")
+    assert (group.load_spreading, group.weights, group.is_resilient) == ("flow", "speed", True)
+    assert faults == ["y:1: weights: expected one of equal, speed, found 'fast'"]

@@ -143,8 +143,8 @@ def test_bridges_of_docker_and_libvirt_are_not_touched(lab: Lab) -> None:
     lab.write("/etc/hostname.docker0", "172.17.0.2/16 up\n")
     lab.write("/etc/hostname.vnet0", "172.19.0.2/16 up\n")
     checked = lab.run(["rcmd", "--check"])
-    assert checked.returncode == 0
-    assert "/etc/hostname.docker0:1: warning: Docker claims docker0" in checked.stdout
+    assert checked.returncode == 1
+    assert "/etc/hostname.docker0:1: docker0 is a bridge of Docker" in checked.stdout
     assert "/etc/hostname.vnet0:1: warning: libvirt claims vnet0" in checked.stdout
 
 

@@ -1,8 +1,6 @@
-"""Bridges of Docker and libvirt, and ports of bridges: nothing for rcmd to configure.
+"""Ports of bridges, those of Docker and libvirt among them: nothing for rcmd to configure.
 
-Docker and libvirt make their bridges, give them addresses and take both away again; by their names
-they are known (docker:libnetwork/drivers/bridge, libvirt:src/network/bridge_driver.c).  What is
-sent to the address of a port never reaches it: the bridge takes every frame.
+What is sent to the address of a port never reaches it: the bridge takes every frame.
 """
 
 from __future__ import annotations
@@ -12,11 +10,9 @@ from collections.abc import Iterator
 
 from rcmd.configuration.claims.claim import Claim, Manager
 from rcmd.configuration.claims.device import Device
+from rcmd.configuration.foreign_bridges import bridge_maker
 
-_BRIDGES = (
-    (Manager.DOCKER, re.compile(r"docker\d+|docker_gwbridge|br-[0-9a-f]{12}")),
-    (Manager.LIBVIRT, re.compile(r"virbr\d+(-nic)?")),
-)
+_MANAGERS = {"Docker": Manager.DOCKER, "libvirt": Manager.LIBVIRT}
 _PORTS = (
     (Manager.DOCKER, re.compile(r"veth[0-9a-f]{7}")),
     (Manager.LIBVIRT, re.compile(r"vnet\d+")),
@@ -24,14 +20,9 @@ _PORTS = (
 
 
 def bridge_claims(device: Device) -> Iterator[Claim]:
-    """At most one."""
+    """At most one.  Their bridges themselves are no interfaces of ours (`foreign_bridges`)."""
     file = f"/etc/hostname.{device.name}"
-    maker = _maker(device.name, _BRIDGES)
-    if maker is not None:
-        advice = "it makes this bridge and gives it its addresses: remove the hostname files of it"
-        yield Claim(file, 1, maker, device.name, advice)
-        return
-    maker = _maker(device.bridge, _BRIDGES) or _maker(device.name, _PORTS)
+    maker = _MANAGERS.get(bridge_maker(device.bridge)) or _maker_of_port(device.name)
     if maker is None and not device.bridge:
         return
     port = f"is a port of {device.bridge}" if device.bridge else "is made for a port of its bridge"
@@ -43,5 +34,5 @@ def bridge_claims(device: Device) -> Iterator[Claim]:
     yield Claim(file, 1, maker or Manager.BRIDGE, device.name, advice)
 
 
-def _maker(name: str, patterns: tuple[tuple[Manager, re.Pattern[str]], ...]) -> Manager | None:
-    return next((maker for maker, pattern in patterns if pattern.fullmatch(name)), None)
+def _maker_of_port(name: str) -> Manager | None:
+    return next((maker for maker, pattern in _PORTS if pattern.fullmatch(name)), None)
