@@ -150,7 +150,9 @@ def leave(scene: Scene, name: str) -> None:
 def _recalled_elsewhere(scene: Scene, name: str) -> set[MovableKey]:
     """Guests that are only here until they may return: not to be called back here."""
     others = (member for member in scene.members.values() if member.name != name)
-    return {key for other in others for key in other.recalls}
+    # Who is detached calls nothing.
+    calling = (other for other in others if other.intent is not Intent.DETACHED)
+    return {key for other in calling for key in other.recalls}
 
 
 def unplumb(scene: Scene, name: str) -> None:

@@ -92,7 +92,8 @@ class Spreading:
         """Everything is wanted, and said, anew."""
         self._refused.clear()
         self._told.clear()
-        self._hash = None
+        if self._hash is not None and self._hash.mode is not LoadSpreading.OFF:
+            self._hash = None
 
     def deadline(self) -> float | None:
         """When to ask the kernel again."""

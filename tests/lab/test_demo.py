@@ -15,7 +15,7 @@ from rcmd.lab.narration import WIDTH, Narrator
 
 pytestmark = pytest.mark.lab
 
-CHAPTERS = 14
+CHAPTERS = 15
 
 
 class Terminal(io.StringIO):
