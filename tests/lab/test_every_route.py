@@ -11,12 +11,14 @@ from scenes import (
     DUAL_STACK,
     ROUTER,
     ROUTER6,
+    SETTINGS_PATH,
     await_settled,
     hosts_of,
     names,
     snapshot,
     start,
 )
+from there_and_back import SPREADING
 
 from rcmd.lab.lab import Lab
 from rcmd.model import RCMD_PROTOCOL, Route
@@ -88,12 +90,11 @@ def ends(lab: Lab) -> list[float]:
 
 
 def test_every_route_follows_or_is_told_of(lab: Lab) -> None:
+    # What shares traffic is ours, and nobody is told that it stays.
+    lab.write(SETTINGS_PATH, SPREADING)
     start(lab, DUAL_STACK)
     await_settled(lab)
     ip(lab, f"nexthop add id 5 via {ROUTER} dev hme0")
-    # Ours: made for load spreading, and minded by it.
-    ip(lab, f"nexthop add id 6 via {ROUTER} dev hme0 protocol 153")
-    ip(lab, "-4 route add 10.30.0.0/16 nhid 6 proto 153")
     for command in (*FOLLOWING, *STAYING):
         ip(lab, command)
     before = routes_on(lab, "hme0")
