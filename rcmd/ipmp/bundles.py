@@ -42,7 +42,6 @@ MOST_PINNED = 16
 """Addresses of a NIC: each costs three rules, and every packet that leaves goes through them all.
 The kernel gives out only the first by itself; the others are those that moved here."""
 SCOPE_LINK = 253
-SCOPE_HOST = 254
 IFA_F_DADFAILED = 0x08
 IFA_F_DEPRECATED = 0x20
 IFA_F_TENTATIVE = 0x40
