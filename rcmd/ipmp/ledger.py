@@ -185,6 +185,10 @@ class Ledger:
             if address.kind is AddressKind.DATA:
                 self.configured[address.address.ip] = address
                 self._forget_adopted(address.address.ip)
+        # What is at home comes first on its interface, and is the source of what it sends.
+        at_home = {key: it for key, it in self.configured.items() if not it.group}
+        shared = {key: it for key, it in self.configured.items() if it.group}
+        self.configured = at_home | shared
 
     def addresses(self, homes: Container[str] | None = None) -> Iterator[DataAddress]:
         """Every data address (of these homes) that is wanted, in home and logical order."""

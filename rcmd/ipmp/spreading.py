@@ -166,7 +166,7 @@ class Spreading:
 
     def _name(self, thing: BundleKey | str) -> str:
         if isinstance(thing, str):
-            return "the rules and tables that keep connections on their NIC"
+            return "what keeps connections on their NIC"
         via = f" via {thing.gateway}" if thing.gateway else " on the link"
         return f"what shares the {thing.family} traffic{via} of group {thing.group}"
 
