@@ -96,6 +96,7 @@ class Story:
         self._torn_out()
         self._put_back()
         both_carry(self._lab, self._narrator, {HME0: DATA, HME1: OTHER})
+        self._count(at_most=0)
         self._killed_in_the_middle()
         self._history()
 
