@@ -82,7 +82,12 @@ def saved_state(wire: Wire, machine: Machine, image: Image) -> SavedState:
     with (image.folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            _make(wire, machine, image, folder)
+            try:
+                _make(wire, machine, image, folder)
+            except GuestError as error:
+                # An emulated boot stands still, once in a long while, before it says anything.
+                log.warning("the guest is booted once more: %s", error)
+                _make(wire, machine, image, folder)
     return SavedState(folder)
 
 
