@@ -12,10 +12,13 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 
 from rcmd.ipmp import leasing, messages
-from rcmd.ipmp.autoconfiguration import (
+from rcmd.ipmp.address_flags import (
     IFA_F_MANAGETEMPADDR,
+    IFA_F_MCAUTOJOIN,
     IFA_F_PERMANENT,
     IFA_F_TEMPORARY,
+)
+from rcmd.ipmp.autoconfiguration import (
     is_autoconfigured,
     is_prefix_route,
     is_proven,
@@ -57,7 +60,6 @@ from rcmd.model import (
     WhenRemoved,
 )
 
-IFA_F_MCAUTOJOIN = 0x400
 SCOPE_UNIVERSE = 0
 SCOPE_SITE = 200
 IFAPROT_BY_KERNEL = frozenset({1, 2, 3})

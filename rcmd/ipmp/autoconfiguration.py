@@ -20,15 +20,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import IPv6Network
 
+from rcmd.ipmp.address_flags import (
+    IFA_F_DADFAILED,
+    IFA_F_MANAGETEMPADDR,
+    IFA_F_NODAD,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_PERMANENT,
+    IFA_F_TEMPORARY,
+    IFA_F_TENTATIVE,
+)
 from rcmd.model import RCMD_PROTOCOL, Family, IPNetwork, KernelAddress, Route
 
-IFA_F_TEMPORARY = 0x01
-IFA_F_NODAD = 0x02
-IFA_F_DADFAILED = 0x08
-IFA_F_TENTATIVE = 0x40
-IFA_F_PERMANENT = 0x80
-IFA_F_MANAGETEMPADDR = 0x100
-IFA_F_NOPREFIXROUTE = 0x200
 IFAPROT_KERNEL_RA = 2
 RT_SCOPE_UNIVERSE = 0
 SOON_S = 60

@@ -20,6 +20,12 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
+from rcmd.ipmp.address_flags import (
+    IFA_F_DADFAILED,
+    IFA_F_DEPRECATED,
+    IFA_F_NOPREFIXROUTE,
+    IFA_F_TENTATIVE,
+)
 from rcmd.ipmp.arrangement import Targets
 from rcmd.ipmp.kernel_view import DEFAULT_IPV6_METRIC
 from rcmd.ipmp.member import Member
@@ -42,10 +48,6 @@ MOST_PINNED = 16
 """Addresses of a NIC: each costs three rules, and every packet that leaves goes through them all.
 The kernel gives out only the first by itself; the others are those that moved here."""
 SCOPE_LINK = 253
-IFA_F_DADFAILED = 0x08
-IFA_F_DEPRECATED = 0x20
-IFA_F_TENTATIVE = 0x40
-IFA_F_NOPREFIXROUTE = 0x200
 _UNFIT_AS_SOURCE = IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_TENTATIVE
 
 

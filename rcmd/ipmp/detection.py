@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rcmd.ipmp import messages
-from rcmd.ipmp.autoconfiguration import IFA_F_DADFAILED
+from rcmd.ipmp.address_flags import IFA_F_DADFAILED
 from rcmd.ipmp.commands import Command
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.scene import Scene

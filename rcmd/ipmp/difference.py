@@ -6,15 +6,21 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from rcmd.ipmp.address_flags import (
+    IFA_F_DADFAILED,
+    IFA_F_NODAD,
+    IFA_F_OPTIMISTIC,
+    IFA_F_PERMANENT,
+    IFA_F_TENTATIVE,
+)
 from rcmd.ipmp.arrangement import Targets
-from rcmd.ipmp.autoconfiguration import IFA_F_DADFAILED
 from rcmd.ipmp.autojoin import receptions
 from rcmd.ipmp.commands import Cause, Move
 from rcmd.ipmp.duplicates import Phase
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.lease import Lease
 from rcmd.ipmp.leases import PROTOCOLS as LEASE_PROTOCOLS
-from rcmd.ipmp.ledger import IFA_F_NODAD, DataAddress, RouteAtHome, kernel_address
+from rcmd.ipmp.ledger import DataAddress, RouteAtHome, kernel_address
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.placement import Fitness
@@ -57,9 +63,6 @@ class _Batch:
         return bool(self.add or self.add_routes or self.remove_routes or changes)
 
 
-IFA_F_PERMANENT = 0x80
-IFA_F_TENTATIVE = 0x40
-IFA_F_OPTIMISTIC = 0x04
 _DETECTING = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC
 
 _Edge = tuple[str | None, str | None]

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from rcmd.ipmp.autoconfiguration import IFA_F_DADFAILED, IFA_F_TENTATIVE, undetected
+from rcmd.ipmp.address_flags import IFA_F_DADFAILED, IFA_F_TENTATIVE
+from rcmd.ipmp.autoconfiguration import undetected
 from rcmd.model import IPAddress, KernelAddress
 
 FIRST_RETRY_S = 10.0

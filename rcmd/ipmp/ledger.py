@@ -12,6 +12,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp import autoconfiguration
+from rcmd.ipmp.address_flags import IFA_F_NODAD
 from rcmd.ipmp.expiry import steady_expiry
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.lease import Lease
@@ -30,7 +31,6 @@ from rcmd.model import (
     family_of,
 )
 
-IFA_F_NODAD = 0x02
 SCOPE_HOST = 254
 
 

@@ -23,11 +23,10 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface, IPv6Interface
 
+from rcmd.ipmp.address_flags import IFA_F_MCAUTOJOIN, IFA_F_NODAD
 from rcmd.ipmp.multicast_events import Membership
 from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, family_of
 
-IFA_F_NODAD = 0x02
-IFA_F_MCAUTOJOIN = 0x400
 SCOPE_HOST = 254
 ELSEWHERE = -1
 """No device has this ifindex: an application joined on one that is not there any more."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rcmd.ipmp import messages
+from rcmd.ipmp.address_flags import IFA_F_DADFAILED, IFA_F_TENTATIVE
 from rcmd.ipmp.commands import Report
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.probe_group import ProberKey
@@ -19,9 +20,6 @@ from rcmd.ipmp.probe_source import (
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.source_watch import SourceState, SourceWatch
 from rcmd.model import AddressKind, Family, IPAddress, ProbeMethod
-
-IFA_F_DADFAILED = 0x08
-IFA_F_TENTATIVE = 0x40
 
 
 @dataclass(slots=True)

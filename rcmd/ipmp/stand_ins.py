@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from rcmd.ipmp.address_flags import IFA_F_NODAD
 from rcmd.ipmp.autoconfiguration import (
-    IFA_F_NODAD,
     ends_soon,
     is_prefix_route,
     is_public,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Interface
 
+from rcmd.ipmp.address_flags import IFA_F_MCAUTOJOIN
 from rcmd.ipmp.commands import Move, Plumb, Release, Spread
 from rcmd.ipmp.events import (
     AddressGone,
@@ -27,7 +28,6 @@ from rcmd.ipmp.events import (
     SpreadDone,
 )
 from rcmd.ipmp.kernel_view import RouteKey
-from rcmd.ipmp.multicast import IFA_F_MCAUTOJOIN
 from rcmd.ipmp.multicast_events import Membership
 from rcmd.model import (
     Family,

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 
+from rcmd.ipmp.address_flags import IFA_F_NODAD
 from rcmd.ipmp.commands import Move, Plumb, Release, Report
-from rcmd.ipmp.ledger import IFA_F_NODAD
 from rcmd.model import AddressStatus, IPNetwork, KernelAddress, ProbeMethod, Route, Status
 
 from .advertising import in_service
