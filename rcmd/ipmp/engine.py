@@ -22,9 +22,10 @@ from typing import assert_never
 from rcmd.ipmp import leasing, membership, messages
 from rcmd.ipmp.adoption import absorb_change, adopt_all, forget_expired, forget_lost
 from rcmd.ipmp.arrangement import Targets, arrange, held_by
+from rcmd.ipmp.batches import ItemKey, item_key
 from rcmd.ipmp.commands import Command, Move, Plumb, Release, Spread
 from rcmd.ipmp.detection import forget_unwanted, look_at_all
-from rcmd.ipmp.difference import Difference, ItemKey, independent, item_key
+from rcmd.ipmp.difference import Difference, independent
 from rcmd.ipmp.events import (
     Attach,
     BootSettled,

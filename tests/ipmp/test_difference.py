@@ -5,8 +5,9 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 from rcmd.ipmp.arrangement import arrange
+from rcmd.ipmp.batches import item_key
 from rcmd.ipmp.commands import Cause, Move
-from rcmd.ipmp.difference import Difference, item_key
+from rcmd.ipmp.difference import Difference
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.scene import Scene, kernel_label, number_in

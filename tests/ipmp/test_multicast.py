@@ -6,8 +6,9 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 
 from rcmd.ipmp.arrangement import arrange
+from rcmd.ipmp.batches import item_key
 from rcmd.ipmp.commands import Cause, Move, Report, Severity
-from rcmd.ipmp.difference import Difference, item_key
+from rcmd.ipmp.difference import Difference
 from rcmd.ipmp.events import Moved
 from rcmd.ipmp.listening import absorb_memberships, concerned_by, is_news
 from rcmd.ipmp.messages import moved

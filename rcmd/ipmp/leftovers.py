@@ -1,0 +1,101 @@
+"""Test addresses, and what is ours but no longer wanted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rcmd.ipmp.address_flags import IFA_F_DADFAILED
+from rcmd.ipmp.batches import Batches
+from rcmd.ipmp.commands import Cause
+from rcmd.ipmp.duplicates import Phase
+from rcmd.ipmp.ledger import kernel_address
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.multicast import is_autojoin
+from rcmd.ipmp.scene import Circles, Scene, kernel_label
+from rcmd.model import RCMD_PROTOCOL, AddressKind, IPAddress, KernelAddress
+
+
+class Leftovers:
+    def __init__(
+        self,
+        scene: Scene,
+        circles: Circles | None,
+        batches: Batches,
+    ) -> None:
+        self._scene = scene
+        self._circles = circles
+        self._batches = batches
+
+    def find(self) -> None:
+        self._test_addresses()
+        self._duplicates()
+        self._leftovers()
+
+    def _test_addresses(self) -> None:
+        for member in self._scene.members_of(self._circles):
+            if member.is_set_down:
+                continue
+            held = self._scene.view.addresses.get(member.ifindex, {})
+            for address in self._scene.test_addresses(member):
+                wanted = kernel_address(
+                    address, member.ifindex, kernel_label(member.name, address.logical)
+                )
+                if self._scene.duplicates.is_being_removed(wanted.address.ip):
+                    continue
+                if wanted.address not in held and not self._batches.was_refused(wanted):
+                    self._batches.of(Cause.CONFIGURE, None, member.name).add.append(wanted)
+
+    def _duplicates(self) -> None:
+        """What failed duplicate detection is taken off, to be added anew."""
+        for member in self._scene.members_of(self._circles):
+            held = self._scene.view.addresses.get(member.ifindex, {})
+            for suspect in self._scene.duplicates.of(member.name):
+                found = held.get(suspect.address.address)
+                match suspect.phase:
+                    case Phase.REMOVING if found and found.flags & IFA_F_DADFAILED:
+                        self._batches.clean_up(member.name, found)
+                    case Phase.DETECTING if not found and suspect.address.address.ip.is_link_local:
+                        again = replace(suspect.again(), ifindex=member.ifindex)
+                        if not self._batches.was_refused(again):
+                            self._batches.of(Cause.CONFIGURE, None, member.name).add.append(again)
+                    case _:
+                        pass
+
+    def _leftovers(self) -> None:
+        held = self._scene.view.addresses
+        for member in self._scene.members_of(self._circles):
+            for address in held.get(member.ifindex, {}).values():
+                if self._is_leftover(member, address):
+                    self._batches.clean_up(member.name, address)
+        for ifindex in held.keys() - {it.ifindex for it in self._scene.members.values()}:
+            for address in held[ifindex].values():
+                if self._was_carried_off(ifindex, address):
+                    self._batches.clean_up(None, address)
+
+    def _was_carried_off(self, ifindex: int, address: KernelAddress) -> bool:
+        """A renamed device took along an address that lives, or belongs, elsewhere."""
+        if address.protocol != RCMD_PROTOCOL:
+            return False
+        name = self._scene.view.links[ifindex].name if ifindex in self._scene.view.links else ""
+        key = address.address.ip
+        return name not in self._scene.members and (
+            bool(self._scene.copies_of(key)) or self._is_configured_test(key)
+        )
+
+    def _is_configured_test(self, key: IPAddress) -> bool:
+        return any(
+            address.kind is AddressKind.TEST and address.address.ip == key
+            for member in self._scene.members.values()
+            for address in member.config.addresses
+        )
+
+    def _is_leftover(self, member: Member, address: KernelAddress) -> bool:
+        """Ours and no longer asked for; on a detached interface, whatever is still there."""
+        key = address.address.ip
+        if self._scene.ledger.knows(key) or key.is_link_local or is_autojoin(address):
+            return False
+        if member.intent is Intent.DETACHED and member.plumbed:
+            return True
+        return address.protocol == RCMD_PROTOCOL and not any(
+            wanted.address.ip == key for wanted in self._scene.test_addresses(member)
+        )
