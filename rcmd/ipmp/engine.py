@@ -20,12 +20,13 @@ from random import Random
 from typing import assert_never
 
 from rcmd.ipmp import leasing, membership, messages
-from rcmd.ipmp.adoption import absorb_change, adopt_all, forget_expired, forget_lost
+from rcmd.ipmp.adoption import absorb_change, adopt_all, forget_expired
 from rcmd.ipmp.arrangement import Targets, arrange, held_by
 from rcmd.ipmp.batches import ItemKey, item_key
 from rcmd.ipmp.commands import Command, Move, Plumb, Release, Spread
+from rcmd.ipmp.convergence import converge
 from rcmd.ipmp.detection import forget_unwanted, look_at_all
-from rcmd.ipmp.difference import Difference, independent
+from rcmd.ipmp.difference import Difference
 from rcmd.ipmp.events import (
     Attach,
     BootSettled,
@@ -49,7 +50,7 @@ from rcmd.ipmp.events import (
 )
 from rcmd.ipmp.judgement import Judgement
 from rcmd.ipmp.kernel_view import KernelView, essence
-from rcmd.ipmp.ledger import MovableKey, RouteAtHome
+from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.listening import absorb_memberships
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
@@ -136,7 +137,7 @@ class Engine:
         targets = arrange(self.scene, circles=circles)
         # What leaves by a member that has failed is cured first.
         commands += self._spreading.commands(targets, circles, self._refused, now)
-        moves = self._converge(targets, circles)
+        moves = converge(self.scene, targets, self._refused, circles)
         if commands or moves or before is None or before != self._picture():
             self.revision += 1
         self.scene.was_interrupted = False
@@ -407,35 +408,6 @@ class Engine:
                     commands.append(Release(member.ifindex, member.name, take_down=True))
                 member.plumbed = 0
         return commands
-
-    def _converge(self, targets: Targets, circles: Touched) -> list[Move]:
-        forget_lost(self.scene, targets)
-        difference = Difference(self.scene, targets, self._refused, circles)
-        moves = list(independent(difference.moves()))
-        self.scene.numbers = difference.numbers_after(moves)
-        self._note_hosts_of_down(targets, circles)
-        self._forget_recalls()
-        return list(moves)
-
-    def _note_hosts_of_down(self, targets: Targets, circles: Touched) -> None:
-        hosts = {} if circles is EVERYBODY else self.scene.hosts_of_down
-        for data in self.scene.ledger.addresses(self.scene.homes(circles)):
-            if not data.is_up and (host := targets.get(data.key)) is not None:
-                hosts[data.key] = host
-            elif data.is_up or data.key in targets:
-                hosts.pop(data.key, None)
-        self.scene.hosts_of_down = hosts
-
-    def _forget_recalls(self) -> None:
-        """A recall is over once everything is back, or when the interface is in no state for it."""
-        for member in self.scene.members.values():
-            if member.recalls and member.intent is Intent.IN:
-                known: set[MovableKey] = {data.key for data in self.scene.ledger.addresses()}
-                known |= set(self.scene.ledger.routes)
-                known -= {key for key, _ in self.scene.duplicates.items()}
-                is_back = member.recalls & known <= held_by(self.scene, member.name)
-                if is_back or member.fitness in (Fitness.BROKEN, Fitness.DOWN, Fitness.ABSENT):
-                    member.recalls = set()
 
     def _moves_if(self, assumed: dict[str, Fitness], circles: Circles | None = None) -> list[Move]:
         if not self._is_ready:

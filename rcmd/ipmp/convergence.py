@@ -1,0 +1,51 @@
+"""From where everything should live to the next moves; in earnest, or on a copy of the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from rcmd.ipmp.adoption import forget_lost
+from rcmd.ipmp.arrangement import Targets, held_by
+from rcmd.ipmp.batches import ItemKey
+from rcmd.ipmp.commands import Move
+from rcmd.ipmp.difference import Difference, independent
+from rcmd.ipmp.ledger import MovableKey
+from rcmd.ipmp.member import Intent
+from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.touched import EVERYBODY, Touched
+
+
+def converge(
+    scene: Scene, targets: Targets, refused: Collection[ItemKey], circles: Touched
+) -> list[Move]:
+    """The moves to be made next; the scene knows of them.  `targets` are those of `circles`."""
+    forget_lost(scene, targets)
+    difference = Difference(scene, targets, refused, circles)
+    moves = list(independent(difference.moves()))
+    scene.numbers = difference.numbers_after(moves)
+    _note_hosts_of_down(scene, targets, circles)
+    _forget_recalls(scene)
+    return moves
+
+
+def _note_hosts_of_down(scene: Scene, targets: Targets, circles: Touched) -> None:
+    hosts = {} if circles is EVERYBODY else scene.hosts_of_down
+    for data in scene.ledger.addresses(scene.homes(circles)):
+        if not data.is_up and (host := targets.get(data.key)) is not None:
+            hosts[data.key] = host
+        elif data.is_up or data.key in targets:
+            hosts.pop(data.key, None)
+    scene.hosts_of_down = hosts
+
+
+def _forget_recalls(scene: Scene) -> None:
+    """A recall is over once everything is back, or when the interface is in no state for it."""
+    for member in scene.members.values():
+        if member.recalls and member.intent is Intent.IN:
+            known: set[MovableKey] = {data.key for data in scene.ledger.addresses()}
+            known |= set(scene.ledger.routes)
+            known -= {key for key, _ in scene.duplicates.items()}
+            is_back = member.recalls & known <= held_by(scene, member.name)
+            if is_back or member.fitness in (Fitness.BROKEN, Fitness.DOWN, Fitness.ABSENT):
+                member.recalls = set()
