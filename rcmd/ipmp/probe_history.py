@@ -262,8 +262,6 @@ class ProbeHistory:
             state = self._states[slot]
             if state is ANSWERED or state is LOST:
                 return slot
-            if state is UNUSED:
-                return None
         return None
 
     def is_answered(self, slot: int) -> bool:
@@ -284,7 +282,7 @@ class ProbeHistory:
             if state is LOST:
                 count += 1
                 first_at = self._settled[slot]
-            elif state is ANSWERED or state is UNUSED:
+            elif state is ANSWERED:
                 break
         return count, first_at
 
@@ -318,7 +316,7 @@ class ProbeHistory:
                 count += 1
                 if count == ANSWERS_TO_REPAIR:
                     break
-            elif state is LOST or state is UNUSED or (count and state is UNANSWERED):
+            elif state is LOST or (count and state is UNANSWERED):
                 # A later one has been answered, and nobody knows yet about this one.
                 break
         return count

@@ -131,3 +131,47 @@ def test_an_answer_that_is_still_awaited_is_no_answer(history: ProbeHistory) -> 
     history.answered(awaited, 0.2)
     assert history.answers() == 10
     assert history.is_repaired()
+
+
+def lose(history: ProbeHistory, target: Target, count: int) -> None:
+    for _ in range(count):
+        ask(history, target, at=0.0)
+        history.settle(10.0, 1.0, 0.0)
+
+
+def test_a_target_is_silent_alone_once_it_has_missed_five(history: ProbeHistory) -> None:
+    # behaviour 50
+    for missed in range(1, 6):
+        lose(history, FIRST, 1)
+        history.answered(ask(history, SECOND), 0.1)
+        assert history.is_silent_alone(FIRST) is (missed >= 5)
+    assert not history.is_silent_alone(SECOND)
+
+
+def test_a_target_is_not_silent_alone_where_everybody_is(history: ProbeHistory) -> None:
+    # behaviours 29, 50: with the fifth loss on end it is the interface
+    lose(history, FIRST, 4)
+    history.answered(ask(history, SECOND), 0.1)
+    lose(history, FIRST, 4)
+    assert history.is_silent_alone(FIRST)
+    lose(history, SECOND, 1)
+    assert not history.is_silent_alone(FIRST)
+
+
+def test_the_newest_need_not_be_known_yet(history: ProbeHistory) -> None:
+    # behaviour 33
+    for _ in range(10):
+        history.answered(ask(history), 0.1)
+    ask(history)
+    assert history.answers() == 10
+    assert history.is_repaired()
+
+
+def test_a_loss_begins_the_count_anew(history: ProbeHistory) -> None:
+    # behaviour 33
+    for _ in range(9):
+        history.answered(ask(history), 0.1)
+    lose(history, FIRST, 1)
+    history.answered(ask(history), 0.1)
+    assert history.answers() == 1
+    assert not history.is_repaired()

@@ -110,6 +110,7 @@ def peer(verdict, is_running=True, has_link=True):
         # by probes: somebody has answered since the losses began (behaviour 75)
         (50.0, [peer(alive(50.1))], Scope.INTERFACE),
         (50.0, [peer(alive(49.9))], Scope.GROUP),
+        (50.0, [peer(alive(50.0))], Scope.GROUP),
         (50.0, [peer(alive(None))], Scope.GROUP),
         (50.0, [peer(alive(49.0)), peer(alive(51.0))], Scope.INTERFACE),
         (50.0, [peer(alive(51.0), is_running=False)], Scope.GROUP),

@@ -6,9 +6,10 @@ from rcmd.ipmp.detection_time import DetectionTime
 from rcmd.ipmp.probe_events import DetectionTimeLowered, DetectionTimeRaised, ProbeKind, TargetSlow
 from rcmd.ipmp.probe_group import ProbeGroup
 from rcmd.ipmp.round_trip import RoundTrip
-from rcmd.model import TargetState
+from rcmd.ipmp.targets import TargetList
+from rcmd.model import Family, TargetState
 
-from .probe_bench import RTT, Bench, make_prober, routers
+from .probe_bench import PREFIX, RTT, Bench, make_prober, routers
 
 LIMIT = 1.428
 
@@ -147,6 +148,17 @@ def test_one_slow_router_among_three_is_not():  # behaviour 58
     bench = Bench(prober, link=lambda request, _: 1.3 if request.target == addresses[2] else RTT)
     assert bench.run(60.0, stop=lambda: prober._detection.is_raised)
     assert len(prober.targets.active) == 3
+
+
+def test_who_is_beside_others_that_are_not_fast_either_is_no_outlier():
+    # behaviour 58: all others within half an interval
+    targets = TargetList(Family.IPV4, PREFIX)
+    targets.set_routers(routers(4), 0.0)
+    slow, *others = targets
+    slow.round_trip.sample(0.9, 1.0)
+    for crtt, is_outlier in ((0.5, True), (0.51, False), (0.99, False)):
+        others[0].round_trip.crtt = crtt
+        assert targets.is_outlier(slow, 1.0) is is_outlier
 
 
 def test_a_failed_interface_does_not_measure():

@@ -444,7 +444,7 @@ class Teller:
         found = {it.name: it.state.value for it in self._status().interfaces}
         assert found.get(name) == state, f"states: {found}"
 
-    def expect_flags(self, name: str, flags: str) -> None:
+    def expect_flags(self, name: str, flags: str = "") -> None:
         found = next(it.flags for it in self._status().interfaces if it.name == name)
         assert list(found) == flags.split(), f"flags: {found}"
 
@@ -669,7 +669,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect route (\S+) from (\S+)", Teller.expect_route_source),
     (r"expect no route (\S+)", Teller.expect_no_route),
     (r"expect group (\S+) (ok|degraded|failed)", Teller.expect_group),
-    (r"expect flags of (\S+): (.*)", Teller.expect_flags),
+    (r"expect flags of (\S+):(?: (.*))?", Teller.expect_flags),
     (r'expect problem of (\S+): "(.*)"', Teller.expect_problem),
     (r'expect objection to (\S+): "(.*)"', Teller.expect_objection),
     (r'expect objection to (\S+) with (\S+): "(.*)"', Teller.expect_objection_together),

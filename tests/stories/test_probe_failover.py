@@ -410,6 +410,50 @@ def test_offline_stops_probing_and_its_undo_begins_it() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("away", "state", "flags"),
+    [
+        ("offline hme2", "offline", "UP RUNNING OFFLINE"),
+        ("detach hme2", "detached", ""),
+    ],
+)
+def test_a_group_failure_says_nothing_of_who_is_away(away: str, state: str, flags: str) -> None:
+    # behaviour 81; overview, "Group Failures": what is not probed has not fallen silent
+    tell(
+        PROBED,
+        f"""
+        file hme2: 192.168.85.23/24 group test up
+                 | addif 192.168.85.24/24 deprecated -failover up
+        at 20s  put in hme2
+        at 50s  expect hme2 running
+                {away}
+        at 60s  switch dies
+                expect report "All Interfaces in group test have failed" within 11.5s
+                expect flags of hme0: UP RUNNING FAILED
+                expect hme2 {state}
+                expect flags of hme2: {flags}
+        """,
+    )
+
+
+def test_a_standby_that_is_answered_again_is_still_failed_and_not_inactive() -> None:
+    # behaviours 27, 33: never both flags, also while it is on its way back
+    tell(
+        ICMP,
+        WITH_STANDBY,
+        ROUTER,
+        """
+        at 30s  expect flags of hme2: UP RUNNING STANDBY INACTIVE
+        at 60s  black hole hme2
+                expect report "NIC failure detected on hme2 of group test" within 11.5s
+        at 100s mend hme2
+        at 108s expect flags of hme2: UP RUNNING FAILED STANDBY
+                expect report "NIC repair detected on hme2 of group test" within 9s
+                expect flags of hme2: UP RUNNING STANDBY INACTIVE
+        """,
+    )
+
+
 def test_a_failed_interface_that_was_offline_is_still_failed() -> None:
     # behaviour 81: only ten answers say otherwise
     tell(
