@@ -52,10 +52,10 @@ def routers_of(
     for route in _routes(scene, members, at_home):
         if route.family is not family:
             continue
-        if route.gateway is not None:
-            learnt.append(route.gateway)
-        elif _is_static_host_route(route):
+        if _names_target(route):
             pinned.append(route.destination.network_address)
+        elif route.gateway is not None:
+            learnt.append(route.gateway)
     return Routers(tuple(dict.fromkeys(pinned)), tuple(dict.fromkeys(learnt)))
 
 
@@ -67,7 +67,12 @@ def _routes(scene: Scene, members: Sequence[Member], at_home: RoutesByHome) -> I
         yield from at_home.get(member.name, ())
 
 
-def _is_static_host_route(route: Route) -> bool:
-    """The documented way to pin a target."""
+def _names_target(route: Route) -> bool:
+    """A static host route to a neighbour, the documented way to pin a target.
+
+    `route add -host T T -static` of Solaris makes T its own gateway.
+    """
+    host = route.destination.network_address
     is_host = route.destination.prefixlen == route.destination.max_prefixlen
-    return is_host and route.protocol not in RTPROT_BY_KERNEL
+    is_direct = route.gateway is None or route.gateway == host
+    return is_host and is_direct and route.protocol not in RTPROT_BY_KERNEL

@@ -249,6 +249,31 @@ def test_pinned_ones_then_next_hops() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("destination", "gateway", "protocol", "expected"),
+    [
+        ("192.168.85.50/32", None, 4, Routers((ip_address("192.168.85.50"),))),
+        # `route add -host T T -static`
+        ("192.168.85.50/32", "192.168.85.50", 3, Routers((ip_address("192.168.85.50"),))),
+        ("fe80::50/128", "fe80::50", 4, Routers((ip_address("fe80::50"),))),
+        # what others say is on the link, and what is behind a router
+        ("192.168.85.50/32", "192.168.85.50", 1, Routers((), (ip_address("192.168.85.50"),))),
+        ("192.168.85.50/32", "192.168.85.1", 4, Routers((), (ROUTER,))),
+        ("192.168.85.48/31", "192.168.85.48", 4, Routers((), (ip_address("192.168.85.48"),))),
+    ],
+)
+def test_which_routes_pin(
+    destination: str, gateway: str | None, protocol: int, expected: Routers
+) -> None:
+    # behaviour 47
+    made = two()
+    added = route("hme0", destination, gateway, protocol)
+    made.view.add_route(added)
+    members = list(made.members.values())
+    found = routers_of(made, members, GroupSettings(), added.family, routes_by_home(made))
+    assert found == expected
+
+
 def test_a_route_on_its_way_to_another_member_still_counts() -> None:
     """The kernel drops the IPv4 routes of a device that is set down; we put them elsewhere."""
     made = two()

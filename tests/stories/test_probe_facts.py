@@ -129,6 +129,19 @@ def test_named_targets_are_pinned():
     assert [it.mode for it in _targets(world, "hme0")] == [TargetMode.PINNED]
 
 
+def test_the_solaris_way_to_name_a_target_pins_it():
+    # behaviour 47: route add -host T T -static
+    world = tell(
+        "probe everything by icmp",
+        "target 192.168.85.8",
+        PAIR,
+        "add route 192.168.85.8/32 via 192.168.85.8 on hme0",
+    )
+    world.advance(5.0)
+    assert [it.mode for it in _targets(world, "hme0")] == [TargetMode.PINNED]
+    assert [it.mode for it in _targets(world, "hme1")] == [TargetMode.PINNED]
+
+
 def test_without_test_addresses_no_hosts_are_looked_for():
     world = tell("probe everything by arp", "target 192.168.85.5", LINK_ONLY)
     world.advance(20.0)
