@@ -43,9 +43,10 @@ from rcmd.ipmp.events import (
     is_of_operation,
 )
 from rcmd.ipmp.probe_events import ProbeRequest
-from rcmd.model import Identity, IPAddress
+from rcmd.model import Identity, IPAddress, Problem, ProblemCode
 from rcmd.outside import Announcer, Devices, Kernel, Probes
 from rcmd.rcm.journal import HistoryEvent, Journal, SavedSysctls
+from rcmd.rcm.problems import Problems, recalled_from
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ REST = 4
 RETRY_S = 1.0
 """Until the next look at a kernel that changes faster than it can be read."""
 MEMORY_KEY = "engine"
+PROBLEMS_KEY = "problems"
 
 REFUSED = "refused"
 """The kind of the reports on what the kernel or a driver would not do to an interface."""
@@ -110,6 +112,10 @@ class Daemon:
         self._unsent: list[ProbeRequest] = []
         self._hash_choice: ChooseHash | None = None
         self._memory = ""
+        self.problems = Problems(
+            time.time_ns() // 1000, recalled_from(journal.recall(PROBLEMS_KEY))
+        )
+        self._problems = ""
         self._revision = 0
         self._identities: dict[str, tuple[int, Identity]] = {}
         """Name -> ifindex and identity: a device keeps its identity."""
@@ -144,6 +150,9 @@ class Daemon:
             return
         self._revision = self._engine.revision
         self._wake_waiters()
+        self._do_chores_soon()
+
+    def _do_chores_soon(self) -> None:
         if self._chores is None:
             self._chores = self._loop.call_soon(self._do_chores)
 
@@ -322,6 +331,16 @@ class Daemon:
         unsent, self._unsent = tuple(self._unsent), []
         self.feed(Tick(answers, drained_at, unsent))
 
+    # --- what is wrong, and the engine cannot know ---
+
+    def set_problem(self, problem: Problem) -> None:
+        if self.problems.set(problem):
+            self._do_chores_soon()
+
+    def clear_problem(self, code: ProblemCode, subject: str) -> None:
+        if self.problems.clear(code, subject):
+            self._do_chores_soon()
+
     # --- what can wait ---
 
     def refusals(self, name: str) -> tuple[str, ...]:
@@ -352,12 +371,14 @@ class Daemon:
         self._preparation = self._loop.call_later(PREPARE_AFTER_S, self._prepare, None)
 
     def _remember(self, *, is_part_of_operation: bool = False) -> None:
-        text = self._engine.memory().to_text()
-        if text == self._memory:
-            return
+        text, problems = self._engine.memory().to_text(), self.problems.to_text()
         try:
-            self._journal.remember(MEMORY_KEY, text, is_part_of_operation=is_part_of_operation)
-            self._memory = text
+            if text != self._memory:
+                self._journal.remember(MEMORY_KEY, text, is_part_of_operation=is_part_of_operation)
+                self._memory = text
+            if problems != self._problems:
+                self._journal.remember(PROBLEMS_KEY, problems)
+                self._problems = problems
         except RcmError as error:
             log.error("what happened cannot be recorded: %s", error)
 

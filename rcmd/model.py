@@ -52,6 +52,9 @@ class InterfaceState(StrEnum):
     DETACHED = "detached"
 
 
+FUNCTIONING = frozenset({InterfaceState.RUNNING, InterfaceState.NO_TARGETS})
+
+
 class GroupState(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
@@ -337,6 +340,11 @@ class InterfaceStatus:
     """What is wrong, in a sentence; empty when all is well."""
     probe: ProbeState = ProbeState.DISABLED
 
+    @property
+    def is_functioning(self) -> bool:
+        """Without targets it is taken for good, unless it had failed before it lost the last."""
+        return self.state in FUNCTIONING and "FAILED" not in self.flags
+
 
 @dataclass(frozen=True, slots=True)
 class GroupStatus:
@@ -348,6 +356,64 @@ class GroupStatus:
     load_spreading: LoadSpreading = LoadSpreading.OFF
     carriers: tuple[str, ...] = ()
     """Who shares the outgoing traffic now."""
+    spares: int = 0
+    """How many members may fail or go before an address has nowhere to live."""
+
+
+class ProblemSeverity(StrEnum):
+    ERROR = "error"
+    """Something that is wanted does not work."""
+    WARNING = "warning"
+    """Everything works, and something is wrong, or would not survive the next failure."""
+    NOTICE = "notice"
+    """Something that would be seen elsewhere is not seen here."""
+
+
+class ProblemCode(StrEnum):
+    """What is wrong, for programs: never renamed."""
+
+    GROUP_FAILED = "group-failed"
+    """No member of a group is usable."""
+    GROUP_DEGRADED = "group-degraded"
+    """Not every member of a group is usable; there is a spare."""
+    NO_SPARE = "no-spare"
+    """A group of several configured members has none left that may fail or go."""
+    INTERFACE_FAILED = "interface-failed"
+    INTERFACE_MISSING = "interface-missing"
+    """There is a file, and no such device."""
+    INTERFACE_EXCLUDED = "interface-excluded"
+    """It may not serve in its group: another medium, a hardware address that is not unique."""
+    INTERFACE_IMPAIRED = "interface-impaired"
+    """It serves, and something is wrong with it."""
+    NO_TARGETS = "no-targets"
+    """Nobody to probe was found: only the link counts."""
+    NOT_ANSWERED = "not-answered"
+    """It is taken for good, and no probe has been answered yet."""
+    ADDRESS_MISSING = "address-missing"
+    """A data address is wanted, and on no interface."""
+    CONFIGURATION = "configuration"
+    """A file that cannot be used as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is wanted and not there, or that would be believed wrongly."""
+
+    code: ProblemCode
+    severity: ProblemSeverity
+    subject: str
+    """An interface, a group, an address or a file."""
+    text: str
+    """A sentence about the subject, without its name in front."""
+    advice: str = ""
+    """What to do, in a sentence; empty where nothing can be done, or it is obvious."""
+    since_us: int = field(default=0, compare=False)
+    """Microseconds since the epoch; 0 where nobody has noted it yet."""
+
+    @property
+    def key(self) -> tuple[ProblemCode, str]:
+        """What makes it the same problem, however its text changes."""
+        return self.code, self.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +423,8 @@ class Status:
     groups: tuple[GroupStatus, ...] = ()
     interfaces: tuple[InterfaceStatus, ...] = ()
     addresses: tuple[AddressStatus, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """Worst first; empty when all is well."""
 
 
 class TargetMode(StrEnum):

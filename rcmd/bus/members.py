@@ -28,6 +28,8 @@ Cancel                undoes a detach, ends an attach (what has appeared stays i
                       NoSuchResource where it is over already
 GetResources          the JSON object of `rcmctl resources --json`
 GetScripts            the JSON object of `rcmctl scripts --json`
+Problems              rows as in the JSON object of `rcmctl status --json`: code, severity, subject,
+                      text, since, advice; empty when all is well
 Event                 `detail` has `message` (s) and `severity` (u, as in syslog) besides its own
 """
 
@@ -154,7 +156,11 @@ MANAGER_INTERFACE = Interface(
         Method("GetScripts", gives=_arguments("json:s")),
     ),
     signals=(Signal("Event", _EVENT),),
-    properties=(Property("Version", "s", is_constant=True), Property("State", "s")),
+    properties=(
+        Property("Version", "s", is_constant=True),
+        Property("State", "s"),
+        Property("Problems", "aa{sv}"),
+    ),
 )
 
 GROUP_INTERFACE = Interface(
@@ -164,6 +170,7 @@ GROUP_INTERFACE = Interface(
         Property("State", "s"),
         Property("Interfaces", "as"),
         Property("FailureDetectionTime", "u"),
+        Property("Spares", "u"),
     ),
 )
 

@@ -11,8 +11,16 @@ from typing import assert_never
 import rcmd
 from rcmd.bus.members import GROUP, INTERFACE, MANAGER, OPERATION, ROOT
 from rcmd.bus.paths import group_path, interface_path, operation_path
-from rcmd.bus.values import VariantMap, unsigned, unsigned_long, variant
-from rcmd.model import AddressKind, GroupStatus, Identity, InterfaceStatus, Status
+from rcmd.bus.status_document import problem_document
+from rcmd.bus.values import (
+    VariantMap,
+    string_map,
+    unsigned,
+    unsigned_long,
+    variant,
+    variant_maps,
+)
+from rcmd.model import AddressKind, GroupStatus, Identity, InterfaceStatus, Problem, Status
 from rcmd.rcm.coordinator import OperationStatus
 
 _UNKNOWN = Identity(name="")
@@ -60,7 +68,7 @@ def object_tree(picture: Picture, previous: Tree) -> dict[str, Exported]:
         if address.hosted_on is not None:
             hosted = data if address.kind is AddressKind.DATA else test
             hosted[address.hosted_on].append(str(address.address))
-    sources: dict[str, _Source] = {ROOT: picture.state}
+    sources: dict[str, _Source] = {ROOT: _Whole(picture.state, status.problems)}
     sources |= {group_path(group.name): group for group in status.groups}
     sources |= {
         interface_path(interface.name): _Member(
@@ -101,12 +109,20 @@ class _Member:
     test: tuple[str, ...]
 
 
-_Source = ServiceState | GroupStatus | _Member | OperationStatus
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """What the properties of the manager are made from."""
+
+    state: ServiceState
+    problems: tuple[Problem, ...]
+
+
+_Source = _Whole | GroupStatus | _Member | OperationStatus
 
 
 def _export(path: str, source: _Source) -> Exported:
     match source:
-        case ServiceState():
+        case _Whole():
             return Exported(path, MANAGER, _manager(source), source)
         case GroupStatus():
             return Exported(path, GROUP, _group(source), source)
@@ -118,8 +134,12 @@ def _export(path: str, source: _Source) -> Exported:
             assert_never(source)
 
 
-def _manager(state: ServiceState) -> VariantMap:
-    return {"Version": variant(rcmd.__version__), "State": variant(state.value)}
+def _manager(whole: _Whole) -> VariantMap:
+    return {
+        "Version": variant(rcmd.__version__),
+        "State": variant(whole.state.value),
+        "Problems": variant_maps([string_map(problem_document(it)) for it in whole.problems]),
+    }
 
 
 def _group(group: GroupStatus) -> VariantMap:
@@ -128,6 +148,7 @@ def _group(group: GroupStatus) -> VariantMap:
         "State": variant(group.state.value),
         "Interfaces": variant(group.interfaces),
         "FailureDetectionTime": unsigned(group.failure_detection_ms),
+        "Spares": unsigned(group.spares),
     }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rcmd.model import AddressStatus, GroupStatus, Identity, InterfaceStatus, Status
+from rcmd.model import AddressStatus, GroupStatus, Identity, InterfaceStatus, Problem, Status
 from rcmd.rcm.coordinator import OperationStatus
 
 _UNKNOWN = Identity(name="")
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def status_document(
@@ -24,6 +26,20 @@ def status_document(
         ],
         "addresses": [_address(address) for address in status.addresses],
         "operations": [operation_document(operation) for operation in operations],
+        "problems": [problem_document(problem) for problem in status.problems],
+    }
+
+
+def problem_document(problem: Problem) -> dict[str, str]:
+    """`since` is ISO 8601, in UTC; empty where nobody has noted it yet."""
+    moment = _EPOCH + timedelta(microseconds=problem.since_us)
+    return {
+        "code": problem.code.value,
+        "severity": problem.severity.value,
+        "subject": problem.subject,
+        "text": problem.text,
+        "since": moment.isoformat(timespec="milliseconds") if problem.since_us else "",
+        "advice": problem.advice,
     }
 
 
@@ -49,6 +65,7 @@ def _group(group: GroupStatus) -> dict[str, Any]:
         "failure_detection_ms": group.failure_detection_ms,
         "load_spreading": group.load_spreading.value,
         "carriers": list(group.carriers),
+        "spares": group.spares,
     }
 
 

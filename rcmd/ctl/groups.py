@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from rcmd.ctl.output import Line, Output, Span, Tone
-from rcmd.ctl.picture import Picture, is_functioning, is_inactive, picture_of
+from rcmd.ctl.picture import Picture, is_inactive, picture_of
 from rcmd.ctl.table import table
 from rcmd.ctl.verb import Manager, Verb
 from rcmd.model import GroupState, GroupStatus, LoadSpreading, ProbeState
@@ -62,7 +62,7 @@ def members(picture: Picture, group: GroupStatus) -> str:
     unusable: list[str] = []
     for name in group.interfaces:
         interface = picture.interface(name)
-        if interface is None or not is_functioning(interface):
+        if interface is None or not interface.is_functioning:
             unusable.append(name)
         elif is_inactive(interface):
             inactive.append(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from rcmd.ctl.output import Line, Output, Span, Tone
-from rcmd.ctl.picture import Picture, is_functioning, is_inactive, picture_of
+from rcmd.ctl.picture import Picture, is_inactive, picture_of
 from rcmd.ctl.table import table
 from rcmd.ctl.verb import Manager, Verb
 from rcmd.model import InterfaceState, InterfaceStatus, ProbeState
@@ -43,7 +43,7 @@ def interface_table(picture: Picture, width: int | None) -> list[Line]:
         (
             (
                 interface.name,
-                "yes" if is_functioning(interface) and not is_inactive(interface) else "no",
+                "yes" if interface.is_functioning and not is_inactive(interface) else "no",
                 interface.group,
                 link(interface),
                 Span(interface.probe, PROBE_TONES[interface.probe]),

@@ -34,6 +34,11 @@ def parse_since(text: str, now: datetime) -> int:
         raise ValueError(f"{text}: too far away") from error
 
 
+def microseconds_of(text: str) -> int:
+    """Of ISO 8601, as rcmd writes it; 0 for none.  Raises ValueError."""
+    return _microseconds(datetime.fromisoformat(text)) if text else 0
+
+
 def show(time_us: int) -> str:
     """`2026-11-22 12:34:56.789`, local time."""
     moment = (_EPOCH + timedelta(microseconds=time_us)).astimezone()

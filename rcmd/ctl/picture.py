@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_interface
 from typing import Any
 
+from rcmd.ctl.moments import microseconds_of
 from rcmd.errors import RcmError
 from rcmd.model import (
     AddressKind,
@@ -17,10 +18,11 @@ from rcmd.model import (
     InterfaceStatus,
     LoadSpreading,
     ProbeState,
+    Problem,
+    ProblemCode,
+    ProblemSeverity,
     Status,
 )
-
-_FUNCTIONING = frozenset({InterfaceState.RUNNING, InterfaceState.NO_TARGETS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,6 @@ def is_lost(address: AddressStatus) -> bool:
     return address.is_up and address.hosted_on is None and address.kind is AddressKind.DATA
 
 
-def is_functioning(interface: InterfaceStatus) -> bool:
-    """Without targets it is taken for good, unless it had failed before it lost the last one."""
-    return interface.state in _FUNCTIONING and "FAILED" not in interface.flags
-
-
 def is_inactive(interface: InterfaceStatus) -> bool:
     return "INACTIVE" in interface.flags
 
@@ -86,6 +83,7 @@ def picture_of(document: Mapping[str, Any]) -> Picture:
                 groups=tuple(_group(entry) for entry in document["groups"]),
                 interfaces=tuple(_interface(entry) for entry in document["interfaces"]),
                 addresses=tuple(_address(entry) for entry in document["addresses"]),
+                problems=tuple(_problem(entry) for entry in document["problems"]),
             ),
             operations=operations_of(document),
         )
@@ -103,6 +101,7 @@ def _group(entry: Mapping[str, Any]) -> GroupStatus:
         failure_detection_ms=entry["failure_detection_ms"],
         load_spreading=LoadSpreading(entry.get("load_spreading", "off")),
         carriers=tuple(entry.get("carriers", ())),
+        spares=entry["spares"],
     )
 
 
@@ -130,6 +129,17 @@ def _address(entry: Mapping[str, Any]) -> AddressStatus:
         hosted_on=entry["hosted_on"],
         label=entry["label"],
         is_up=entry["up"],
+    )
+
+
+def _problem(entry: Mapping[str, Any]) -> Problem:
+    return Problem(
+        code=ProblemCode(entry["code"]),
+        severity=ProblemSeverity(entry["severity"]),
+        subject=entry["subject"],
+        text=entry["text"],
+        advice=entry["advice"],
+        since_us=microseconds_of(entry["since"]),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 
 from rcmd.ctl.groups import group_table
@@ -11,17 +11,13 @@ from rcmd.ctl.interfaces import link, tone
 from rcmd.ctl.moments import show
 from rcmd.ctl.output import Line, Output, Span, Tone
 from rcmd.ctl.picture import Picture, Underway, is_lost, picture_of
-from rcmd.ctl.problems import problems, remarks
-from rcmd.ctl.table import Cell, blocks, fold, table
+from rcmd.ctl.problems import problem_lines
+from rcmd.ctl.table import Cell, blocks, table
 from rcmd.ctl.verb import Manager, Verb
 from rcmd.model import AddressStatus, InterfaceStatus
-from rcmd.rcm.journal import HistoryEvent
 
 _WIDTH = 80
 """Of output that does not go to a terminal."""
-
-_EVENTS = 1000
-"""How far back to look for the beginning of a problem."""
 
 _INDENT = " " * 4
 _HEADINGS = tuple(
@@ -41,20 +37,19 @@ async def _run(manager: Manager, _: Namespace, output: Output) -> int:
     if output.is_json:
         output.json(document)
         return 0
-    events = await manager.history(0, _EVENTS)
-    for line in report(picture_of(document), events, output.width or _WIDTH):
+    for line in report(picture_of(document), output.width or _WIDTH):
         output.line(*line)
     return 0
 
 
-def report(picture: Picture, events: Iterable[HistoryEvent], width: int) -> Iterator[Line]:
-    """Yield the lines of the whole report; the history tells since when."""
+def report(picture: Picture, width: int) -> Iterator[Line]:
+    """Yield the lines of the whole report."""
     status = picture.status
-    if not (status.interfaces or status.addresses or picture.operations):
+    is_empty = not (status.interfaces or status.addresses or picture.operations)
+    if is_empty and not status.problems:
         yield from ((Span(text),) for text in _EMPTY)
         return
-    yield from _problem_lines(problems(picture, events), width)
-    yield from ((Span(line),) for remark in remarks(picture) for line in fold(remark, width))
+    yield from problem_lines(status.problems, width)
     if status.groups:
         yield ()
         yield from group_table(picture, width)
@@ -64,17 +59,6 @@ def report(picture: Picture, events: Iterable[HistoryEvent], width: int) -> Iter
     if picture.operations:
         yield ()
         yield from _operation_table(picture.operations, width)
-
-
-def _problem_lines(found: Sequence[Span], width: int) -> Iterator[Line]:
-    if not found:
-        yield (Span("All is well."),)
-        return
-    yield (Span(f"{len(found)} {'problem' if len(found) == 1 else 'problems'}:", Tone.HEADING),)
-    for problem in found:
-        first, *rest = fold(problem.text, width - 4)
-        yield (Span("  "), Span(first, problem.tone))
-        yield from ((Span("    "), Span(text, problem.tone)) for text in rest)
 
 
 def _interface_lines(picture: Picture, width: int) -> Iterator[Line]:

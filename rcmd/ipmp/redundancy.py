@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from rcmd.ipmp.arrangement import arrange, held_by
 from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.ipmp.member import Member
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.scene import Scene
 from rcmd.model import Family
@@ -40,3 +41,14 @@ def objection(scene: Scene, name: str, leaving: Collection[str]) -> str | None:
         families = " and ".join(str(family) for family in sorted(stranded))
         return f"no other functioning interface of group {member.group} takes {families} addresses"
     return None
+
+
+def spares(members: Collection[Member]) -> int:
+    """How many members of a group may fail or go before an address has nowhere to live.
+
+    A family counts where a member is configured for it.
+    """
+    usable = [member.candidate() for member in members if member.fitness >= Fitness.UNKNOWN]
+    families = {family for member in members for family in member.config.families}
+    holders = (sum(family in it.families for it in usable) for family in families)
+    return max(min(holders, default=len(usable)) - 1, 0)

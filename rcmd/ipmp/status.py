@@ -8,10 +8,13 @@ from rcmd.ipmp.arrangement import prefer_home
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.probe_status import probe_state
+from rcmd.ipmp.problems import problems_of
+from rcmd.ipmp.redundancy import spares
 from rcmd.ipmp.scene import Scene, label_of
 from rcmd.ipmp.shares import place_of
 from rcmd.ipmp.surveillance import Surveillance
 from rcmd.model import (
+    FUNCTIONING,
     AddressKind,
     AddressStatus,
     Family,
@@ -26,17 +29,14 @@ from rcmd.model import (
 
 
 def status_of(scene: Scene, problems: Mapping[str, str], surveillance: Surveillance) -> Status:
-    return Status(
-        groups=tuple(_groups(scene, surveillance)),
-        interfaces=tuple(
-            _interface(scene, member, problems.get(member.name, ""), surveillance)
-            for member in scene.members.values()
-        ),
-        addresses=(*_data_addresses(scene), *_test_addresses(scene)),
+    """`problems` has what is wrong with each interface, in a few words."""
+    groups = tuple(_groups(scene, surveillance))
+    interfaces = tuple(
+        _interface(scene, member, problems.get(member.name, ""), surveillance)
+        for member in scene.members.values()
     )
-
-
-FUNCTIONING = (InterfaceState.RUNNING, InterfaceState.NO_TARGETS)
+    addresses = (*_data_addresses(scene), *_test_addresses(scene))
+    return Status(groups, interfaces, addresses, problems_of(scene, groups, interfaces, addresses))
 
 
 def state_of(member: Member) -> InterfaceState:
@@ -70,6 +70,7 @@ def _groups(scene: Scene, surveillance: Surveillance) -> Iterator[GroupStatus]:
             probed.detection.current_ms if probed else requested_ms,
             scene.settings.group(name).load_spreading,
             tuple(it.name for it in members if scene.view.nexthops.is_used(it.ifindex)),
+            spares(members),
         )
 
 

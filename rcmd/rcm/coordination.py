@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,9 @@ from rcmd.model import (
     InterfaceStatus,
     Link,
     ProbeStatus,
+    Problem,
+    ProblemCode,
+    ProblemSeverity,
     Status,
     TargetStatus,
 )
@@ -59,7 +63,22 @@ class Coordination:
 
     def status(self) -> Status:
         status = self.machine.engine.status()
-        return replace(status, interfaces=tuple(self._with_faults(status.interfaces)))
+        found = (*status.problems, *self._faults())
+        return replace(
+            status,
+            interfaces=tuple(self._with_faults(status.interfaces)),
+            problems=self.machine.problems.noted(found, time.time_ns() // 1000),
+        )
+
+    def _faults(self) -> Iterator[Problem]:
+        for name in sorted(self.attacher.faulty):
+            yield Problem(
+                ProblemCode.CONFIGURATION,
+                ProblemSeverity.ERROR,
+                name,
+                fault_text(name),
+                "Run `rcmd --check`, mend the file, then `rcmctl reload`.",
+            )
 
     def _with_faults(self, interfaces: tuple[InterfaceStatus, ...]) -> Iterator[InterfaceStatus]:
         """What is wrong with the files shows beside what is wrong with the link."""

@@ -9,7 +9,8 @@ from rcmd.configuration import Loaded
 from rcmd.ipmp.commands import Report
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import Event
-from rcmd.model import Identity
+from rcmd.model import Identity, Problem, ProblemCode
+from rcmd.rcm.problems import Problems
 
 
 class Machine(Protocol):
@@ -32,6 +33,15 @@ class Machine(Protocol):
 
     def has_hostname_file(self, name: str) -> bool:
         """Is there any for this interface?  Does not read it."""
+
+    @property
+    def problems(self) -> Problems:
+        """What is wrong, since when."""
+
+    def set_problem(self, problem: Problem) -> None:
+        """Say what is wrong that the engine cannot know, until `clear_problem`."""
+
+    def clear_problem(self, code: ProblemCode, subject: str) -> None: ...
 
     def refusals(self, name: str) -> tuple[str, ...]:
         """What was refused since the device was last plumbed, in sentences."""

@@ -109,7 +109,9 @@ def interface(name: str, state: InterfaceState = InterfaceState.RUNNING) -> Inte
 def status(*interfaces: InterfaceStatus) -> Status:
     members = interfaces or (interface("hme0"), interface("hme1"))
     return Status(
-        groups=(GroupStatus("test", GroupState.OK, tuple(i.name for i in members), 10_000),),
+        groups=(
+            GroupStatus("test", GroupState.OK, tuple(i.name for i in members), 10_000, spares=1),
+        ),
         interfaces=members,
         addresses=(
             AddressStatus(

@@ -87,6 +87,7 @@ def test_managed_objects(address: str) -> None:
             "State": "ok",
             "Interfaces": ["hme0", "hme1"],
             "FailureDetectionTime": 10_000,
+            "Spares": 1,
         }
         assert objects[f"{ROOT}/interface/hme1"][INTERFACE] == {
             "Name": "hme1",
@@ -151,7 +152,7 @@ def test_properties(address: str) -> None:
 
             assert await properties("Get", "ss", MANAGER, "Version") == rcmd.__version__
             assert await properties("Get", "ss", "", "State") == "starting"
-            assert set(await properties("GetAll", "s", MANAGER)) == {"Version", "State"}
+            assert set(await properties("GetAll", "s", MANAGER)) == {"Version", "State", "Problems"}
             assert await properties("GetAll", "s", PEER) == {}
             with pytest.raises(ErrorReply, match="UnknownProperty"):
                 await properties("Get", "ss", MANAGER, "Colour")

@@ -7,7 +7,14 @@ from ipaddress import ip_interface
 
 from rcmd.bus.status_document import status_document
 from rcmd.ctl.picture import picture_of
-from rcmd.model import AddressKind, AddressStatus, Status
+from rcmd.model import (
+    AddressKind,
+    AddressStatus,
+    Problem,
+    ProblemCode,
+    ProblemSeverity,
+    Status,
+)
 
 from .fakes import IDENTITIES, UNDERWAY, interface, status
 
@@ -22,6 +29,7 @@ def test_every_key_of_the_contract() -> None:
             "failure_detection_ms": 10_000,
             "load_spreading": "off",
             "carriers": [],
+            "spares": 1,
         }
     ]
     assert document["interfaces"][0] == {
@@ -60,6 +68,29 @@ def test_every_key_of_the_contract() -> None:
             "waiting_for": ["backup", "cluster"],
         }
     ]
+
+
+def test_problems() -> None:
+    problem = Problem(
+        ProblemCode.NO_SPARE,
+        ProblemSeverity.WARNING,
+        "test",
+        "no spare is left",
+        "Repair hme0.",
+        1_795_347_296_789_000,
+    )
+    document = status_document(Status(problems=(problem,)), {}, ())
+    assert document["problems"] == [
+        {
+            "code": "no-spare",
+            "severity": "warning",
+            "subject": "test",
+            "text": "no spare is left",
+            "since": "2026-11-22T11:34:56.789+00:00",
+            "advice": "Repair hme0.",
+        }
+    ]
+    assert picture_of(document).status.problems[0].since_us == problem.since_us
 
 
 def test_an_address_that_its_group_shares_has_no_home() -> None:

@@ -62,6 +62,18 @@ def _interface(name: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def problem(code: str, subject: str, text: str, **changes: str) -> dict[str, str]:
+    return {
+        "code": code,
+        "severity": "error",
+        "subject": subject,
+        "text": text,
+        "since": "",
+        "advice": "",
+        **changes,
+    }
+
+
 def _address(address: str, home: str, **changes: Any) -> dict[str, Any]:
     return {
         "address": address,
@@ -85,6 +97,7 @@ def healthy() -> dict[str, Any]:
                 "state": "ok",
                 "interfaces": ["hme0", "hme1", "hme2"],
                 "failure_detection_ms": 10000,
+                "spares": 2,
             }
         ],
         "interfaces": [
@@ -105,6 +118,7 @@ def healthy() -> dict[str, Any]:
             _address("2001:db8:5::20/64", "hme1", label=""),
         ],
         "operations": [],
+        "problems": [],
     }
 
 
@@ -118,12 +132,14 @@ def troubled() -> dict[str, Any]:
                 "state": "degraded",
                 "interfaces": ["hme0", "hme1", "qfe0"],
                 "failure_detection_ms": 10000,
+                "spares": 0,
             },
             {
                 "name": "solo",
                 "state": "failed",
                 "interfaces": ["qfe1"],
                 "failure_detection_ms": 500,
+                "spares": 0,
             },
         ],
         "interfaces": [
@@ -177,5 +193,22 @@ def troubled() -> dict[str, Any]:
                 "forced": True,
                 "waiting_for": ["backup", "cluster"],
             }
+        ],
+        "problems": [
+            problem("group-failed", "solo", "failed, no interface is usable"),
+            problem("interface-failed", "hme0", "failed", since="2026-11-22T11:34:56.789+00:00"),
+            problem("interface-missing", "qfe0", "missing: there is no such device"),
+            problem("interface-failed", "qfe1", "failed: no answer from any target"),
+            problem("address-missing", "10.0.0.1/8", "on no interface (home: qfe1)"),
+            problem(
+                "no-spare",
+                "test",
+                "no spare is left, without hme0 qfe0",
+                severity="warning",
+                advice="Bring another member of the group back into service.",
+            ),
+            problem(
+                "configuration", "eri0", "/etc/hostname.eri0:1: bad address", severity="warning"
+            ),
         ],
     }

@@ -13,7 +13,13 @@ from rcmd.rcm.bystanders import Session
 from rcmd.rcm.journal import HistoryEvent
 from rcmd.rcm.plan import DetachPlan
 
-NOTHING: dict[str, Any] = {"groups": [], "interfaces": [], "addresses": [], "operations": []}
+NOTHING: dict[str, Any] = {
+    "groups": [],
+    "interfaces": [],
+    "addresses": [],
+    "operations": [],
+    "problems": [],
+}
 
 
 @dataclass

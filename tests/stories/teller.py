@@ -22,7 +22,15 @@ from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 
 from rcmd.ipmp.address_flags import IFA_F_NODAD
 from rcmd.ipmp.commands import Move, Plumb, Release, Report
-from rcmd.model import AddressStatus, IPNetwork, KernelAddress, ProbeMethod, Route, Status
+from rcmd.model import (
+    AddressStatus,
+    IPNetwork,
+    KernelAddress,
+    ProbeMethod,
+    ProblemCode,
+    Route,
+    Status,
+)
 
 from .advertising import in_service
 from .kernel import Device
@@ -576,6 +584,23 @@ class Teller:
         """Somebody removes our route to it."""
         self.world.take_away(ANYWHERE.get(destination, destination))
 
+    def expect_no_problems(self) -> None:
+        assert self._status().problems == ()
+
+    def expect_trouble(self, severity: str, code: str, subject: str, text: str = "") -> None:
+        found = {it.key: it for it in self._status().problems}
+        assert (code, subject) in found, found
+        problem = found[ProblemCode(code), subject]
+        assert problem.severity == severity
+        assert text in problem.text, problem.text
+
+    def expect_no_trouble(self, code: str, subject: str) -> None:
+        assert (code, subject) not in {it.key for it in self._status().problems}
+
+    def expect_spares(self, count: str, group: str) -> None:
+        found = {it.name: it.spares for it in self._status().groups}
+        assert found[group] == int(count), found
+
     def _status(self) -> Status:
         assert self.world.engine
         return self.world.engine.status()
@@ -671,6 +696,10 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect group (\S+) (ok|degraded|failed)", Teller.expect_group),
     (r"expect flags of (\S+):(?: (.*))?", Teller.expect_flags),
     (r'expect problem of (\S+): "(.*)"', Teller.expect_problem),
+    (r"expect no problems", Teller.expect_no_problems),
+    (r'expect (error|warning|notice) (\S+) (\S+?)(?:: "(.*)")?', Teller.expect_trouble),
+    (r"expect no trouble (\S+) (\S+)", Teller.expect_no_trouble),
+    (r"expect (\d+) spares? in (\S+)", Teller.expect_spares),
     (r'expect objection to (\S+): "(.*)"', Teller.expect_objection),
     (r'expect objection to (\S+) with (\S+): "(.*)"', Teller.expect_objection_together),
     (r"expect no objection to (\S+)", Teller.expect_no_objection),

@@ -1,0 +1,186 @@
+"""What is wrong now: what is wanted and not there, and what would be believed wrongly.
+
+Level, not edge: the list is derived from the state at each look, so nothing has to be remembered to
+be taken back.  One generator a code.  Whoever has the status in hand has everything they need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import assert_never
+
+from rcmd.ipmp.member import Member
+from rcmd.ipmp.scene import Scene
+from rcmd.model import (
+    AddressKind,
+    AddressStatus,
+    GroupState,
+    GroupStatus,
+    InterfaceState,
+    InterfaceStatus,
+    ProbeState,
+    Problem,
+    ProblemCode,
+    ProblemSeverity,
+)
+
+_ORDER = {severity: place for place, severity in enumerate(ProblemSeverity)}
+
+
+def problems_of(
+    scene: Scene,
+    groups: Iterable[GroupStatus],
+    interfaces: Iterable[InterfaceStatus],
+    addresses: Iterable[AddressStatus],
+) -> tuple[Problem, ...]:
+    """Worst first, then in the order of groups, interfaces and addresses."""
+    states = {interface.name: interface for interface in interfaces}
+    return worst_first(
+        (
+            *_groups(scene, groups, states),
+            *_interfaces(scene, states.values()),
+            *_unwatched(scene, states.values()),
+            *_addresses(addresses),
+        )
+    )
+
+
+def worst_first(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda problem: _ORDER[problem.severity]))
+
+
+# --- groups ---
+
+
+def _groups(
+    scene: Scene, groups: Iterable[GroupStatus], states: Mapping[str, InterfaceStatus]
+) -> Iterator[Problem]:
+    for group in groups:
+        unusable = [name for name in group.interfaces if not states[name].is_functioning]
+        match group.state:
+            case GroupState.FAILED:
+                yield Problem(
+                    ProblemCode.GROUP_FAILED,
+                    ProblemSeverity.ERROR,
+                    group.name,
+                    "failed, no interface is usable",
+                )
+            case GroupState.OK | GroupState.DEGRADED if not group.spares:
+                if _has_several(scene, group):
+                    yield _no_spare(group, unusable)
+            case GroupState.DEGRADED:
+                yield Problem(
+                    ProblemCode.GROUP_DEGRADED,
+                    ProblemSeverity.WARNING,
+                    group.name,
+                    f"degraded, without {' '.join(unusable)}",
+                )
+            case GroupState.OK:
+                pass
+            case _:
+                assert_never(group.state)
+
+
+def _has_several(scene: Scene, group: GroupStatus) -> bool:
+    """By configuration: also members that are missing, detached, or not let in."""
+    return sum(it.config.group == group.name for it in scene.members.values()) > 1
+
+
+def _no_spare(group: GroupStatus, unusable: list[str]) -> Problem:
+    without = f", without {' '.join(unusable)}" if unusable else ""
+    usable = [name for name in group.interfaces if name not in unusable]
+    return Problem(
+        ProblemCode.NO_SPARE,
+        ProblemSeverity.WARNING,
+        group.name,
+        f"no spare is left{without}: if {_either(usable)} fails or goes, addresses have nowhere"
+        " to live",
+        "Bring another member of the group back into service.",
+    )
+
+
+def _either(names: list[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+# --- interfaces ---
+
+
+def _interfaces(scene: Scene, interfaces: Iterable[InterfaceStatus]) -> Iterator[Problem]:
+    for interface in interfaces:
+        member = scene.members[interface.name]
+        code, severity = _kind(interface, member)
+        text = _sentence(interface)
+        if text:
+            yield Problem(code, severity, interface.name, text)
+
+
+def _kind(interface: InterfaceStatus, member: Member) -> tuple[ProblemCode, ProblemSeverity]:
+    if interface.state is InterfaceState.MISSING:
+        return ProblemCode.INTERFACE_MISSING, ProblemSeverity.ERROR
+    if member.barred or member.rejected:
+        return ProblemCode.INTERFACE_EXCLUDED, ProblemSeverity.WARNING
+    if interface.state is InterfaceState.FAILED or "FAILED" in interface.flags:
+        return ProblemCode.INTERFACE_FAILED, ProblemSeverity.ERROR
+    return ProblemCode.INTERFACE_IMPAIRED, ProblemSeverity.WARNING
+
+
+def _sentence(interface: InterfaceStatus) -> str:
+    """What was found; where nothing was, the state, unless it was asked for."""
+    match interface.state:
+        case InterfaceState.FAILED | InterfaceState.MISSING:
+            state = str(interface.state)
+            if not interface.problem:
+                return state
+            if state in interface.problem:
+                return interface.problem
+            return f"{state}: {interface.problem}"
+        case (
+            InterfaceState.RUNNING
+            | InterfaceState.NO_TARGETS
+            | InterfaceState.OFFLINE
+            | InterfaceState.DETACHED
+        ):
+            return interface.problem
+        case _:
+            assert_never(interface.state)
+
+
+def _unwatched(scene: Scene, interfaces: Iterable[InterfaceStatus]) -> Iterator[Problem]:
+    """They are taken for good, and a black hole would not be seen."""
+    for interface in interfaces:
+        if interface.probe is not ProbeState.UNKNOWN or not interface.is_functioning:
+            continue
+        if interface.state is InterfaceState.NO_TARGETS:
+            yield Problem(
+                ProblemCode.NO_TARGETS,
+                ProblemSeverity.NOTICE,
+                interface.name,
+                "only its link is watched: nobody to probe was found",
+                "Name routers or hosts on this link that always answer, with `targets:` of"
+                f" group {interface.group} in rcmd.yaml; or say `probe: none`.",
+            )
+        elif scene.members[interface.name].is_on_trust:
+            yield Problem(
+                ProblemCode.NOT_ANSWERED,
+                ProblemSeverity.NOTICE,
+                interface.name,
+                "taken for good, no probe has been answered yet",
+            )
+
+
+# --- addresses ---
+
+
+def _addresses(addresses: Iterable[AddressStatus]) -> Iterator[Problem]:
+    """A test address just goes with its interface; one that is down is not wanted."""
+    for address in addresses:
+        if address.hosted_on is None and address.is_up and address.kind is AddressKind.DATA:
+            whose = f"home: {address.home}" if address.home else f"of group {address.group}"
+            yield Problem(
+                ProblemCode.ADDRESS_MISSING,
+                ProblemSeverity.ERROR,
+                str(address.address),
+                f"on no interface ({whose})",
+            )
