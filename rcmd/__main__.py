@@ -59,9 +59,11 @@ def _check() -> int:
 
 
 def _log_to_stderr(*, is_verbose: bool) -> None:
+    from rcmd.system.log_limit import LogLimit
     from rcmd.system.service_manager import log_formatter
 
     handler = logging.StreamHandler()
+    handler.addFilter(LogLimit())
     handler.setFormatter(log_formatter(os.environ))
     logging.basicConfig(level=logging.DEBUG if is_verbose else logging.INFO, handlers=[handler])
 

@@ -10,7 +10,10 @@ connection   one connection to a bus
 objects      what is exported: paths, interfaces, properties
 manager      the calls of org.rcmd1.Manager
 dry_runs     questions what a detach would do, which hold up nobody
-departures   who leaves the bus
+departures   calls that end with their callers
+users        who the senders are, and who leaves the bus
+strangers    calls of senders that the bus has not named yet
+waiting      calls that wait for their turn
 service      puts all of it on the system bus, and keeps it there
 client       the daemon as rcmctl sees it
 """

@@ -22,7 +22,9 @@ class Answering:
     """Around the work for one call: what was given is returned, what was raised becomes an error.
 
     An error of the table is the caller's business and not worth a line in the log.  Anything else
-    is a mistake of ours: the caller is told so without particulars, and the daemon is told to end.
+    is a mistake of ours: the caller is told so without particulars.  Where nothing is being changed
+    it costs this call and nothing else, for anybody may have found it; else the daemon is told to
+    end, for nobody knows what was left half done.
     """
 
     def __init__(
@@ -40,6 +42,11 @@ class Answering:
         self._signature = ""
         self._body = b""
         self._is_postponed = False
+        self._is_changing = False
+
+    def change(self) -> None:
+        """From here on something is changed, by somebody who may."""
+        self._is_changing = True
 
     def give(self, signature: str, body: bytes) -> None:
         """What to answer with; without it, an empty answer."""
@@ -75,7 +82,8 @@ class Answering:
             case _:
                 log.error("%s failed", self._message.member, exc_info=error)
                 self._refuse(RcmError.bus_name, "internal error")
-                self._on_fatal(error)
+                if self._is_changing or not isinstance(error, Exception):
+                    self._on_fatal(error)
                 return isinstance(error, Exception)
         return True
 

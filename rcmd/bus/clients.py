@@ -10,6 +10,11 @@
 
 Solaris refuses a registration while its resource is under operation (solaris.md 4.2); here the
 client would have to try again until that is over, and would miss the question in between.
+
+The bus lets us have 128 calls without an answer (`max_replies_per_connection` of a system bus) and
+refuses the next one, which would look like a refusal by whomever it is for.  So there are fewer
+clients than that, and while many answers are owed, whoever owes one is asked nothing more until it
+has given it, or the time for that is over.
 """
 
 from __future__ import annotations
@@ -23,17 +28,24 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from rcmd.bus.connection import Connection
-from rcmd.bus.departures import is_present, unwatch, watch
+from rcmd.bus.connection import Connection, Question
 from rcmd.bus.faults import Disconnected, ErrorReply
 from rcmd.bus.members import CLIENT
+from rcmd.bus.users import is_present
 from rcmd.bus.values import text
+from rcmd.bus.waiting import ROOT_UID
 from rcmd.bus.wire import Flag, Kind, Message, marshal
-from rcmd.errors import InvalidArgument, RcmError, Veto
+from rcmd.errors import InvalidArgument, Veto
 
 log = logging.getLogger(__name__)
 
-_MAX_CLIENTS = 256
+MAX_CLIENTS = 64
+MAX_OF_OTHERS = 48
+"""Clients of all users but root: there is room for those of root."""
+MAX_PER_USER = 16
+MANY_OPEN = 40
+"""Questions that nobody has answered yet; with one for each client besides, and those to polkit,
+they are still fewer than the bus allows."""
 _MAX_PATTERNS = 64
 _MAX_LENGTH = 255
 _MAX_REASON = 1000
@@ -48,6 +60,7 @@ class Registration:
     name: str
     patterns: tuple[str, ...]
     """Shell patterns for the resources it cares about: `eth*`, `pci:0000:03:*`."""
+    uid: int = ROOT_UID
 
     def cares_about(self, resource: str) -> bool:
         return any(fnmatchcase(resource, pattern) for pattern in self.patterns)
@@ -70,6 +83,8 @@ class _Peer:
     """What there is to say of the last time that it did not answer in time."""
     silences: int = 0
     """How often it did not."""
+    open: list[Question] = field(default_factory=list)
+    """The questions that it has not answered, whether or not anybody still waits."""
     asked_to_let_go: dict[str, None] = field(default_factory=dict)
     """Resources whose outcome it waits for, in the order of asking."""
 
@@ -87,27 +102,32 @@ class ClientRegistry:
 
     # --- who is there ---------------------------------------------------------------------------
 
-    async def register(self, connection: Connection, registration: Registration) -> None:
-        """Raises `InvalidArgument`."""
+    def register(self, connection: Connection, registration: Registration) -> None:
+        """For a sender that is on the bus.  Raises `InvalidArgument`."""
         _check(registration)
         key = (registration.sender, registration.path)
         if key in self._peers:
             raise InvalidArgument(f"{registration.path} is registered already")
-        if len(self._peers) >= _MAX_CLIENTS:
-            raise InvalidArgument(f"there are {_MAX_CLIENTS} clients already")
+        self._check_room(registration.uid)
         self._peers[key] = _Peer(registration, connection)
-        try:
-            await watch(connection, registration.sender)
-        except RcmError as error:
-            self._peers.pop(key, None)
-            raise InvalidArgument(str(error)) from error
         log.info("client %s (%s) registered", registration.name, registration.sender)
 
-    def unregister(self, connection: Connection, sender: str, path: str) -> None:
+    def _check_room(self, uid: int) -> None:
+        uids = [peer.registration.uid for peer in self._peers.values()]
+        others = [it for it in uids if it != ROOT_UID]
+        if len(uids) >= MAX_CLIENTS:
+            raise InvalidArgument(f"there are {MAX_CLIENTS} clients already")
+        if uid == ROOT_UID:
+            return
+        if others.count(uid) >= MAX_PER_USER:
+            raise InvalidArgument(f"there are {MAX_PER_USER} clients of uid {uid} already")
+        if len(others) >= MAX_OF_OTHERS:
+            raise InvalidArgument(f"there are {MAX_OF_OTHERS} clients of ordinary users already")
+
+    def unregister(self, sender: str, path: str) -> None:
         """Raises `InvalidArgument` if there is no such registration of this sender."""
         if self._peers.pop((sender, path), None) is None:
             raise InvalidArgument(f"{path} is not registered")
-        unwatch(connection, sender)
 
     def forget(self, sender: str) -> None:
         """It left the bus."""
@@ -115,7 +135,6 @@ class ClientRegistry:
         for key in gone:
             peer = self._peers.pop(key)
             log.info("client %s (%s) left the bus", peer.registration.name, sender)
-            unwatch(peer.connection, sender)
 
     def forget_all(self) -> None:
         """The bus is gone, and every name on it."""
@@ -194,17 +213,11 @@ class ClientRegistry:
         to = peer.registration
         timeout_s = self._timeout_s()
         try:
-            answer = await peer.connection.call(
-                to.sender,
-                to.path,
-                CLIENT,
-                question,
-                "sb",
-                [text(resource), force],
-                timeout_s=timeout_s,
-                flags=Flag.NO_AUTO_START,
-                expects="bs",
-            )
+            async with asyncio.timeout(timeout_s):
+                if sum(len(it.open) for it in self._peers.values()) >= MANY_OPEN:
+                    await _owes_nothing(peer)
+                asked = _send(peer, question, resource, force=force)
+                answer = await asked.answer(None)
         except TimeoutError:
             reason = f"did not answer within {timeout_s:g} s"
             peer.silence = reason
@@ -244,6 +257,29 @@ class ClientRegistry:
         return [peer for peer in self._peers.values() if peer.registration.cares_about(resource)]
 
 
+async def _owes_nothing(peer: _Peer) -> None:
+    """Return once it has answered every question, whatever it said, and however late."""
+    if peer.open:
+        await asyncio.wait([question.reply for question in peer.open])
+
+
+def _send(peer: _Peer, question: _Question, resource: str, *, force: bool) -> Question:
+    to = peer.registration
+    sent = peer.connection.ask(
+        to.sender,
+        to.path,
+        CLIENT,
+        question,
+        "sb",
+        [text(resource), force],
+        flags=Flag.NO_AUTO_START,
+        expects="bs",
+    )
+    peer.open.append(sent)
+    sent.reply.add_done_callback(lambda _: peer.open.remove(sent))
+    return sent
+
+
 def _veto(resource: str, client: str, answer: list[Any]) -> Veto | None:
     is_ok, reason = answer
     if is_ok:
@@ -259,6 +295,8 @@ def _short(reason: str) -> str:
 
 def _check(registration: Registration) -> None:
     name, patterns = registration.name, registration.patterns
+    if len(registration.path) > _MAX_LENGTH:
+        raise InvalidArgument(f"the path of a client has at most {_MAX_LENGTH} characters")
     if not name.strip() or len(name) > _MAX_LENGTH or not name.isprintable() or ": " in name:
         raise InvalidArgument("the name of a client is one line, not empty, without ': '")
     if not 0 < len(patterns) <= _MAX_PATTERNS:

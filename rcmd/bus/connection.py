@@ -2,8 +2,8 @@
 
 At most `TURN_S` of work is done for the bus before the loop gets its turn; when more is waiting
 than that, reading stops and the bus keeps it.  When the bus does not read, incoming calls wait and
-`is_congested` tells senders of signals to hold back.  File descriptors are never negotiated, so
-none can arrive or leak.
+`is_congested` tells senders of signals to hold back.  A body that is longer than its reader wants
+is thrown away as it comes.  File descriptors are never negotiated, so none can arrive or leak.
 """
 
 from __future__ import annotations
@@ -11,19 +11,22 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rcmd.bus.address import socket_names
 from rcmd.bus.faults import Disconnected, ErrorReply, Malformed
 from rcmd.bus.wire import (
     FIXED_HEADER,
+    MAX_MESSAGE,
+    Extent,
     Flag,
     Kind,
     Message,
     decode,
     encode,
     marshal,
-    message_length,
+    message_extent,
 )
 
 BUS_NAME = "org.freedesktop.DBus"
@@ -35,6 +38,9 @@ _BACKLOG = 2**20
 """Bytes that may wait to be handled before reading stops."""
 _CONGESTED = 4 * 2**20
 """Bytes that may wait to be written before handling stops."""
+_MAX_HEADER = 2**16
+"""Bytes.  Only an object path can be longer, and no object of ours has such a path: whoever sends
+a message to it hears nothing."""
 _MAX_SERIAL = 2**32 - 1
 _MAX_GREETING = 4096
 _UNREADABLE = "org.freedesktop.DBus.Error.InvalidSignature"
@@ -43,8 +49,13 @@ _UNREADABLE = "org.freedesktop.DBus.Error.InvalidSignature"
 class Connection(asyncio.Protocol):
     """Made by `open`; ends by `close` or when the bus goes away, and is not used again."""
 
-    def __init__(self, on_message: Callable[[Message], None]) -> None:
+    def __init__(
+        self, on_message: Callable[[Message], None], *, largest_body: int = MAX_MESSAGE
+    ) -> None:
         loop = asyncio.get_running_loop()
+        self._largest_body = largest_body
+        self._to_skip = 0
+        """Bytes of a message that are still to come and that nobody wants."""
         self.unique_name = ""
         self.on_drained: Callable[[], None] = _nothing
         """Called when the bus reads again after a congestion."""
@@ -54,6 +65,8 @@ class Connection(asyncio.Protocol):
         self._greeting: asyncio.Future[bytes] | None = None
         self._closed: asyncio.Future[str] = loop.create_future()
         self._pending: dict[int, asyncio.Future[Message]] = {}
+        self._may_write = asyncio.Event()
+        self._may_write.set()
         self._serial = 0
         self._received = bytearray()
         self._turn: asyncio.Handle | None = None
@@ -61,11 +74,19 @@ class Connection(asyncio.Protocol):
 
     @classmethod
     async def open(
-        cls, address: str, *, on_message: Callable[[Message], None], timeout_s: float = 5.0
+        cls,
+        address: str,
+        *,
+        on_message: Callable[[Message], None],
+        timeout_s: float = 5.0,
+        largest_body: int = MAX_MESSAGE,
     ) -> Connection:
-        """Connect, authenticate, say hello.  Raises `OSError`, `Disconnected`."""
+        """Connect, authenticate, say hello.  Raises `OSError`, `Disconnected`.
+
+        Messages with more than `largest_body` bytes of arguments arrive without them.
+        """
         loop = asyncio.get_running_loop()
-        connection = cls(on_message)
+        connection = cls(on_message, largest_body=largest_body)
         try:
             async with asyncio.timeout(timeout_s):
                 await _connect_to_any(loop, connection, socket_names(address))
@@ -122,6 +143,26 @@ class Connection(asyncio.Protocol):
 
         With `expects`, an answer of another signature is not even read: a stranger gave it.
         """
+        question = self.ask(
+            destination, path, interface, member, signature, body, flags=flags, expects=expects
+        )
+        return await question.answer(timeout_s)
+
+    def ask(
+        self,
+        destination: str,
+        path: str,
+        interface: str,
+        member: str,
+        signature: str = "",
+        body: Sequence[Any] = (),
+        *,
+        flags: Flag = Flag.NONE,
+        expects: str | None = None,
+    ) -> Question:
+        """Send a call now.  Raises `Disconnected`."""
+        if self.is_closed:
+            raise Disconnected(self._closed.result())
         message = Message(
             Kind.CALL,
             path=path,
@@ -132,25 +173,27 @@ class Connection(asyncio.Protocol):
             flags=flags,
             body=marshal(signature, body),
         )
-        return _values(await self._answer_to(message, timeout_s), expects)
-
-    async def _answer_to(self, message: Message, timeout_s: float | None) -> Message:
-        if self.is_closed:
-            raise Disconnected(self._closed.result())
         serial = self.send(message)
-        answer: asyncio.Future[Message] = self._loop.create_future()
-        self._pending[serial] = answer
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await answer
-        finally:
-            self._pending.pop(serial, None)
+        reply: asyncio.Future[Message] = self._loop.create_future()
+        self._pending[serial] = reply
+        reply.add_done_callback(lambda it: self._replied(serial, it))
+        return Question(reply, expects)
+
+    def _replied(self, serial: int, reply: asyncio.Future[Message]) -> None:
+        self._pending.pop(serial, None)
+        if not reply.cancelled():
+            # Nobody may wait for it any more: then it is no error that nobody heard of.
+            reply.exception()
 
     def send(self, message: Message) -> int:
         """Send without waiting; return the serial.  Into a closed connection it is dropped."""
         self._serial = self._serial % _MAX_SERIAL + 1
         self._write(encode(message, self._serial))
         return self._serial
+
+    async def wait_writable(self) -> None:
+        """Return as soon as the bus reads, or the connection has ended."""
+        await self._may_write.wait()
 
     async def wait_closed(self) -> str:
         """Return why, once the connection has ended."""
@@ -180,6 +223,10 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=_CONGESTED)
 
     def data_received(self, data: bytes) -> None:
+        if self._to_skip:
+            skipped = min(self._to_skip, len(data))
+            self._to_skip -= skipped
+            data = data[skipped:]
         self._received += data
         if self._greeting is not None:
             self._read_greeting(self._greeting)
@@ -190,9 +237,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._is_congested = True
+        self._may_write.clear()
 
     def resume_writing(self) -> None:
         self._is_congested = False
+        self._may_write.set()
         self._schedule()
         self.on_drained()
 
@@ -205,6 +254,7 @@ class Connection(asyncio.Protocol):
         if self._closed.done():
             return
         self._closed.set_result(reason)
+        self._may_write.set()
         if self._turn is not None:
             self._turn.cancel()
         waiting = [*self._pending.values(), self._greeting]
@@ -234,18 +284,23 @@ class Connection(asyncio.Protocol):
         end = self._loop.time() + TURN_S
         at = 0
         try:
-            while not self._is_congested and (length := self._next_length(at)):
-                message = decode(bytes(self._received[at : at + length]))
-                at += length
-                if message is not None:
-                    self._deliver(message)
+            while not self._is_congested and (extent := self._next(at)):
+                # Before anything can fail: nothing is handled twice.
+                at, begin = at + extent.length, at
+                if extent.header <= _MAX_HEADER:
+                    is_cut = extent.body > self._largest_body
+                    wanted = extent.header if is_cut else extent.length
+                    message = decode(bytes(self._received[begin : begin + wanted]))
+                    if message is not None:
+                        self._deliver(message)
                 if self._loop.time() >= end:
                     break
-            if self._next_length(at):
+            if self._next(at):
                 self._schedule()
         except Malformed as error:
             self.abort(str(error))
         finally:
+            self._to_skip += max(0, at - len(self._received))
             del self._received[:at]
             self._pause_if_full()
 
@@ -260,12 +315,16 @@ class Connection(asyncio.Protocol):
         else:
             transport.resume_reading()
 
-    def _next_length(self, at: int) -> int:
-        """The length of the message at this offset; 0 while it is incomplete."""
-        if len(self._received) - at < FIXED_HEADER:
-            return 0
-        length = message_length(bytes(self._received[at : at + FIXED_HEADER]))
-        return length if len(self._received) - at >= length else 0
+    def _next(self, at: int) -> Extent | None:
+        """The extent of the message at this offset; None while what is wanted of it is missing."""
+        here = len(self._received) - at
+        if here < FIXED_HEADER:
+            return None
+        extent = message_extent(bytes(self._received[at : at + FIXED_HEADER]))
+        if extent.header > _MAX_HEADER:
+            return extent
+        wanted = extent.header if extent.body > self._largest_body else extent.length
+        return extent if here >= wanted else None
 
     def _deliver(self, message: Message) -> None:
         if message.kind in (Kind.RETURN, Kind.ERROR):
@@ -274,6 +333,22 @@ class Connection(asyncio.Protocol):
                 answer.set_result(message)
         else:
             self._on_message(message)
+
+
+@dataclass(slots=True, eq=False)
+class Question:
+    """A call that was sent; `reply` is done when the bus owes us no answer to it any more."""
+
+    reply: asyncio.Future[Message]
+    expects: str | None
+
+    async def answer(self, timeout_s: float | None) -> list[Any]:
+        """The arguments.  Raises `ErrorReply`, `Disconnected`, `TimeoutError`.
+
+        Whoever loses patience leaves the question open: it counts for the bus until it is answered.
+        """
+        async with asyncio.timeout(timeout_s):
+            return _values(await asyncio.shield(self.reply), self.expects)
 
 
 def _values(reply: Message, expects: str | None) -> list[Any]:

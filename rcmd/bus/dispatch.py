@@ -1,21 +1,22 @@
-"""Calls to our objects: found, checked against the table, answered."""
+"""Calls to our objects: kept in order, found, checked against the table, answered."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 from rcmd.bus.answering import Answering, OnFatal
-from rcmd.bus.connection import Connection
+from rcmd.bus.connection import TURN_S, Connection
 from rcmd.bus.departures import Callers
 from rcmd.bus.exports import Exports
 from rcmd.bus.faults import CallRefused
 from rcmd.bus.introspection import introspect
 from rcmd.bus.manager import ManagerCalls
 from rcmd.bus.members import (
+    CHANGING,
     MANAGER,
     OBJECT_MANAGER_INTERFACE,
     OPERATION,
@@ -27,18 +28,26 @@ from rcmd.bus.members import (
     Method,
 )
 from rcmd.bus.objects import Exported, children
-from rcmd.bus.wire import Message, marshal
-from rcmd.errors import RcmError
+from rcmd.bus.strangers import Strangers
+from rcmd.bus.users import Users
+from rcmd.bus.waiting import ROOT_UID, Call, TurnedAway, WaitingCalls
+from rcmd.bus.wire import Kind, Message, marshal
+from rcmd.errors import NotAuthorized, RcmError
 
-MAX_ARGUMENTS = 64 * 1024
-"""Bytes of arguments of one call; no call of ours needs more."""
+MAX_ARGUMENTS = 20 * 1024
+"""Bytes of arguments of one call: 64 patterns of a client, the longest there are."""
+MAX_ARGUMENTS_OF_READING = 4 * 1024
+"""The same for whoever need not be authorised: reading them takes time, too."""
 MAX_RUNNING = 16
 """Calls of one sender that may be under way at a time."""
+MAX_RUNNING_OF_USER = 32
+MAX_RUNNING_OF_OTHERS = 128
+"""The same for all users but root together."""
 _MACHINE_ID = Path("/etc/machine-id")
 
 
 class Dispatcher:
-    """Answers at once what can be; starts a task for what has to wait."""
+    """Answers what can be in the caller's turn; starts a task for what has to wait."""
 
     def __init__(
         self, current: Callable[[], Exports], manager: ManagerCalls, on_fatal: OnFatal
@@ -47,25 +56,46 @@ class Dispatcher:
         self._current = current
         self._manager = manager
         self._on_fatal = on_fatal
+        self._loop = asyncio.get_running_loop()
+        self._users = Users()
+        self._strangers = Strangers()
+        self._waiting = WaitingCalls()
+        self._turn: asyncio.Handle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._running: Counter[str] = Counter()
+        self._running_of_users: Counter[int] = Counter()
         self._callers = Callers()
         self._is_stopping = False
 
     def handle(self, connection: Connection, message: Message) -> None:
-        """Answer a call, now or later."""
-        with self._answering(connection, message) as answering:
-            interface, method = self._find(message)
-            answer = self._read(interface, method, message)
-            if answer is not None:
-                answering.give(method.gives_signature, answer)
-            else:
-                self._start(method, message, connection)
-                answering.postpone()
+        """Take a call; it is answered later, and in turn."""
+        if not message.wants_reply and message.member not in CHANGING:
+            return
+        caller = self._users.known(message.sender)
+        if caller is None:
+            self._meet(connection, message)
+        else:
+            self._waiting.put(Call(caller, message))
+            self.resume(connection)
+
+    def resume(self, connection: Connection) -> None:
+        """Go on answering as soon as the loop gets round to it."""
+        if self._turn is None and self._waiting:
+            self._turn = self._loop.call_soon(self._take_turn, connection)
 
     def caller_left(self, sender: str) -> None:
         """Give up the calls that nobody waits for any more."""
+        self._users.left(sender)
         self._callers.left(sender)
+
+    def disconnected(self) -> None:
+        """The bus is gone, and everybody on it; what is under way goes on."""
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
+        self._users.forget_all()
+        self._strangers = Strangers()
+        self._waiting = WaitingCalls()
 
     async def stop(self) -> None:
         """Give up what is under way; every caller is told."""
@@ -82,6 +112,57 @@ class Dispatcher:
 
     def _why_cancelled(self) -> str:
         return "rcmd is stopping" if self._is_stopping else "the call was given up"
+
+    # --- in turn ----------------------------------------------------------------------------------
+
+    def _meet(self, connection: Connection, message: Message) -> None:
+        """Find out who it is."""
+        sender = message.sender
+        is_new = sender not in self._strangers
+        if not self._strangers.put(message):
+            with self._answering(connection, message):
+                raise CallRefused("LimitsExceeded", "too many calls at once")
+        elif is_new:
+            self._begin(self._find_user(connection, sender), f"who is {sender}")
+
+    async def _find_user(self, connection: Connection, sender: str) -> None:
+        try:
+            caller = await self._users.find(connection, sender)
+        except NotAuthorized as error:
+            for message in self._strangers.take(sender):
+                with self._answering(connection, message):
+                    raise NotAuthorized(str(error)) from None
+            return
+        for message in self._strangers.take(sender):
+            self._waiting.put(Call(caller, message))
+        self.resume(connection)
+
+    def _take_turn(self, connection: Connection) -> None:
+        """Answer for `TURN_S` at most; come back for what is left."""
+        self._turn = None
+        end = self._loop.time() + TURN_S
+        while self._waiting and not connection.is_congested:
+            match self._waiting.take():
+                case Call() as call:
+                    self._answer(connection, call)
+                case TurnedAway(sender, serial):
+                    message = Message(Kind.CALL, sender=sender, serial=serial)
+                    with self._answering(connection, message):
+                        raise CallRefused("LimitsExceeded", "too many calls of this user wait")
+            if self._loop.time() >= end:
+                break
+        if not connection.is_congested:
+            self.resume(connection)
+
+    def _answer(self, connection: Connection, call: Call) -> None:
+        with self._answering(connection, call.message) as answering:
+            interface, method = self._find(call.message)
+            answer = self._read(interface, method, call.message)
+            if answer is not None:
+                answering.give(method.gives_signature, answer)
+            else:
+                self._start(method, call, connection)
+                answering.postpone()
 
     # --- finding ----------------------------------------------------------------------------------
 
@@ -150,38 +231,67 @@ class Dispatcher:
 
     # --- answering later --------------------------------------------------------------------------
 
-    def _start(self, method: Method, message: Message, connection: Connection) -> None:
-        sender = message.sender
+    def _start(self, method: Method, call: Call, connection: Connection) -> None:
+        sender, uid = call.caller.bus_name, call.caller.uid
         if self._is_stopping:
             raise RcmError("rcmd is stopping")
-        if self._running[sender] >= MAX_RUNNING:
-            raise CallRefused("LimitsExceeded", f"{MAX_RUNNING} calls are under way already")
+        self._check_room(sender, uid)
         self._running[sender] += 1
-        task = asyncio.get_running_loop().create_task(
-            self._run(method, message, connection), name=f"{method.name} for {sender}"
-        )
-        self._tasks.add(task)
-        task.add_done_callback(lambda done: self._finished(done, sender))
+        self._running_of_users[uid] += 1
+        task = self._begin(self._run(method, call, connection), f"{method.name} for {sender}")
+        task.add_done_callback(lambda _: self._finished(sender, uid))
 
-    async def _run(self, method: Method, message: Message, connection: Connection) -> None:
-        with self._answering(connection, message) as answering:
-            values = await self._carry_out(method, message, connection)
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = self._loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _check_room(self, sender: str, uid: int) -> None:
+        """Raises CallRefused.  Those of root are counted for each sender only."""
+        of_users = self._running_of_users
+        words = ""
+        if self._running[sender] >= MAX_RUNNING:
+            words = f"{MAX_RUNNING} calls are under way already"
+        elif uid != ROOT_UID and of_users[uid] >= MAX_RUNNING_OF_USER:
+            words = f"{MAX_RUNNING_OF_USER} calls of uid {uid} are under way already"
+        elif uid != ROOT_UID and of_users.total() - of_users[ROOT_UID] >= MAX_RUNNING_OF_OTHERS:
+            words = f"{MAX_RUNNING_OF_OTHERS} calls of ordinary users are under way already"
+        if words:
+            raise CallRefused("LimitsExceeded", words)
+
+    async def _run(self, method: Method, call: Call, connection: Connection) -> None:
+        with self._answering(connection, call.message) as answering:
+            values = await self._carry_out(method, call, connection, answering)
             answering.give(method.gives_signature, marshal(method.gives_signature, values))
 
     async def _carry_out(
-        self, method: Method, message: Message, connection: Connection
+        self, method: Method, call: Call, connection: Connection, answering: Answering
     ) -> Sequence[Any]:
         # Whoever wants no answer need not stay for it.
-        if not (method.ends_with_caller and message.wants_reply):
-            return await self._manager.run(method, message, connection)
-        async with self._callers.tied(connection, message.sender):
-            return await self._manager.run(method, message, connection)
+        if not (method.ends_with_caller and call.message.wants_reply):
+            return await self._authorised(method, call, connection, answering)
+        sender = call.caller.bus_name
+        self._users.check_present(sender)
+        with self._callers.tied(sender):
+            return await self._authorised(method, call, connection, answering)
 
-    def _finished(self, task: asyncio.Task[None], sender: str) -> None:
-        self._tasks.discard(task)
+    async def _authorised(
+        self, method: Method, call: Call, connection: Connection, answering: Answering
+    ) -> Sequence[Any]:
+        """Nothing that a stranger says is looked into before it is known that he may."""
+        if method.action is not None:
+            await self._manager.authorise(connection, call, method.action)
+            answering.change()
+        return await self._manager.run(method, call, connection)
+
+    def _finished(self, sender: str, uid: int) -> None:
         self._running[sender] -= 1
         if not self._running[sender]:
             del self._running[sender]
+        self._running_of_users[uid] -= 1
+        if not self._running_of_users[uid]:
+            del self._running_of_users[uid]
 
 
 def _check_arguments(method: Method, message: Message) -> None:
@@ -190,8 +300,9 @@ def _check_arguments(method: Method, message: Message) -> None:
             "InvalidArgs",
             f"{method.name} takes ({method.takes_signature}), not ({message.signature})",
         )
-    if len(message.body) > MAX_ARGUMENTS:
-        raise CallRefused("LimitsExceeded", f"more than {MAX_ARGUMENTS} bytes of arguments")
+    most = MAX_ARGUMENTS if method.action is not None else MAX_ARGUMENTS_OF_READING
+    if message.is_cut or len(message.body) > most:
+        raise CallRefused("LimitsExceeded", f"more than {most} bytes of arguments")
 
 
 def _has(item: Exported, interface: str) -> bool:

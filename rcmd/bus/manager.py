@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
+from weakref import WeakValueDictionary
 
 from rcmd.bus.clients import ClientRegistry, Registration
 from rcmd.bus.connection import Connection
 from rcmd.bus.dry_runs import DryRuns
 from rcmd.bus.library import Variant
-from rcmd.bus.members import ROOT, Method
+from rcmd.bus.members import ROOT, Action, Method
 from rcmd.bus.paths import operation_number
-from rcmd.bus.polkit import Authority, identify
+from rcmd.bus.polkit import Authority
 from rcmd.bus.probe_documents import probe_document, target_document
 from rcmd.bus.resource_document import resource_document
 from rcmd.bus.script_document import script_document
@@ -29,7 +30,7 @@ from rcmd.bus.values import (
     variant,
     variant_maps,
 )
-from rcmd.bus.wire import Message
+from rcmd.bus.waiting import Call
 from rcmd.errors import InvalidArgument, Veto
 from rcmd.rcm.bystanders import Session
 from rcmd.rcm.coordinator import Caller, Coordinator, OperationStatus
@@ -39,6 +40,11 @@ from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
 MAX_ROWS = 2000
 """Events or probes in one answer: more at once would keep the loop from its probes."""
 _CHUNK = 50
+_LATEST = 2**63 - 1
+"""Microseconds: the end of time of those who keep the history.  Nothing has happened after it."""
+_MAX_NAME = 255
+_SHOWN = 32
+"""Characters of the name of a resource: no device, slot or path of a bus has a longer one."""
 
 Values = Sequence[Any]
 
@@ -59,7 +65,8 @@ class ManagerCalls:
         self._registry = registry
         self._dry_runs = dry_runs
         self._status_text = status_text
-        self._reading_turn = asyncio.Lock()
+        self._reading_turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        """By user: who reads much waits for himself."""
 
     def read(self, method: Method) -> Values | None:
         """The answer where it takes no waiting; None for the other methods."""
@@ -74,42 +81,51 @@ class ManagerCalls:
             case _:
                 return None
 
-    async def run(self, method: Method, message: Message, connection: Connection) -> Values:
-        """Raises `RcmError`, `Malformed`."""
-        arguments = message.arguments()
-        if method.action is not None:
-            caller = await self._authority.authorise(connection, message, method.action)
-            if method.name == "Cancel":
-                number = arguments[0] if message.path == ROOT else operation_number(message.path)
-                await self._coordinator.cancel(number, caller)
-                return []
-            return await self._change(method.name, arguments, caller, connection)
-        match method.name:
-            case "GetHistory":
-                since_us, limit = arguments
-                return [await self._history(since_us, limit)]
-            case "GetHistoryPage":
-                since_us, skip, limit = arguments
-                return [await self._history(since_us, limit, skip)]
-            case "GetProbes":
-                return [await self._probes(*arguments)]
-            case "GetResources":
-                return [await self._resources()]
-            case "GetScripts":
-                return [await self._scripts()]
-            case "QueryDetach":
-                return [await self._query_detach(arguments, message, connection)]
-            case "UnregisterClient":
-                self._registry.unregister(connection, message.sender, arguments[0])
-                return []
-        raise AssertionError(f"{method.name} is in the table, but nobody does it")
+    async def authorise(self, connection: Connection, call: Call, action: Action) -> None:
+        """Raises `NotAuthorized`, `CallRefused`."""
+        await self._authority.authorise(connection, call.message, call.caller, action)
 
-    async def _query_detach(
-        self, arguments: Values, message: Message, connection: Connection
-    ) -> VariantMap:
+    async def run(self, method: Method, call: Call, connection: Connection) -> Values:
+        """For a caller who may.  Raises `RcmError`, `CallRefused`, `Malformed`."""
+        arguments = call.message.arguments()
+        if method.action is not None:
+            return await self._change(method.name, arguments, call, connection)
+        match method.name:
+            case "QueryDetach":
+                return [await self._query_detach(arguments, call.caller)]
+            case "UnregisterClient":
+                self._registry.unregister(call.caller.bus_name, arguments[0])
+                return []
+        async with self._reading_turn(call.caller.uid):
+            text = await self._document(method.name, arguments)
+            # One answer of each user waits here at most, however slowly the bus reads.
+            await connection.wait_writable()
+            return [text]
+
+    def _reading_turn(self, uid: int) -> asyncio.Lock:
+        lock = self._reading_turns.get(uid)
+        if lock is None:
+            lock = self._reading_turns[uid] = asyncio.Lock()
+        return lock
+
+    async def _document(self, name: str, arguments: Values) -> str:
+        match name, arguments:
+            case "GetHistory", [since_us, limit]:
+                return await self._history(since_us, limit)
+            case "GetHistoryPage", [since_us, skip, limit]:
+                return await self._history(since_us, limit, skip)
+            case "GetProbes", [since, limit]:
+                return await self._probes(since, limit)
+            case "GetResources", []:
+                return await self._resources()
+            case "GetScripts", []:
+                return await self._scripts()
+        raise AssertionError(f"{name} is in the table, but nobody does it")
+
+    async def _query_detach(self, arguments: Values, caller: Caller) -> VariantMap:
         resource, options = arguments
+        _check_name(resource)
         force, session = _detach_options(options)
-        caller = await identify(connection, message.sender)
         plan = await self._dry_runs.run(
             caller.uid,
             lambda: self._coordinator.query_detach(resource, force=force, session=session),
@@ -117,9 +133,17 @@ class ManagerCalls:
         return _plan(plan)
 
     async def _change(
-        self, name: str, arguments: Values, caller: Caller, connection: Connection
+        self, name: str, arguments: Values, call: Call, connection: Connection
     ) -> Values:
+        caller = call.caller
+        if arguments and isinstance(arguments[0], str):
+            _check_name(arguments[0])
         match name:
+            case "Cancel":
+                path = call.message.path
+                number = arguments[0] if path == ROOT else operation_number(path)
+                await self._coordinator.cancel(number, caller)
+                return []
             case "Detach":
                 resource, options = arguments
                 force, session = _detach_options(options)
@@ -145,34 +169,32 @@ class ManagerCalls:
                 return []
             case "RegisterClient":
                 client, patterns, path = arguments
-                registration = Registration(caller.bus_name, path, client, tuple(patterns))
-                await self._registry.register(connection, registration)
+                registration = Registration(
+                    caller.bus_name, path, client, tuple(patterns), caller.uid
+                )
+                self._registry.register(connection, registration)
                 return []
         raise AssertionError(f"{name} is in the table, but nobody does it")
 
     async def _history(self, since_us: int, limit: int, skip: int = 0) -> str:
-        """A JSON array of events; encoded in pieces, one caller at a time, to be no burden."""
-        async with self._reading_turn:
-            events = self._coordinator.history(since_us, limit=min(limit, MAX_ROWS), skip=skip)
-            return await _encode(_row(event) for event in events)
+        """A JSON array of events; encoded in pieces, to be no burden."""
+        since_us = min(since_us, _LATEST)
+        events = self._coordinator.history(since_us, limit=min(limit, MAX_ROWS), skip=skip)
+        return await _encode(_row(event) for event in events)
 
     async def _probes(self, since: int, limit: int) -> str:
         """A JSON array of probes; their times are turned into those of the wall clock."""
-        async with self._reading_turn:
-            epoch_s = time.time() - asyncio.get_running_loop().time()
-            probes = self._coordinator.probes(since, limit=min(limit, MAX_ROWS))
-            return await _encode(probe_document(probe, epoch_s) for probe in probes)
+        epoch_s = time.time() - asyncio.get_running_loop().time()
+        probes = self._coordinator.probes(since, limit=min(limit, MAX_ROWS))
+        return await _encode(probe_document(probe, epoch_s) for probe in probes)
 
     async def _resources(self) -> str:
-        """The whole tree, one caller at a time."""
-        async with self._reading_turn:
-            rows = await _encode(resource_document(root) for root in self._coordinator.resources())
-            return f'{{"resources": {rows}}}'
+        rows = await _encode(resource_document(root) for root in self._coordinator.resources())
+        return f'{{"resources": {rows}}}'
 
     async def _scripts(self) -> str:
-        async with self._reading_turn:
-            rows = await _encode(script_document(each) for each in self._coordinator.scripts())
-            return f'{{"scripts": {rows}}}'
+        rows = await _encode(script_document(each) for each in self._coordinator.scripts())
+        return f'{{"scripts": {rows}}}'
 
 
 async def _encode(rows: Iterable[Mapping[str, Any]]) -> str:
@@ -211,9 +233,15 @@ def _detach_options(options: Mapping[str, Variant]) -> tuple[bool, Session | Non
     return force is not None and bool(force.value), told
 
 
+def _check_name(name: str) -> None:
+    if len(name) > _MAX_NAME:
+        raise InvalidArgument(f"a name of {len(name)} characters: {name[:_SHOWN]}...")
+
+
 def _no_options(options: Mapping[str, Variant]) -> None:
     if options:
-        raise InvalidArgument(f"unknown option {', '.join(sorted(options))}")
+        names = ", ".join(sorted(options))
+        raise InvalidArgument(f"unknown option {names[:_MAX_NAME]}")
 
 
 def _plan(plan: DetachPlan) -> VariantMap:

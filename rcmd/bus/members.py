@@ -76,6 +76,8 @@ class Method:
     """None: it changes nothing and is open to every user."""
     ends_with_caller: bool = False
     """A caller that leaves while it waits for the answer takes the call along."""
+    only_reads: bool = True
+    """Whoever wants no answer to it wants nothing; a mistake of ours in it costs the call alone."""
 
     @property
     def takes_signature(self) -> str:
@@ -122,7 +124,7 @@ _EVENT = _arguments("time_usec:t", "kind:s", "subject:s", "detail:a{sv}")
 MANAGER_INTERFACE = Interface(
     MANAGER,
     methods=(
-        Method("Detach", _RESOURCE, _PLAN, Action.DETACH, ends_with_caller=True),
+        Method("Detach", _RESOURCE, _PLAN, Action.DETACH, ends_with_caller=True, only_reads=False),
         Method("QueryDetach", _RESOURCE, _PLAN, ends_with_caller=True),
         Method(
             "Attach",
@@ -130,17 +132,24 @@ MANAGER_INTERFACE = Interface(
             _arguments("result:a{sv}"),
             Action.ATTACH,
             ends_with_caller=True,
+            only_reads=False,
         ),
-        Method("Offline", _arguments("interface:s", "options:a{sv}"), action=Action.OFFLINE),
-        Method("UndoOffline", _arguments("interface:s"), action=Action.OFFLINE),
+        Method(
+            "Offline",
+            _arguments("interface:s", "options:a{sv}"),
+            action=Action.OFFLINE,
+            only_reads=False,
+        ),
+        Method("UndoOffline", _arguments("interface:s"), action=Action.OFFLINE, only_reads=False),
         Method(
             "RegisterClient",
             _arguments("name:s", "resources:as", "path:o"),
             action=Action.REGISTER,
+            only_reads=False,
         ),
         # Whoever may not register has nothing to unregister.
-        Method("UnregisterClient", _arguments("path:o")),
-        Method("Reload", action=Action.RELOAD),
+        Method("UnregisterClient", _arguments("path:o"), only_reads=False),
+        Method("Reload", action=Action.RELOAD, only_reads=False),
         Method("GetStatus", gives=_arguments("json:s")),
         Method("GetHistory", _arguments("since_usec:t", "limit:u"), _arguments("json:s")),
         Method(
@@ -151,7 +160,7 @@ MANAGER_INTERFACE = Interface(
         Method("GetTargets", gives=_arguments("json:s")),
         Method("GetProbes", _arguments("since:t", "limit:u"), _arguments("json:s")),
         Method("ListOperations", gives=_arguments("operations:aa{sv}")),
-        Method("Cancel", _arguments("number:u"), action=Action.DETACH),
+        Method("Cancel", _arguments("number:u"), action=Action.DETACH, only_reads=False),
         Method("GetResources", gives=_arguments("json:s")),
         Method("GetScripts", gives=_arguments("json:s")),
     ),
@@ -195,7 +204,7 @@ INTERFACE_INTERFACE = Interface(
 
 OPERATION_INTERFACE = Interface(
     OPERATION,
-    methods=(Method("Cancel", action=Action.DETACH),),
+    methods=(Method("Cancel", action=Action.DETACH, only_reads=False),),
     properties=(
         Property("Number", "u", is_constant=True),
         Property("Kind", "s", is_constant=True),
@@ -245,3 +254,11 @@ OWN_INTERFACES = {
         OPERATION_INTERFACE,
     )
 }
+
+CHANGING = frozenset(
+    method.name
+    for interface in (*OWN_INTERFACES.values(), *STANDARD_INTERFACES, OBJECT_MANAGER_INTERFACE)
+    for method in interface.methods
+    if not method.only_reads
+)
+"""The methods that do something even for somebody who wants no answer."""

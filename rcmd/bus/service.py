@@ -17,7 +17,7 @@ from rcmd.bus.address import system_bus_address
 from rcmd.bus.answering import OnFatal
 from rcmd.bus.clients import ClientRegistry
 from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
-from rcmd.bus.dispatch import Dispatcher
+from rcmd.bus.dispatch import MAX_ARGUMENTS, Dispatcher
 from rcmd.bus.dry_runs import DryRuns
 from rcmd.bus.exports import Exports
 from rcmd.bus.faults import Disconnected, ErrorReply
@@ -26,6 +26,7 @@ from rcmd.bus.members import MANAGER, ROOT, SERVICE
 from rcmd.bus.objects import Picture, ServiceState
 from rcmd.bus.polkit import Authority
 from rcmd.bus.status_document import status_document
+from rcmd.bus.users import hear_departures
 from rcmd.bus.wire import Kind, Message, marshal
 from rcmd.model import Identity, Status
 from rcmd.rcm.coordinator import Coordinator, OperationStatus
@@ -190,6 +191,8 @@ class BusService:
 
     def _drained(self) -> None:
         """The bus reads again."""
+        if self._connection is not None and self._dispatcher is not None:
+            self._dispatcher.resume(self._connection)
         if self._dropped:
             log.warning("the bus did not read: %d events dropped", self._dropped)
             self._dropped = 0
@@ -222,13 +225,17 @@ class BusService:
                 self._disconnected.set()
                 self._connection = None
                 self.clients.forget_all()
+                if self._dispatcher is not None:
+                    self._dispatcher.disconnected()
                 await connection.close()
 
     async def _open(self) -> Connection:
         """A connection that owns our name, with everything exported."""
         inbox = _Inbox(self)
         connection = await Connection.open(
-            self._bus_address or system_bus_address(), on_message=inbox
+            self._bus_address or system_bus_address(),
+            on_message=inbox,
+            largest_body=MAX_ARGUMENTS,
         )
         inbox.connection = connection
         try:
@@ -237,6 +244,7 @@ class BusService:
             self._is_stale = False
             self._events.clear()
             self._dropped = 0
+            await hear_departures(connection)
             answer = await connection.call(
                 BUS_NAME,
                 BUS_PATH,

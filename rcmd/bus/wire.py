@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from rcmd.bus.faults import Malformed
 from rcmd.bus.library import marshal_body, unmarshal_body
@@ -37,6 +37,13 @@ class Flag(IntFlag):
     """The caller's user may be asked for a password."""
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+_ANSWERS = (Kind.RETURN, Kind.ERROR)
+_FLAGS = [Flag(value) for value in range(8)]
+_LONGEST_KEPT = 512
+"""Bytes of fields that are kept, once they are read."""
+
+
 class _Field(IntEnum):
     PATH = 1
     INTERFACE = 2
@@ -52,9 +59,11 @@ _FIELD_TYPES = {_Field.PATH: b"o", _Field.REPLY_SERIAL: b"u", _Field.SIGNATURE: 
 """Those that are not strings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message; `body` is marshalled already."""
+class Message(NamedTuple):
+    """One message; `body` is marshalled already.
+
+    Made ten thousand times a second in a flood, and much faster than a frozen dataclass.
+    """
 
     kind: Kind
     path: str = ""
@@ -70,6 +79,8 @@ class Message:
     body: bytes = b""
     body_order: str = "<"
     """Byte order of the body, as `struct` writes it."""
+    is_cut: bool = False
+    """The body was longer than the reader takes, and is not here."""
 
     @property
     def wants_reply(self) -> bool:
@@ -77,6 +88,8 @@ class Message:
 
     def arguments(self) -> list[Any]:
         """The body as values.  Raises `Malformed`."""
+        if self.is_cut:
+            raise Malformed(f"{self.member} from {self.sender}: too long")
         try:
             return unmarshal_body(self.signature, self.body, self.body_order)
         except Malformed as error:
@@ -129,48 +142,80 @@ def _encode_field(field: _Field, value: str | int) -> bytes:
     return head + struct.pack("<I", len(data)) + data + b"\0"
 
 
-def message_length(head: bytes) -> int:
-    """The length in bytes of the message that starts with these `FIXED_HEADER` bytes."""
+class Extent(NamedTuple):
+    """How many bytes a message takes."""
+
+    header: int
+    body: int
+
+    @property
+    def length(self) -> int:
+        return self.header + self.body
+
+
+def message_extent(head: bytes) -> Extent:
+    """That of the message that starts with these `FIXED_HEADER` bytes.  Raises `Malformed`."""
     order = _BYTE_ORDERS.get(head[0])
     if order is None or head[3] != _PROTOCOL_VERSION:
         raise Malformed(f"a message starts with {head[:4]!r}")
     body, _, fields = struct.unpack_from(order + "III", head, 4)
-    length: int = FIXED_HEADER + fields + -fields % 8 + body
-    if length > MAX_MESSAGE:
-        raise Malformed(f"a message of {length} bytes")
-    return length
+    extent = Extent(FIXED_HEADER + fields + -fields % 8, body)
+    if extent.length > MAX_MESSAGE:
+        raise Malformed(f"a message of {extent.length} bytes")
+    return extent
 
 
 def decode(data: bytes) -> Message | None:
-    """The message in exactly these bytes; None for a kind that is to be ignored."""
+    """The message in exactly these bytes; None for a kind that is to be ignored.
+
+    Where the body is not among them, the message is cut.
+    """
+    kind = _KINDS.get(data[1])
+    if kind is None:
+        return None
     order = _BYTE_ORDERS[data[0]]
     body_length, serial, fields_length = struct.unpack_from(order + "III", data, 4)
-    if data[1] not in Kind.__members__.values():
-        return None
+    end = FIXED_HEADER + fields_length
+    # Who calls often calls with the same fields; an answer has a number of its own.
+    read = _fields if kind in _ANSWERS or fields_length > _LONGEST_KEPT else _kept_fields
     try:
-        fields = _decode_fields(data, order, FIXED_HEADER + fields_length)
+        fields = read(data[FIXED_HEADER:end], order)
     except (struct.error, IndexError, UnicodeDecodeError) as error:
         raise Malformed(f"a header: {error}") from error
+    body_at = end + -end % 8
     return Message(
-        kind=Kind(data[1]),
-        path=str(fields.get(_Field.PATH, "")),
-        interface=str(fields.get(_Field.INTERFACE, "")),
-        member=str(fields.get(_Field.MEMBER, "")),
-        error_name=str(fields.get(_Field.ERROR_NAME, "")),
-        destination=str(fields.get(_Field.DESTINATION, "")),
-        sender=str(fields.get(_Field.SENDER, "")),
-        signature=str(fields.get(_Field.SIGNATURE, "")),
-        reply_serial=int(fields.get(_Field.REPLY_SERIAL, 0)),
-        flags=Flag(data[2] & 7),
+        kind,
+        *fields,
+        flags=_FLAGS[data[2] & 7],
         serial=serial,
-        body=data[len(data) - body_length :],
+        body=data[body_at:],
         body_order=order,
+        is_cut=len(data) < body_at + body_length,
     )
 
 
-def _decode_fields(data: bytes, order: str, end: int) -> dict[int, str | int]:
+def _fields(data: bytes, order: str) -> tuple[str, str, str, str, str, str, str, int]:
+    """In the order of `Message`."""
+    found = _decode_fields(data, order)
+    return (
+        str(found.get(_Field.PATH, "")),
+        str(found.get(_Field.INTERFACE, "")),
+        str(found.get(_Field.MEMBER, "")),
+        str(found.get(_Field.ERROR_NAME, "")),
+        str(found.get(_Field.DESTINATION, "")),
+        str(found.get(_Field.SENDER, "")),
+        str(found.get(_Field.SIGNATURE, "")),
+        int(found.get(_Field.REPLY_SERIAL, 0)),
+    )
+
+
+_kept_fields = lru_cache(maxsize=512)(_fields)
+
+
+def _decode_fields(data: bytes, order: str) -> dict[int, str | int]:
+    """An array of fields begins at a multiple of 8 bytes, and so do they here."""
     fields: dict[int, str | int] = {}
-    at = FIXED_HEADER
+    at, end = 0, len(data)
     while at < end:
         at += -at % 8
         code, kind = data[at], data[at + 2 : at + 3]

@@ -11,7 +11,7 @@ from typing import Any
 from rcmd.bus.clients import ClientRegistry
 from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
 from rcmd.bus.members import Action
-from rcmd.bus.polkit import POLKIT, Authority, identify
+from rcmd.bus.polkit import POLKIT, Authority
 from rcmd.bus.service import BusService
 from rcmd.bus.wire import Kind, Message, marshal
 from rcmd.errors import RcmError
@@ -227,9 +227,15 @@ class FakeCoordinator:
 class EveryoneMay(Authority):
     """For tests of something else."""
 
-    async def authorise(self, connection: Connection, message: Message, action: Action) -> Caller:
+    async def authorise(
+        self,
+        connection: Connection,  # noqa: ARG002
+        message: Message,
+        caller: Caller,
+        action: Action,
+    ) -> None:
         assert action.value.startswith("org.rcmd1.")
-        return await identify(connection, message.sender)
+        assert caller.bus_name == message.sender
 
 
 class Stage:

@@ -91,7 +91,7 @@ def test_time_for_an_answer_is_the_one_of_now(address: str) -> None:
         async with stage(address) as on:
             _, silent = await client(on, None)
             registration = Registration(silent.unique_name, PATH, "database", ("*",))
-            await registry.register(await on.peer(), registration)
+            registry.register(await on.peer(), registration)
             for seconds in ("0.01", "0.02"):
                 (veto,) = await registry.query_remove("hme0", force=False)
                 assert veto.reason == f"did not answer within {seconds} s"

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from rcmd.bus import manager
+from rcmd.bus import users
 from rcmd.bus.connection import Connection
-from rcmd.bus.dry_runs import MAX_PER_USER, DryRuns, Question
+from rcmd.bus.dry_runs import MAX_OF_OTHERS, MAX_PER_USER, DryRuns, Question
 from rcmd.bus.faults import CallRefused, ErrorReply
 from rcmd.bus.members import MANAGER, ROOT, SERVICE
 from rcmd.errors import NoSuchResource
@@ -59,7 +59,7 @@ def test_one_at_a_time() -> None:
         clients, dry_runs = Clients(), DryRuns()
         both = [
             asyncio.ensure_future(dry_runs.run(uid, clients.about(name)))
-            for uid, name in ((USER, "eth0"), (0, "eth1"))
+            for uid, name in ((USER, "eth0"), (USER + 1, "eth1"))
         ]
         await clients.until(lambda: clients.asked == ["eth0"])
         both[0].cancel()
@@ -72,11 +72,46 @@ def test_one_at_a_time() -> None:
     asyncio.run(scenario())
 
 
+def test_root_goes_first() -> None:
+    async def scenario() -> None:
+        clients, dry_runs = Clients(), DryRuns()
+        others = [
+            asyncio.ensure_future(dry_runs.run(USER, clients.about(name)))
+            for name in ("eth0", "eth1")
+        ]
+        await clients.until(lambda: clients.asked == ["eth0"])
+        ours = asyncio.ensure_future(dry_runs.run(0, clients.about("eth2")))
+        await clients.until(lambda: clients.asked == ["eth0", "eth2"])
+        assert clients.broken_off == ["eth0"]
+        clients.may_answer.set()
+        assert await ours == DetachPlan("eth2")
+        assert await asyncio.gather(*others) == [DetachPlan("eth0"), DetachPlan("eth1")]
+        assert clients.asked == ["eth0", "eth2", "eth0", "eth1"]
+
+    asyncio.run(scenario())
+
+
+def test_all_users_together_have_not_many() -> None:
+    async def scenario() -> None:
+        clients, dry_runs = Clients(), DryRuns()
+        uids = [USER + number // MAX_PER_USER for number in range(MAX_OF_OTHERS)]
+        waiting = [asyncio.ensure_future(dry_runs.run(it, clients.about("eth0"))) for it in uids]
+        await clients.until(lambda: clients.asked == ["eth0"])
+        with pytest.raises(CallRefused, match="32 questions are under way"):
+            await dry_runs.run(USER - 1, clients.about("eth0"))
+        clients.may_answer.set()
+        await dry_runs.run(0, clients.about("eth1"))
+        await asyncio.gather(*waiting)
+
+    asyncio.run(scenario())
+
+
 def test_a_few_for_each_user_and_any_number_for_root() -> None:
     async def scenario() -> None:
         clients, dry_runs = Clients(), DryRuns()
         uids = [USER] * MAX_PER_USER + [USER + 1] + [0] * (MAX_PER_USER + 1)
         waiting = [asyncio.ensure_future(dry_runs.run(it, clients.about("eth0"))) for it in uids]
+        # That of root, for which the first was not even begun.
         await clients.until(lambda: clients.asked == ["eth0"])
         with pytest.raises(CallRefused, match="4 questions of uid 1000 are under way"):
             await dry_runs.run(USER, clients.about("eth0"))
@@ -134,7 +169,7 @@ def test_questions_of_a_user_are_counted_over_all_connections(
     async def somebody(_: Connection, sender: str) -> Caller:
         return Caller(sender, USER, 1)
 
-    monkeypatch.setattr(manager, "identify", somebody)
+    monkeypatch.setattr(users, "identify", somebody)
 
     async def scenario() -> None:
         async with stage(address) as on:

@@ -7,7 +7,6 @@ import importlib.util
 import os
 import struct
 import sys
-from dataclasses import replace
 from types import ModuleType
 from unittest.mock import patch
 
@@ -214,7 +213,7 @@ def test_a_message_that_would_crash_dbus_fast_is_stopped_by_the_bus(
         sender = await Connection.open(address, on_message=received.append)
         good = Message(Kind.SIGNAL, path="/a", interface="a.b", member="Good")
         sender.send(good)
-        sender.send(replace(good, member="Bad", signature=signature, body=body))
+        sender.send(good._replace(member="Bad", signature=signature, body=body))
         with pytest.raises(Disconnected):
             await ask_bus(sender, "GetNameOwner", "s", BUS_NAME)
         assert await ask_bus(listener, "GetNameOwner", "s", BUS_NAME) == [BUS_NAME]

@@ -8,7 +8,7 @@ import pytest
 
 from rcmd.bus.faults import Malformed
 from rcmd.bus.library import Variant
-from rcmd.bus.wire import FIXED_HEADER, Flag, Kind, Message, decode, encode, marshal, message_length
+from rcmd.bus.wire import FIXED_HEADER, Flag, Kind, Message, decode, encode, marshal, message_extent
 
 CALL = Message(
     Kind.CALL,
@@ -40,7 +40,7 @@ CALL = Message(
 )
 def test_what_is_written_is_read_again(message: Message) -> None:
     data = encode(message, 1)
-    assert message_length(data[:FIXED_HEADER]) == len(data)
+    assert message_extent(data[:FIXED_HEADER]).length == len(data)
     read = decode(data)
     assert read is not None
     assert read.serial == 1
@@ -58,7 +58,7 @@ def test_big_endian_and_an_unknown_field() -> None:
     fields += struct.pack(">BB1sxB1sx", 8, 1, b"g", 1, b"u")
     head = struct.pack(">cBBBIII", b"B", 1, 0, 1, 4, 9, len(fields))
     data = head + fields + bytes(-len(fields) % 8) + struct.pack(">I", 258)
-    assert message_length(data[:FIXED_HEADER]) == len(data)
+    assert message_extent(data[:FIXED_HEADER]).length == len(data)
     message = decode(data)
     assert message is not None
     assert (message.member, message.serial, message.arguments()) == ("Go", 9, [258])
@@ -73,7 +73,7 @@ def test_an_unknown_kind_is_ignored() -> None:
 @pytest.mark.parametrize("head", [b"x" * 16, b"l\1\0\2" + bytes(12), b"l\1\0\1" + b"\xff" * 12])
 def test_nonsense_is_refused(head: bytes) -> None:
     with pytest.raises(Malformed):
-        message_length(head)
+        message_extent(head)
 
 
 def test_a_body_that_ends_early_is_refused() -> None:
