@@ -199,6 +199,9 @@ class Fault:
 
 # --- what the kernel says -----------------------------------------------------------------------
 
+SMALLEST_MTU = {Family.IPV4: 68, Family.IPV6: 1280}
+"""With less the kernel takes the family off a device (linux:net/ipv4/devinet.c, RFC 8200 5)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -220,6 +223,20 @@ class Link:
     """ifindex of the device it is stacked on (VLAN, macvlan), if that is in this namespace."""
     kind: str = ""
     """IFLA_INFO_KIND: vlan, macvlan, bridge, veth, ..."""
+    switched_off: frozenset[Family] = frozenset()
+    """Families that are not in force on it: IPv6 where `disable_ipv6` is set, or where the kernel
+    has none."""
+    takes_all: bool = False
+    """Whatever its lower device receives is taken for it: a macvlan in passthru mode."""
+
+    @property
+    def families(self) -> frozenset[Family]:
+        """Those of which it can hold addresses now."""
+        return frozenset(
+            family
+            for family in Family
+            if family not in self.switched_off and self.mtu >= SMALLEST_MTU[family]
+        )
 
     @property
     def is_running(self) -> bool:

@@ -73,7 +73,9 @@ class AddressDifference:
         source = next((name for name in copies if name != target), None)
         # Without a move it is a matter of form.
         is_move = bool(step.add or step.remove)
-        cause = cause_of(self._scene, data.home, source, target) if is_move else Cause.CONFIGURE
+        cause = Cause.CONFIGURE
+        if is_move:
+            cause = cause_of(self._scene, data.home, source, target, data.family)
         edge = (origin_of(data.home, source, target) if is_move else None, target)
         if target is None or target == data.home:
             self.numbers.pop(data.key, None)
@@ -132,7 +134,7 @@ class AddressDifference:
         if wanted is None and target is not None and data.lease is not None:
             self._refresh(data, data.lease, target)
         if wanted or stale:
-            cause = cause_of(self._scene, home, source, target)
+            cause = cause_of(self._scene, home, source, target, data.family)
             if data.group:
                 cause = self._cause_of_shared(data, cause, source, target)
             batch = self._batches.of(cause, origin_of(home, source, target), target)
@@ -202,7 +204,7 @@ class AddressDifference:
             return cause
         if data.key in taker.recalls:
             return Cause.FAILBACK
-        cause = cause_of(self._scene, giver.name, source, target)
+        cause = cause_of(self._scene, giver.name, source, target, data.family)
         return Cause.REBALANCE if cause is Cause.CLEANUP else cause
 
     def _memberships(self) -> None:
@@ -211,6 +213,7 @@ class AddressDifference:
             if it.home is None:
                 self._batches.clean_up(it.source, it.address)
                 continue
-            cause = cause_of(self._scene, it.home, it.source, it.target)
+            family = it.address.family
+            cause = cause_of(self._scene, it.home, it.source, it.target, family)
             batch = self._batches.of(cause, origin_of(it.home, it.source, it.target), it.target)
             (batch.add if it.is_wanted else batch.remove).append(it.address)

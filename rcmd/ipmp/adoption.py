@@ -3,7 +3,8 @@
 An address that appears on an interface in our care without our mark was added by an administrator:
 it becomes a data address whose home is that interface.  One that disappears while the device is up
 was taken away by him, for good: the kernel itself removes addresses only from devices that are
-down or gone, and announces that first (linux.md 4.1).  Routes tell by whose request they went.
+down, gone, or without that family, and announces that first (linux.md 4.1).  Routes tell by whose
+request they went.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from rcmd.ipmp.detection import look_at
 from rcmd.ipmp.events import (
     AddressGone,
     AddressSeen,
+    FamilySwitched,
     ForeignNexthopSeen,
     KernelChange,
     LinkGone,
@@ -122,7 +124,7 @@ def ifindex_of(change: KernelChange) -> int:
     match change:
         case LinkSeen(link):
             return link.ifindex
-        case LinkGone(ifindex):
+        case LinkGone(ifindex) | FamilySwitched(ifindex):
             return ifindex
         case AddressSeen(address) | AddressGone(address):
             return address.ifindex
@@ -163,6 +165,9 @@ def _address_gone(
     key = address.address.ip
     held = scene.view.addresses.get(address.ifindex, {})
     if link is None or not link.is_up or address.address not in held:
+        return []
+    if address.family not in link.families:
+        # The kernel took all of them off: that is nobody's will.
         return []
     is_test = any(
         wanted.address.ip == key and wanted.kind is AddressKind.TEST
@@ -250,7 +255,7 @@ def forget_expired(scene: Scene, before: KernelView) -> None:
         holders = {held.ifindex for held in before.copies_of(key)}
         holders |= {member.ifindex} if member else set()
         links = (scene.view.links.get(ifindex) for ifindex in holders)
-        if any(link is not None and link.is_up for link in links):
+        if any(link is not None and link.is_up and Family.IPV6 in link.families for link in links):
             scene.ledger.withdraw(key)
 
 

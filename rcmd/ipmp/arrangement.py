@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 
 from rcmd.ipmp.autojoin import movable_groups
+from rcmd.ipmp.capability import with_unfit
 from rcmd.ipmp.ledger import DataAddress, MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Movable, placement
@@ -26,7 +27,8 @@ def arrange(scene: Scene, assumed: Fitnesses = NOBODY, circles: Circles | None =
     targets: Targets = {}
     for group, members in scene.groups(circles).items():
         candidates = [member.candidate(assumed.get(member.name)) for member in members]
-        targets.update(placement(movables.pop(group, []), candidates))
+        crowd = with_unfit(scene, members, movables.pop(group, []))
+        targets.update(placement(crowd, candidates))
     for orphans in movables.values():
         targets.update((movable.key, movable.host) for movable in orphans)
     return targets
@@ -134,7 +136,8 @@ def alternative(scene: Scene, name: str, family: Family) -> str | None:
     """Which interface would stand in for an absent one, whether or not it has addresses."""
     member = scene.members[name]
     group, circles = member.group or f"/{name}", (member.circle,)
-    candidates = [it.candidate() for it in scene.groups(circles)[group]]
+    members = scene.groups(circles)[group]
+    candidates = [it.candidate() for it in members]
     stand_in = Movable(("stand-in", name), family, home=name, host=None, weight=0)
     movables = [*_movables_by_group(scene, circles).get(group, []), stand_in]
-    return placement(movables, candidates)[stand_in.key]
+    return placement(with_unfit(scene, members, movables), candidates)[stand_in.key]

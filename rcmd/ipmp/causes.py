@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from rcmd.ipmp.capability import can_hold
 from rcmd.ipmp.commands import Cause
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.scene import Scene
+from rcmd.model import Family
 
 
 def origin_of(home: str, source: str | None, target: str | None) -> str | None:
@@ -13,7 +15,9 @@ def origin_of(home: str, source: str | None, target: str | None) -> str | None:
     return source if source or target == home else home
 
 
-def cause_of(scene: Scene, home: str, source: str | None, target: str | None) -> Cause:
+def cause_of(
+    scene: Scene, home: str, source: str | None, target: str | None, family: Family
+) -> Cause:
     if target == home:
         return Cause.CONFIGURE if source is None else Cause.FAILBACK
     origin = scene.members.get(source or home)
@@ -26,5 +30,7 @@ def cause_of(scene: Scene, home: str, source: str | None, target: str | None) ->
     if not origin.ifindex and not origin.plumbed:
         return Cause.MISSING
     if origin.fitness in (Fitness.ABSENT, Fitness.DOWN, Fitness.BROKEN):
+        return Cause.FAILOVER
+    if not can_hold(scene, origin, family):
         return Cause.FAILOVER
     return Cause.STANDBY if origin.config.is_standby else Cause.CLEANUP

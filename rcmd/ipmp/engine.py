@@ -384,9 +384,11 @@ class Engine:
     def _plumb(self) -> list[Command]:
         commands: list[Command] = []
         for member in self.scene.members.values():
+            member.is_being_plumbed = False
             if member.ifindex in (0, member.plumbed) or member.intent is Intent.DETACHED:
                 continue
             member.plumbed = member.ifindex
+            member.is_being_plumbed = True
             commands.append(
                 Plumb(
                     member.ifindex,

@@ -34,6 +34,15 @@ class LinkGone:
 
 
 @dataclass(frozen=True, slots=True)
+class FamilySwitched:
+    """A device that is up takes addresses of this family from now on, or no longer."""
+
+    ifindex: int
+    family: Family
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AddressSeen:
     address: KernelAddress
 
@@ -95,7 +104,14 @@ class PinRuleGone:
 
 SpreadChange = SpreadItemSeen | ForeignNexthopSeen | NexthopGone | SpreadRouteGone | PinRuleGone
 KernelChange = (
-    LinkSeen | LinkGone | AddressSeen | AddressGone | RouteSeen | RouteGone | SpreadChange
+    LinkSeen
+    | LinkGone
+    | FamilySwitched
+    | AddressSeen
+    | AddressGone
+    | RouteSeen
+    | RouteGone
+    | SpreadChange
 )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from rcmd.ipmp import messages
+from rcmd.ipmp.capability import incapacity
 from rcmd.ipmp.commands import Command
 from rcmd.ipmp.guards import Verdict, examine
 from rcmd.ipmp.health import Condition, Health, judge
@@ -251,7 +252,10 @@ class Judgement:
             problem = self._silence(member) or problem
         strange = messages.strangeness(self.surveillance.strangers.targets(member.name))
         duplicate = self.scene.duplicates.problem(member.name)
-        return "; ".join(it for it in (problem, strange, duplicate) if it)
+        lacks = (
+            incapacity(self.scene, member, family) for family in sorted(member.config.families)
+        )
+        return "; ".join(it for it in (problem, *lacks, strange, duplicate) if it)
 
     def _silence(self, member: Member) -> str:
         """Who does not answer; empty if the last probe was answered."""
@@ -314,17 +318,20 @@ class Judgement:
         )
 
     def _families(self, circles: Circles | None) -> list[Command]:
-        """Members of a group should all be plumbed for the same families (solaris.md 1.13)."""
+        """All members of a group should have, and can hold, the same families (solaris.md 1.13)."""
         reports: list[Command] = []
         for members in self.scene.groups(circles).values():
             present = frozenset().union(*(member.config.families for member in members))
             for member in members:
                 for family in Family:
                     key = (member.name, family)
-                    lacks = family in present and family not in member.config.families
+                    why = incapacity(self.scene, member, family)
+                    lacks = family in present and (family not in member.config.families or why)
                     if lacks and key not in self._inconsistent:
                         self._inconsistent.add(key)
-                        reports.append(messages.unplumbed_family(member.name, member.group, family))
+                        reports.append(
+                            messages.lacking_family(member.name, member.group, family, why)
+                        )
                     elif key in self._inconsistent and not lacks:
                         self._inconsistent.discard(key)
                         reports.append(messages.consistent(member.name, member.group))

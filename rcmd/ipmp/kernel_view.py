@@ -12,6 +12,7 @@ from rcmd.ipmp.events import (
     USUAL_PORTS,
     AddressGone,
     AddressSeen,
+    FamilySwitched,
     ForeignNexthopSeen,
     KernelChange,
     KernelSnapshot,
@@ -116,6 +117,8 @@ class KernelView:
                     self._forget_address(address)
                 for key in self.routes.pop(ifindex, {}):
                     self._forget_route(ifindex, key)
+            case FamilySwitched(ifindex, family, is_on):
+                self._switch(ifindex, family, is_on=is_on)
             case AddressSeen(address):
                 self.add_address(address)
             case AddressGone(address):
@@ -134,6 +137,13 @@ class KernelView:
                 self.nexthops.remove(shared)
             case PinRuleGone(rule):
                 self.nexthops.remove(rule)
+
+    def _switch(self, ifindex: int, family: Family, *, is_on: bool) -> None:
+        """Of a device that is down nothing is said by that: it comes up as it is set then."""
+        link = self.links.get(ifindex)
+        if link is not None and link.is_up:
+            off = link.switched_off - {family} if is_on else link.switched_off | {family}
+            self.links[ifindex] = replace(link, switched_off=off)
 
     def link_named(self, name: str) -> Link | None:
         return next((link for link in self.links.values() if link.name == name), None)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rcmd.ipmp.address_flags import IFA_F_DADFAILED
 from rcmd.ipmp.batches import Batches
+from rcmd.ipmp.capability import can_hold
 from rcmd.ipmp.commands import Cause
 from rcmd.ipmp.duplicates import Phase
 from rcmd.ipmp.ledger import kernel_address
@@ -41,6 +42,8 @@ class Leftovers:
                     address, member.ifindex, kernel_label(member.name, address.logical)
                 )
                 if self._scene.duplicates.is_being_removed(wanted.address.ip):
+                    continue
+                if not can_hold(self._scene, member, wanted.family):
                     continue
                 if wanted.address not in held and not self._batches.was_refused(wanted):
                     self._batches.of(Cause.CONFIGURE, None, member.name).add.append(wanted)

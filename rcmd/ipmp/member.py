@@ -59,6 +59,8 @@ class Member:
     """The device is administratively down, and not because it is only just coming up."""
     plumbed: int = 0
     """The ifindex that was plumbed, or GONE; a device is plumbed once in its life."""
+    is_being_plumbed: bool = False
+    """What was switched off on the device is being switched on in this very turn."""
     barred: str = ""
     """Why it may not serve: its hardware address is not unique."""
     rejected: str = ""

@@ -201,11 +201,12 @@ def unique(name: str, what: str) -> Report:
     return Report(Severity.NOTICE, "unique-address", name, text, {"address": what})
 
 
-def unplumbed_family(name: str, group: str, family: Family) -> Report:
-    text = (
-        f"NIC {name} of group {group} is not plumbed for {family} "
-        "and may affect failover capability"
-    )
+def lacking_family(name: str, group: str, family: Family, incapacity: str) -> Report:
+    """`incapacity`: why its device cannot hold what it is plumbed for, if that is it."""
+    lack = f"is not plumbed for {family}"
+    if incapacity:
+        lack = f"cannot hold {family} addresses ({incapacity})"
+    text = f"NIC {name} of group {group} {lack} and may affect failover capability"
     return Report(Severity.ERROR, "inconsistent", name, text, {"family": str(family)})
 
 

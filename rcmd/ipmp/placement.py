@@ -11,6 +11,8 @@ Rules, from solaris.md 0.1, 1.9, 1.11, 3.2 and the overview chapter:
 * everything that leaves one interface goes to one destination (behaviour 59);
 * a destination is usable and has every family that is leaving (65); an inactive member first
   (26), then the one with the fewest data addresses that are up (64), ties in configured order;
+* nothing goes, or is called back, where it cannot be held (`Movable.unfit`); a crowd that nobody
+  can take whole is divided by that: what one can hold does not wait for what it cannot;
 * without a destination an address stays where it is (66, 73); one that is nowhere takes even a
   member that cannot carry traffic now, so that it is there when the cable returns;
 * a standby is emptied onto members that are not (21, 22);
@@ -89,6 +91,11 @@ class Movable:
     follows: bool = False
     """A multicast membership: it asks nothing of the others.  It goes where they go if that has
     its family, it may rest on a standby, and it makes nobody active."""
+    unfit: frozenset[str] = frozenset()
+    """The members whose devices cannot hold it now, whatever they are configured for."""
+
+    def fits(self, member: Candidate) -> bool:
+        return member.name not in self.unfit
 
 
 Placement = Mapping[Hashable, str | None]
@@ -131,8 +138,7 @@ def _deal(
             group.count(movable, target)
     is_final = True
     for (source, _), crowd in leaving.items():
-        target = group.destination(source, crowd)
-        for movable in crowd:
+        for movable, target in group.destinations(source, crowd):
             chosen = group.follow(movable, source, target) or group.last_resort(movable)
             is_final = is_final and (target is not None or chosen == movable.host)
             placed[movable.key] = chosen
@@ -150,8 +156,10 @@ def _deal(
     return placed, is_final
 
 
-_Shared = dict[tuple[str, Family], list[tuple[int, Movable]]]
-"""Host and family -> what may go elsewhere, numbered in the order in which it came."""
+_Kind = tuple[Family, frozenset[str]]
+"""Who can hold it: the family, and the members that are unfit."""
+_Shared = dict[tuple[str, _Kind], list[tuple[int, Movable]]]
+"""Host and kind -> what may go elsewhere, numbered in the order in which it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +168,7 @@ class _Step:
 
     source: str
     target: str
-    family: Family
+    kind: _Kind
     gap: int
     arrival: int
     """The number of the one that goes."""
@@ -183,16 +191,16 @@ class _Group:
     def settled(self, movable: Movable) -> str | None:
         """Where the movable belongs without further question; None if it has to leave."""
         recall = self._members.get(movable.recall or "")
-        if recall and recall.fitness >= Fitness.UNKNOWN and not self._must_empty(recall, movable):
+        if recall and self._may_stay(movable, recall, Fitness.UNKNOWN):
             return recall.name
-        host = self._members.get(movable.host or "")
-        if host:
-            fits = host.fitness >= Fitness.UNPROVEN and not self._must_empty(host, movable)
-            return host.name if fits else None
-        home = self._members.get(movable.home)
-        if home and home.fitness >= Fitness.UNPROVEN and not self._must_empty(home, movable):
-            return home.name
+        place = self._members.get(movable.host or "") or self._members.get(movable.home)
+        if place and self._may_stay(movable, place, Fitness.UNPROVEN):
+            return place.name
         return None
+
+    def _may_stay(self, movable: Movable, member: Candidate, least: Fitness) -> bool:
+        is_good = member.fitness >= least and movable.fits(member)
+        return is_good and not self._must_empty(member, movable)
 
     def is_of_standby(self, movable: Movable) -> bool:
         """Whether it is at home on a standby: then it may have to avoid all of them."""
@@ -213,11 +221,26 @@ class _Group:
                 and not (is_patient and other.is_spare)
                 and other.fitness >= Fitness.UNKNOWN
                 and movable.family in other.families
+                and movable.fits(other)
                 for other in self._members.values()
             )
         )
 
-    def destination(self, source: str, crowd: Sequence[Movable]) -> str | None:
+    def destinations(
+        self, source: str, crowd: Sequence[Movable]
+    ) -> Iterator[tuple[Movable, str | None]]:
+        """Where a crowd goes: together, if there is anybody who takes all that can be taken."""
+        whole = self._destination(source, crowd)
+        parts: dict[frozenset[str], list[Movable]] = {frozenset(): list(crowd)}
+        if whole is None:
+            parts.clear()
+            for movable in crowd:
+                parts.setdefault(movable.unfit, []).append(movable)
+        for part in parts.values():
+            target = whole or self._destination(source, part)
+            yield from ((movable, target) for movable in part)
+
+    def _destination(self, source: str, crowd: Sequence[Movable]) -> str | None:
         """Who takes the whole crowd: a usable member, else one of whom nothing is known."""
         leading = [movable for movable in crowd if not movable.follows] or crowd
         needed = {movable.family for movable in leading}
@@ -227,6 +250,7 @@ class _Group:
             if member.fitness >= Fitness.UNKNOWN
             and member.name != source
             and needed <= member.families
+            and all(movable.fits(member) for movable in leading)
             and not any(self._must_empty(member, movable) for movable in crowd)
         ]
         best = max((member.fitness for member in fit), default=Fitness.ABSENT)
@@ -238,9 +262,12 @@ class _Group:
 
     def follow(self, movable: Movable, source: str, target: str | None) -> str | None:
         """Where one of a crowd goes that goes to `target`."""
-        if not movable.follows or (target and movable.family in self._members[target].families):
+        if not movable.follows or (target and self._takes(self._members[target], movable)):
             return target
-        return self.destination(source, [movable])
+        return self._destination(source, [movable])
+
+    def _takes(self, member: Candidate, movable: Movable) -> bool:
+        return movable.family in member.families and movable.fits(member)
 
     def _is_inactive(self, member: Candidate) -> bool:
         return (member.is_standby or member.is_spare) and member.name not in self._hosting
@@ -257,7 +284,7 @@ class _Group:
             for member in self._members.values()
             if member.fitness >= (lowest if member.is_awaited else Fitness.UNKNOWN)
             and member.name != movable.host
-            and movable.family in member.families
+            and self._takes(member, movable)
         ]
         if not fit:
             return None
@@ -279,33 +306,37 @@ class _Group:
         for movable in movables:
             host = placed[movable.key]
             if movable.evens_out and host is not None and host != movable.recall:
-                shared[host, movable.family].append((next(arrivals), movable))
-        while steps := [step for family in Family if (step := self._step(family, shared))]:
+                shared[host, (movable.family, movable.unfit)].append((next(arrivals), movable))
+        kinds = tuple(dict.fromkeys(kind for _, kind in shared))
+        while steps := [step for kind in kinds if (step := self._step(kind, shared))]:
             step = max(steps, key=lambda step: (step.gap, step.arrival))
-            _, movable = shared[step.source, step.family].pop()
-            shared[step.target, step.family].append((next(arrivals), movable))
+            _, movable = shared[step.source, step.kind].pop()
+            shared[step.target, step.kind].append((next(arrivals), movable))
             self._load[step.source] -= movable.weight
             self._load[step.target] += movable.weight
             yield movable.key, step.target
 
-    def _step(self, family: Family, shared: _Shared) -> _Step | None:
+    def _step(self, kind: _Kind, shared: _Shared) -> _Step | None:
         """From the most loaded member that has such an address to the least loaded one."""
+        family, unfit = kind
         usable = [
             member
             for member in self._members.values()
-            if member.fitness >= Fitness.UNKNOWN and family in member.families
+            if member.fitness >= Fitness.UNKNOWN
+            and family in member.families
+            and member.name not in unfit
         ]
         usable = [it for it in usable if not it.is_standby] or usable
         best = max((it.fitness for it in usable), default=Fitness.ABSENT)
-        givers = [it.name for it in usable if shared.get((it.name, family))]
+        givers = [it.name for it in usable if shared.get((it.name, kind))]
         takers = [it.name for it in usable if it.fitness is best and not it.is_on_trust]
         if not givers or not takers:
             return None
-        last = {name: shared[name, family][-1][0] for name in givers}
+        last = {name: shared[name, kind][-1][0] for name in givers}
         source = max(givers, key=lambda name: (self._load[name], last[name]))
         target = min(takers, key=lambda name: self._load[name])
         gap = self._load[source] - self._load[target]
-        return _Step(source, target, family, gap, last[source]) if gap > 1 else None
+        return _Step(source, target, kind, gap, last[source]) if gap > 1 else None
 
     def last_resort(self, movable: Movable) -> str | None:
         """Where to be when nobody is usable: here, at home, or on whoever is plumbed."""
@@ -313,12 +344,12 @@ class _Group:
         if host and host.fitness >= Fitness.CLOSED:
             return host.name
         home = self._members.get(movable.home)
-        if home and home.fitness >= Fitness.BROKEN:
+        if home and home.fitness >= Fitness.BROKEN and movable.fits(home):
             return home.name
         plumbed = [
             member
             for member in self._members.values()
-            if member.fitness >= Fitness.BROKEN and movable.family in member.families
+            if member.fitness >= Fitness.BROKEN and self._takes(member, movable)
         ]
         if not plumbed:
             return None

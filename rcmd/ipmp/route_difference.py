@@ -65,7 +65,7 @@ class RouteDifference:
                 continue
             hosts = self._others_aside(known)
             source = next((name for name in hosts if name != target), None)
-            cause = cause_of(self._scene, known.home, source, target)
+            cause = cause_of(self._scene, known.home, source, target, route.family)
             origin = origin_of(known.home, source, target)
             self._batches.of(cause, origin, target).add_route(placed)
         self._stale_routes(targets, wanted, blocked)
@@ -103,7 +103,7 @@ class RouteDifference:
                 route = self._scene.view.routes[ifindex][key]
                 if (ifindex, key) not in wanted and not self._batches.was_refused(route):
                     target = targets[known]
-                    cause = cause_of(self._scene, known.home, name, target)
+                    cause = cause_of(self._scene, known.home, name, target, route.family)
                     self._batches.of(cause, name, target).remove_routes.append(route)
 
     def _dropped_routes(self) -> None:

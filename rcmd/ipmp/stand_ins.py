@@ -15,10 +15,11 @@ from rcmd.ipmp.autoconfiguration import (
     refreshed,
     with_lifetimes,
 )
+from rcmd.ipmp.capability import can_hold
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import DataAddress
 from rcmd.ipmp.scene import Circles, Scene
-from rcmd.model import RCMD_PROTOCOL, IPNetwork, KernelAddress, Route
+from rcmd.model import RCMD_PROTOCOL, Family, IPNetwork, KernelAddress, Route
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ def _put_back(scene: Scene, data: DataAddress) -> list[KernelAddress]:
     """A device that has lost it has it again before an advertisement makes it anew: that would
     be with duplicate detection, against the stand-in."""
     home = scene.members.get(data.home)
-    if home is None or not home.holds_originals:
+    if home is None or not home.holds_originals or not can_hold(scene, home, Family.IPV6):
         return []
     original = data.on(home.ifindex, "", at_home=True, is_move=True)
     return [] if ends_soon(original) else [original]

@@ -14,6 +14,7 @@ from rcmd.ipmp.events import (
     AddressSeen,
     Attach,
     Event,
+    FamilySwitched,
     ForeignNexthopSeen,
     KernelChange,
     KernelChanged,
@@ -103,7 +104,7 @@ def circles_of(scene: Scene, names: Iterable[str | None]) -> frozenset[str]:
 def _by_change(scene: Scene, change: KernelChange) -> Iterator[str | None]:
     """The interfaces that a change has to do with."""
     match change:
-        case LinkSeen() | LinkGone():
+        case LinkSeen() | LinkGone() | FamilySwitched():
             ifindex = ifindex_of(change)
             link = scene.view.links.get(ifindex)
             yield link.name if link else None

@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 from typing import Any, NamedTuple
 
 from rcmd.model import Family, IPAddress, KernelAddress, Link, Route
+from rcmd.system.link_families import is_passthru, switched_off
 from rcmd.system.netlink_message import (
     FOREVER,
     HEADER,
@@ -38,6 +39,7 @@ _STACKING = frozenset(
     {"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "ipoib", "macsec", "vxlan"}
 )
 """Kinds whose IFLA_LINK is the device below; that of a veth is its peer."""
+_MACVLANS = frozenset({"macvlan", "macvtap"})
 
 
 def decode_link(payload: bytes) -> Link | None:
@@ -154,6 +156,8 @@ def _decode_link(payload: bytes) -> Link:
         master=_number(found.get("IFLA_MASTER", 0)),
         lower=_number(found.get("IFLA_LINK", 0)) if is_stacked_here else 0,
         kind=_text(kind),
+        switched_off=switched_off(_raw(message, "IFLA_AF_SPEC")),
+        takes_all=kind in _MACVLANS and is_passthru(_raw(message, "IFLA_LINKINFO")),
     )
 
 

@@ -17,6 +17,7 @@ from rcmd.ipmp.commands import Move, Spread
 from rcmd.ipmp.events import (
     AddressGone,
     AddressSeen,
+    FamilySwitched,
     ForeignNexthopSeen,
     KernelChange,
     KernelSnapshot,
@@ -39,6 +40,7 @@ from rcmd.system import netlink_decoding as decoding
 from rcmd.system import netlink_encoding as encoding
 from rcmd.system import nexthop_messages, nexthop_requests, rule_messages
 from rcmd.system.group_routes import group_route
+from rcmd.system.link_families import multicast_device
 from rcmd.system.local_ports import local_ports
 from rcmd.system.netlink_encoding import Operation
 from rcmd.system.netlink_message import (
@@ -435,6 +437,11 @@ def _changes(header: Header, payload: bytes) -> Sequence[KernelChange]:
             return [AddressSeen(address) for address in _addresses(payload)]
         case MessageType.DELADDR:
             return [AddressGone(address) for address in _addresses(payload)]
+        case MessageType.NEWROUTE if (ifindex := multicast_device(payload)) is not None:
+            return [FamilySwitched(ifindex, Family.IPV6, is_on=True)]
+        case MessageType.DELROUTE if (ifindex := multicast_device(payload)) is not None:
+            # Whoever removes the route by request has switched nothing off.
+            return [FamilySwitched(ifindex, Family.IPV6, is_on=False)] if not header.port else ()
         case MessageType.NEWROUTE:
             is_replacement = bool(header.flags & NLM_F_REPLACE)
             return [

@@ -1,9 +1,10 @@
 """A small honest model of the kernel: links, addresses and routes, and what it says about them.
 
 It does what was measured on Linux, also where that is inconvenient: an admin-down device loses its
-IPv6 addresses, a device that is down or without its last IPv4 address loses its IPv4 routes without
-a word, a torn-out device has lost its addresses before anybody reads the first message, a gateway
-that is on no connected subnet is unreachable.  It can refuse.
+IPv6 addresses, and so does one with too small an MTU, or where IPv6 is switched off; a device that
+is down or without its last IPv4 address loses its IPv4 routes without a word, a torn-out device has
+lost its addresses before anybody reads the first message, a gateway that is on no connected subnet
+is unreachable.  It can refuse.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rcmd.ipmp.commands import Move, Plumb, Release, Spread
 from rcmd.ipmp.events import (
     AddressGone,
     AddressSeen,
+    FamilySwitched,
     KernelChange,
     KernelSnapshot,
     LinkGone,
@@ -30,6 +32,7 @@ from rcmd.ipmp.events import (
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.multicast_events import Membership
 from rcmd.model import (
+    SMALLEST_MTU,
     Family,
     IPAddress,
     IPInterface,
@@ -181,11 +184,19 @@ class Kernel:
     # --- devices and cables ---
 
     def put_in(
-        self, name: str, *, mac: str = "", medium: int = 1, has_cable: bool = True
+        self,
+        name: str,
+        *,
+        mac: str = "",
+        medium: int = 1,
+        has_cable: bool = True,
+        has_ipv6: bool = True,
     ) -> Device:
         self._last_ifindex += 1
         mac = mac or f"02:00:00:00:00:{self._last_ifindex:02x}"
-        device = Device(Link(self._last_ifindex, name, mac, medium), has_cable)
+        off = frozenset() if has_ipv6 else frozenset({Family.IPV6})
+        link = Link(self._last_ifindex, name, mac, medium, switched_off=off)
+        device = Device(link, has_cable)
         self.devices[self._last_ifindex] = device
         self._see_link(device)
         return device
@@ -237,19 +248,52 @@ class Kernel:
     def set_down(self, name: str) -> None:
         self._set_down(self.device(name))
 
-    def _set_down(self, device: Device) -> None:
-        device.link = replace(device.link, is_up=False, has_carrier=False)
-        device.is_negotiating = False
+    def switch_ipv6(self, name: str, *, is_on: bool) -> None:
+        """By `disable_ipv6`, of which no link message is sent."""
+        device = self.device(name)
+        if device.link.mtu >= SMALLEST_MTU[Family.IPV6]:
+            self._switch_ipv6(device, is_on=is_on)
+
+    def set_mtu(self, name: str, mtu: int) -> None:
+        """Too small a one takes IPv6 off, which comes back as it is by default."""
+        device = self.device(name)
+        was_enough = device.link.mtu >= SMALLEST_MTU[Family.IPV6]
+        device.link = replace(device.link, mtu=mtu)
         self._see_link(device)
+        is_enough = mtu >= SMALLEST_MTU[Family.IPV6]
+        if is_enough is not was_enough:
+            self._switch_ipv6(device, is_on=is_enough)
+
+    def _switch_ipv6(self, device: Device, *, is_on: bool) -> None:
+        off = frozenset() if is_on else frozenset({Family.IPV6})
+        if off == device.link.switched_off:
+            return
+        device.link = replace(device.link, switched_off=off)
+        if not device.link.is_up:
+            return
+        self.unread.append(FamilySwitched(device.link.ifindex, Family.IPV6, is_on=is_on))
+        if is_on:
+            self._add_link_local(device)
+        else:
+            self._drop_ipv6(device)
+
+    def _drop_ipv6(self, device: Device) -> None:
         for route in list(device.routes.values()):
-            del device.routes[RouteKey.of(route)]
             if route.family is Family.IPV6:
+                del device.routes[RouteKey.of(route)]
                 self.unread.append(RouteGone(route, is_by_request=False))
         for address in list(device.addresses.values()):
             if address.family is Family.IPV6:
                 self._drop_address(device, address)
                 if address.flags & IFA_F_MCAUTOJOIN:
                     device.stuck.add(address.address.ip)
+
+    def _set_down(self, device: Device) -> None:
+        device.link = replace(device.link, is_up=False, has_carrier=False)
+        device.is_negotiating = False
+        self._see_link(device)
+        self._drop_routes(device, lambda route: route.family is Family.IPV4)
+        self._drop_ipv6(device)
 
     def _update_carrier(self, device: Device, *, is_news: bool = False) -> None:
         carrier = device.link.is_up and device.has_cable and not device.is_negotiating
@@ -292,6 +336,7 @@ class Kernel:
         device.is_negotiating = not was_up and carrier_after_s > 0
         self._update_carrier(device, is_news=not was_up)
         if Family.IPV6 in plumb.families:
+            self._switch_ipv6(device, is_on=device.link.mtu >= SMALLEST_MTU[Family.IPV6])
             self._add_link_local(device)
 
     def release(self, release: Release) -> None:
@@ -301,6 +346,8 @@ class Kernel:
 
     def _add_link_local(self, device: Device) -> None:
         interface = IPv6Interface(f"fe80::{device.link.ifindex:x}/64")
+        if Family.IPV6 not in device.link.families:
+            return
         if interface not in device.addresses:
             address = KernelAddress(
                 device.link.ifindex,
@@ -374,6 +421,8 @@ class Kernel:
 
     def _add(self, device: Device, item: Item) -> str:
         """The reason for a refusal, or nothing."""
+        if item.family not in device.link.families:
+            return f"{item.family} is disabled on this device"
         if isinstance(item, KernelAddress):
             if item.address.ip in device.stuck:
                 return "Multicast auto join failed"

@@ -119,6 +119,7 @@ class Teller:
             mac=given.get("mac", ""),
             medium=int(given.get("medium", "1")),
             has_cable=given.get("cable", "yes") == "yes",
+            has_ipv6=given.get("ipv6", "on") == "on",
         )
 
     def slow_carrier(self, seconds: str) -> None:
@@ -158,6 +159,14 @@ class Teller:
             self.world.kernel.set_up(name)
         else:
             self.world.kernel.set_down(name)
+        self.world.settle()
+
+    def switch_ipv6(self, verb: str, name: str) -> None:
+        self.world.kernel.switch_ipv6(name, is_on=verb == "on")
+        self.world.settle()
+
+    def set_mtu(self, name: str, mtu: str) -> None:
+        self.world.kernel.set_mtu(name, int(mtu))
         self.world.settle()
 
     def tear_out(self, name: str) -> None:
@@ -619,7 +628,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"setting (.*)", Teller.setting),
     (r"default settings", Teller.settings_gone),
     (r"absent (\S+)", Teller.absent),
-    (r"device (\S+)((?: (?:mac|medium|cable) \S+)*)", Teller.device),
+    (r"device (\S+)((?: (?:mac|medium|cable|ipv6) \S+)*)", Teller.device),
     (r"carrier takes ([\d.]+)s", Teller.slow_carrier),
     (r"start", Teller.start),
     (r"kill", Teller.kill),
@@ -628,6 +637,8 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"reload", lambda teller: teller.world.reload()),
     (r"carrier (.*)", Teller.carrier),
     (r"set (\S+) (up|down)", Teller.admin),
+    (r"switch IPv6 (on|off) on (\S+)", Teller.switch_ipv6),
+    (r"mtu of (\S+) becomes (\d+)", Teller.set_mtu),
     (r"tear out (\S+)", Teller.tear_out),
     (r"put in (\S+)", Teller.put_in),
     (r"put in (\S+) without cable", Teller.put_in_uncabled),

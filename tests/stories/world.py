@@ -270,8 +270,17 @@ class World:
         self._leaving.discard(name)
         self.tell(Stay(name))
 
-    def put_in(self, name: str, *, mac: str = "", medium: int = 1, has_cable: bool = True) -> None:
-        self.kernel.put_in(name, mac=mac, medium=medium, has_cable=has_cable)
+    def put_in(
+        self,
+        name: str,
+        *,
+        mac: str = "",
+        medium: int = 1,
+        has_cable: bool = True,
+        has_ipv6: bool = True,
+    ) -> None:
+        """`has_ipv6`: not switched off on new devices (`default.disable_ipv6`)."""
+        self.kernel.put_in(name, mac=mac, medium=medium, has_cable=has_cable, has_ipv6=has_ipv6)
         self.settle()
         if self.engine and not self.is_deaf:
             self._attach_if_new(name)
@@ -480,7 +489,8 @@ class World:
         if not members:
             return
         works = {it.name for it in members if self._works(it)}
-        usable = {name for name in works if self._could_take(name) and self._is_proven(name)}
+        family = family_of(key)
+        usable = {it for it in works if self._could_take(it, family) and self._is_proven(it)}
         if hosts:
             assert not usable or hosts[0] in works, f"{key} is on {hosts[0]}, {usable} could"
         else:
@@ -505,7 +515,7 @@ class World:
                 self._check_share(key, active, load)
 
     def _check_share(self, key: IPAddress, active: list[Member], load: Counter[str]) -> None:
-        able = [it.name for it in active if family_of(key) in it.config.families]
+        able = [it.name for it in active if family_of(key) in self._families(it.name)]
         for host in self.kernel.hosts(key):
             member = self._engine.scene.members[host]
             if key in member.recalls or member.fitness < Fitness.UNKNOWN:
@@ -524,7 +534,8 @@ class World:
             return
         members = [it for it in status.interfaces if home.group and it.group == home.group]
         works = {it.name for it in members if self._works(it)}
-        usable = {name for name in works if self._could_take(name) and self._is_proven(name)}
+        family = family_of(key.group)
+        usable = {it for it in works if self._could_take(it, family) and self._is_proven(it)}
         receivers = set(self.kernel.receives(key.group))
         assert not usable or receivers & works, f"{key} by {receivers}, {usable} could"
 
@@ -579,15 +590,21 @@ class World:
         is_untried = member.needs_proof and member.health is Health.UNPROVEN
         return not is_untried and member.health is not Health.FAILED
 
-    def _could_take(self, name: str) -> bool:
-        """It could take any crowd: it runs, and has every family (behaviour 65)."""
-        if not self.kernel.device(name).link.is_running:
-            return False
-        every = {family for it in self._engine.scene.members for family in self._families(it)}
-        return self._families(name) == every
+    def _could_take(self, name: str, family: Family) -> bool:
+        """It could take any crowd: it runs, and is plumbed for every family (behaviour 65); of
+        those that it can hold now it gets its part."""
+        link = self.kernel.device(name).link
+        every = {it for other in self._engine.scene.members for it in self._plumbed_for(other)}
+        return link.is_running and self._plumbed_for(name) == every and family in link.families
+
+    def _plumbed_for(self, name: str) -> frozenset[Family]:
+        return self._engine.scene.members[name].config.families
 
     def _families(self, name: str) -> frozenset[Family]:
-        return self._engine.scene.members[name].config.families
+        """Those that it is plumbed for, and can hold now."""
+        device = self.kernel.named(name)
+        able: frozenset[Family] = device.link.families if device else frozenset()
+        return self._plumbed_for(name) & able
 
     def _plumbed(self, members: Iterable[InterfaceStatus]) -> set[str]:
         """Those that may be given something: there, set up, and not asked to be empty."""

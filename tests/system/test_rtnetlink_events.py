@@ -4,7 +4,7 @@ import dataclasses
 import fcntl
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
@@ -13,6 +13,7 @@ from rtnetlink_lab import NODAD, PERMANENT, Lab, address, await_change, ip, lab,
 from rcmd.ipmp.events import (
     AddressGone,
     AddressSeen,
+    FamilySwitched,
     ForeignNexthopSeen,
     KernelChange,
     LinkGone,
@@ -20,6 +21,7 @@ from rcmd.ipmp.events import (
     RouteGone,
     RouteSeen,
 )
+from rcmd.model import Family, Link
 from rcmd.system.netlink_message import Header, MessageType
 from rcmd.system.netlink_socket import CommandSocket, EventSocket
 from rcmd.system.rtnetlink import Overrun, Rtnetlink
@@ -49,7 +51,7 @@ def is_running(change: KernelChange, ifindex: int) -> bool:
             return False
 
 
-def of_kind(changes: tuple[KernelChange, ...], *kinds: type) -> list[KernelChange]:
+def of_kind(changes: Sequence[KernelChange], *kinds: type) -> list[KernelChange]:
     return [change for change in changes if isinstance(change, kinds)]
 
 
@@ -296,3 +298,50 @@ def test_reopen_changes_the_descriptor_and_close_closes_it(host: Lab) -> None:
     kernel.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(descriptor)
+
+
+def link_of(host: Lab, name: str) -> Link:
+    (found,) = (link for link in host.kernel.snapshot().links if link.name == name)
+    return found
+
+
+def test_ipv6_switched_off_is_told_before_an_address_goes(host: Lab) -> None:
+    """The kernel sends no link message of it; a look at the link agrees with what was told."""
+    host.add(address(host.left, "fd00::1/64", flags=NODAD))
+    sysctl("ipv6/conf/left/disable_ipv6", 1)
+    seen = await_change(host.kernel, lambda change: isinstance(change, AddressGone))
+    off = seen.index(FamilySwitched(host.left, Family.IPV6, is_on=False))
+    assert not of_kind(seen[:off], AddressGone)
+    assert link_of(host, "left").families == {Family.IPV4}
+    sysctl("ipv6/conf/left/disable_ipv6", 0)
+    on = FamilySwitched(host.left, Family.IPV6, is_on=True)
+    await_change(host.kernel, lambda change: change == on)
+    assert link_of(host, "left").families == set(Family)
+    assert not host.execute(add=(address(host.left, "fd00::1/64", flags=NODAD),)).refusals
+
+
+def test_too_small_an_mtu_takes_ipv6_off(host: Lab) -> None:
+    host.add(address(host.left, "fd00::1/64", flags=NODAD))
+    ip("link set left mtu 1279")
+    seen = await_change(host.kernel, lambda change: isinstance(change, AddressGone))
+    small = next(it for it in seen if isinstance(it, LinkSeen) and it.link.mtu == 1279)
+    assert small.link.families == {Family.IPV4}
+    assert seen.index(small) < seen.index(of_kind(seen, AddressGone)[0])
+    ip("link set left mtu 1280")
+    on = FamilySwitched(host.left, Family.IPV6, is_on=True)
+    await_change(host.kernel, lambda change: change == on)
+    assert link_of(host, "left").families == set(Family)
+
+
+def test_a_multicast_route_removed_by_request_switches_nothing_off(host: Lab) -> None:
+    ip("-6 route del ff00::/8 dev left table local")
+    assert not of_kind(host.kernel.read(), FamilySwitched)
+    assert link_of(host, "left").families == set(Family)
+
+
+def test_a_macvlan_in_passthru_mode_takes_all(host: Lab) -> None:
+    for mode, takes_all in (("bridge", False), ("passthru", True)):
+        ip(f"link add above link left type macvlan mode {mode}")
+        above = link_of(host, "above")
+        assert (above.lower, above.takes_all) == (host.left, takes_all)
+        ip("link del above")
