@@ -19,6 +19,7 @@ from typing import Any
 from rcmd.lab import control
 from rcmd.lab.children import Child
 from rcmd.lab.errors import LabError
+from rcmd.lab.host_files import seal_kernel
 from rcmd.lab.node import NAMESPACE_READY, UP, WIRED, NodePlan, fork_node, ip_batch
 from rcmd.lab.plan import OUTSIDE_ADDRESSES, LabPlan, Nic, NicKind, mac_of
 from rcmd.lab.switch import Switch
@@ -191,6 +192,7 @@ def main() -> int:
     mount("proc", "/proc", "proc")
     # Of the switch's network, not the machine's.
     mount("sysfs", "/sys", "sysfs")
+    seal_kernel()
     try:
         keeper = Keeper(plan)
         keeper.bring_up()

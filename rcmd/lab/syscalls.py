@@ -27,8 +27,10 @@ class MountFlag(IntFlag):
     """Values of `linux/mount.h`."""
 
     NONE = 0
+    READ_ONLY = 0x1
     NOSUID = 0x2
     NODEV = 0x4
+    REMOUNT = 0x20
     BIND = 0x1000
     MOVE = 0x2000
     RECURSIVE = 0x4000

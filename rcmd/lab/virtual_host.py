@@ -1,7 +1,6 @@
 """The virtual host: first process of its PID namespace, with udevd, system bus and echo.
 
-Its file system is the machine's, with /etc and /var/lib under overlays and /run, /dev, /proc
-and /sys of its own: nothing that is written there reaches the machine.
+`host_files` makes its file system.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +18,15 @@ from rcmd.lab import children
 from rcmd.lab.children import Child
 from rcmd.lab.echo import EchoServer
 from rcmd.lab.errors import LabError
+from rcmd.lab.host_files import mount_file_systems
 from rcmd.lab.node import UP, ip_batch
 from rcmd.lab.requirements import udevd
-from rcmd.lab.syscalls import Kind, MountFlag, mount
+from rcmd.lab.syscalls import Kind
 
 HOSTNAME = "rcmd-lab"
 PROJECT = Path(__file__).parents[2]
 """Where the project's system files are when it runs from its source tree."""
 
-DEVICES = ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "net/tun")
 GENERAL_RULES = ("50-udev-default.rules", "99-systemd.rules")
 
 
@@ -42,7 +42,7 @@ def fork_host(plan: HostPlan) -> Child:
 
     def body(link: socket.socket) -> None:
         socket.sethostname(HOSTNAME)
-        _mount_file_systems(plan.directory)
+        mount_file_systems(plan.directory, (PROJECT, Path(sys.prefix), Path(sys.base_prefix)))
         _forget_machine_configuration()
         _install_project_files()
         _mask_foreign_udev_rules()
@@ -54,53 +54,6 @@ def fork_host(plan: HostPlan) -> Child:
             os.wait()
 
     return children.fork("the host", Kind.PID | Kind.MOUNT | Kind.NET | Kind.UTS, body)
-
-
-def _mount_file_systems(directory: Path) -> None:
-    mount("none", "/", flags=MountFlag.RECURSIVE | MountFlag.PRIVATE)
-    work = directory / "host"
-    work.mkdir()
-    mount("tmpfs", str(work), "tmpfs", data="mode=0755")
-    for lower in ("etc", "var/lib"):
-        upper, scratch = work / "upper" / lower, work / "scratch" / lower
-        upper.mkdir(parents=True)
-        scratch.mkdir(parents=True)
-        options = f"lowerdir=/{lower},upperdir={upper},workdir={scratch}"
-        mount("overlay", f"/{lower}", "overlay", data=options)
-        shutil.copystat(work, f"/{lower}")
-    _mount_dev(work / "dev")
-    mount("proc", "/proc", "proc")
-    mount("sysfs", "/sys", "sysfs")
-    _mount_run(work / "run", directory)
-
-
-def _mount_dev(dev: Path) -> None:
-    """A udevd works on /dev, so that it must not see the machine's."""
-    dev.mkdir()
-    mount("tmpfs", str(dev), "tmpfs", data="mode=0755")
-    for name in DEVICES:
-        if (Path("/dev") / name).exists():
-            (dev / name).parent.mkdir(exist_ok=True)
-            (dev / name).touch()
-            mount(f"/dev/{name}", str(dev / name), flags=MountFlag.BIND)
-    (dev / "pts").mkdir()
-    mount("/dev/pts", str(dev / "pts"), flags=MountFlag.BIND)
-    (dev / "shm").mkdir()
-    mount("tmpfs", str(dev / "shm"), "tmpfs", data="mode=1777")
-    for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
-        (dev / name).symlink_to(f"/proc/self/fd{target}")
-    mount(str(dev), "/dev", flags=MountFlag.MOVE)
-
-
-def _mount_run(run: Path, directory: Path) -> None:
-    run.mkdir()
-    mount("tmpfs", str(run), "tmpfs", data="mode=0755")
-    for name in ("dbus", "udev", "lock"):
-        (run / name).mkdir()
-    inside = run / directory.relative_to("/run")
-    inside.mkdir(parents=True)
-    mount(str(directory), str(inside), flags=MountFlag.BIND)
-    mount(str(run), "/run", flags=MountFlag.MOVE)
 
 
 def _forget_machine_configuration() -> None:
