@@ -19,8 +19,11 @@ test: lint ## check the style and run every test (those on a real kernel need ro
 	@echo "every test:"
 	@.ci/run-tests -q -n 3 --dist loadfile -m "not bench and not vm"
 
-test-long: $(READY) ## the tests that take minutes: days and weeks of virtual time
+test-long: $(READY) ## the tests that take minutes: days and weeks of virtual time, random walks
 	@.ci/run-tests -q -n 2 --dist loadscope -m bench tests/stories tests/ipmp
+	@echo "the properties and walks, on examples that nobody has tried:"
+	@RCMD_RANDOM=1 .ci/run-tests -q -n 2 --dist loadscope -m "not bench and not lab" \
+		tests/bus tests/configuration tests/ipmp tests/rcm tests/stories tests/system
 
 lint: $(READY) ## check the style and the types
 	@.venv/bin/ruff check --quiet .

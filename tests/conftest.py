@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from fake_sysfs import FakeSysfs
+from hypothesis import settings
+
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.register_profile("random", derandomize=False, print_blob=True, deadline=None)
+settings.load_profile("random" if os.environ.get("RCMD_RANDOM") else "fixed")
+"""The same examples each time; others are for `make test-long`, which has the time to look."""
 
 
 @pytest.fixture

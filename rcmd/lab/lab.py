@@ -28,6 +28,8 @@ from rcmd.lab.traffic import Stream, TcpSession
 
 DAEMON_LOG = "daemon.log"
 POLL_INTERVAL = 0.005
+PATIENCE_S = 60.0
+"""Only what does not come is waited for so long, however busy the machine is."""
 FLOWS_PREFIX = "198.18.0.0/16"
 """Of the addresses for measurements (RFC 2544)."""
 _serial = itertools.count(1)
@@ -262,7 +264,7 @@ class Lab:
         self.run(["udevadm", "settle", "--timeout=20"], check=True)
 
     def wait_for(
-        self, predicate: Callable[[], bool], timeout: float = 10.0, what: str = "it"
+        self, predicate: Callable[[], bool], timeout: float = PATIENCE_S, what: str = "it"
     ) -> None:
         """Ask again and again until it is so.  Errors: LabError when it is not in time."""
         deadline = time.monotonic() + timeout

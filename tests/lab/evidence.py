@@ -11,20 +11,36 @@ from typing import Any
 
 from scenes import ROUTER, ROUTER6, write_files
 
+from rcmd.lab import kernel_state
 from rcmd.lab.errors import LabError
-from rcmd.lab.kernel_state import difference, essence
-from rcmd.lab.kernel_state import dump as dump
+from rcmd.lab.kernel_state import difference
 from rcmd.lab.lab import Lab
 
 HERE = Path(__file__).parent
 AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 
 
+def dump(lab: Lab) -> dict[str, str]:
+    """What the kernel holds, once rcmd is done.
+
+    An address is told of before the last of what belongs to its move is done (a sysctl, say);
+    by the time an answer comes from the bus, that is over.
+    """
+    lab.rcmctl("status")
+    return kernel_state.dump(lab)
+
+
+def essence(lab: Lab) -> list[str]:
+    """As `dump`, without the order in which the kernel met things."""
+    lab.rcmctl("status")
+    return kernel_state.essence(lab)
+
+
 def await_as(lab: Lab, before: list[str]) -> None:
     """Wait until everything is as it was, and show what is not."""
     with contextlib.suppress(LabError):
-        lab.wait_for(lambda: essence(lab) == before, timeout=5.0)
-    after = essence(lab)
+        lab.wait_for(lambda: kernel_state.essence(lab) == before)
+    after = kernel_state.essence(lab)
     assert difference(before, after) == []
     assert after == before
 

@@ -299,7 +299,7 @@ def is_detecting(lab: Lab) -> bool:
 def await_same(lab: Lab, read: Callable[[Lab], object], wanted: object) -> None:
     """Wait until a reading is as wanted.  Errors: AssertionError that shows the difference."""
     try:
-        lab.wait_for(lambda: read(lab) == wanted, timeout=5.0)
+        lab.wait_for(lambda: read(lab) == wanted)
     except LabError as error:
         old, new = (pformat(it, width=300).splitlines() for it in (wanted, read(lab)))
         difference = "\n".join(unified_diff(old, new, "wanted", "found", n=0, lineterm=""))

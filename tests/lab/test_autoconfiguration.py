@@ -193,7 +193,7 @@ def test_a_duplicate_is_told_and_tried_again(lab: Lab) -> None:
     await_hosted(lab, "hme0", "192.168.85.19")
     remove = ["ip", "addr", "del", f"{CONFIGURED}/64", "dev", "lan0"]
     lab.run(remove, where="n1", check=True)
-    lab.wait_for(lambda: failures(lab) == [], timeout=30.0, what="the next try")
+    lab.wait_for(lambda: failures(lab) == [], what="the next try")
     await_event(lab, "unique-address", "hme0")
     assert kinds(lab).count(("duplicate-address", "hme0")) == 1
     assert interface(lab, "hme0")["problem"] == ""

@@ -41,9 +41,7 @@ def test_with_nobody_to_probe_repairs_are_prompt(lab: Lab) -> None:
     start(lab, {**PAIR, **NO_SETTINGS})
     await_settled(lab)
     assert group_state(lab) == "ok"
-    lab.wait_for(
-        lambda: interface(lab, "hme0")["state"] == "no-targets", timeout=15.0, what="no-targets"
-    )
+    lab.wait_for(lambda: interface(lab, "hme0")["state"] == "no-targets", what="no-targets")
     await_state(lab, "hme1", "no-targets")
     before = addr_dump(lab)
     assert group_state(lab) == "ok"
@@ -82,7 +80,6 @@ def test_with_a_router_ten_answers_bring_the_addresses_home(lab_with: LabFactory
     lab.plug("hme0")
     lab.wait_for(
         lambda: any(it["local"] == DATA0 for it in lab.addresses("hme0")),
-        timeout=20.0,
         what="the failback",
     )
     assert interface(lab, "hme0")["state"] == "running"

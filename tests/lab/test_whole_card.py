@@ -58,7 +58,7 @@ def card(lab: Lab) -> PretendedCard:
 
 def await_likeness(lab: Lab, before: list[str], groups_before: str) -> None:
     try:
-        lab.wait_for(lambda: likeness(lab) == before, what="the old state", timeout=20.0)
+        lab.wait_for(lambda: likeness(lab) == before, what="the old state")
     finally:
         assert difference(before, likeness(lab)) == []
     assert groups(lab) == groups_before

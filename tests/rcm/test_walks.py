@@ -30,8 +30,6 @@ def silence() -> Iterator[None]:
 @settings(
     max_examples=1000,
     deadline=None,
-    derandomize=True,
-    database=None,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -43,8 +41,6 @@ def test_no_walk_breaks_a_rule(text: str, is_switched: bool, path: list[Step]) -
 @settings(
     max_examples=100,
     deadline=None,
-    derandomize=True,
-    database=None,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -57,7 +53,7 @@ def test_nor_does_one_with_addresses_that_the_group_shares(
     take(unannounced, text + SHARING, is_switched=is_switched)
 
 
-@settings(max_examples=20, deadline=None, derandomize=True, database=None)
+@settings(max_examples=20, deadline=None)
 @given(FAILBACK, st.booleans(), steps())
 def test_a_walk_can_be_walked_again(text: str, is_switched: bool, path: list[Step]) -> None:
     first = take(path, text, is_switched=is_switched)
