@@ -86,15 +86,16 @@ class ScriptRunner:
             request.command, os.environ, debug_level=_debug_level(), is_forced=request.is_forced
         )
         path = Path(request.path)
-        try:
-            with open_script(path, is_place_trusted=self._is_place_trusted) as script:
-                process = ScriptProcess.start(script, words, values)
-        except UnsafeScript as error:
-            raise ScriptFailed(f"rcm script {request.script}: {error}") from error
-        except OSError as error:
-            reason = f"cannot be run: {error.strerror}"
-            raise ScriptFailed(f"rcm script {request.script}: {reason}") from error
-        self._running.add(process.pid, request.script)
+        with self._running.starting(request.script) as start:
+            try:
+                with open_script(path, is_place_trusted=self._is_place_trusted) as script:
+                    process = ScriptProcess.start(script, words, {**values, **start.environment})
+            except UnsafeScript as error:
+                raise ScriptFailed(f"rcm script {request.script}: {error}") from error
+            except OSError as error:
+                reason = f"cannot be run: {error.strerror}"
+                raise ScriptFailed(f"rcm script {request.script}: {reason}") from error
+            start.succeeded(process.pid)
         return process
 
 

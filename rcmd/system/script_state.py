@@ -10,9 +10,11 @@ import json
 import logging
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 from rcmd.rcm.script_runner import Asked
 from rcmd.system.instance import RUN_DIRECTORY
@@ -20,23 +22,54 @@ from rcmd.system.instance import RUN_DIRECTORY
 _log = logging.getLogger(__name__)
 
 
+MARK = "RCM_ENV_MARK"
+"""In the environment of every script: by it one is found that was not listed in time."""
+STARTING = "starting"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A script that is about to run."""
+
+    environment: Mapping[str, str]
+    """What it has to have in its environment."""
+    succeeded: Callable[[int], None]
+    """Say its process id."""
+
+
 class RunningScripts:
     """The leaders of the sessions that scripts run in: one `PID STARTED NAME` a line.
 
     STARTED, in clock ticks since the machine came up, tells the process from a later one with the
     same number (proc_pid_stat(5), field 22).  Where the leader has died, its number is nobody
-    else's as long as anybody of its session lives.
+    else's as long as anybody of its session lives.  Before it has a number its line is
+    `starting MARK NAME`: a daemon that dies between the start and the next line leaves that.
     """
 
     def __init__(self, run: Path = RUN_DIRECTORY) -> None:
         self._path = run / "scripts"
-        self._lines: dict[int, str] = {}
+        self._lines: dict[int | str, str] = {}
+
+    @contextmanager
+    def starting(self, name: str) -> Iterator[Start]:
+        mark = token_hex(8)
+        self._lines[mark] = f"{STARTING} {mark} {name}\n"
+        self._write()
+        try:
+            yield Start({MARK: mark}, lambda pid: self._started(pid, mark, name))
+        finally:
+            if self._lines.pop(mark, None) is not None:
+                self._write()
+
+    def _started(self, pid: int, mark: str, name: str) -> None:
+        del self._lines[mark]
+        self.add(pid, name)
 
     def add(self, pid: int, name: str) -> None:
         started = start_time(pid)
         if started is not None:
             self._lines[pid] = f"{pid} {started} {name}\n"
-            self._write()
+        self._write()
 
     def remove(self, pid: int) -> None:
         if self._lines.pop(pid, None) is not None:
@@ -44,7 +77,8 @@ class RunningScripts:
 
     def end_leftovers(self) -> tuple[int, ...]:
         """Kill what a daemon that died has left running.  Returns the process ids."""
-        ended = tuple(pid for pid in map(_leftover, _lines(self._path)) if pid is not None)
+        lines = [line for found in _lines(self._path) for line in _with_number(found)]
+        ended = tuple(pid for pid in map(_leftover, lines) if pid is not None)
         self._write()
         return ended
 
@@ -75,6 +109,32 @@ def _process(pid: int) -> _Process | None:
     if len(fields) < 20:
         return None
     return _Process(group=int(fields[2]), session=int(fields[3]), started=int(fields[19]))
+
+
+def _with_number(line: str) -> Iterator[str]:
+    """The line as it is, or, of a start that was cut short, one for each session it has made."""
+    words = line.split(maxsplit=2)
+    if len(words) < 3 or words[0] != STARTING:
+        yield line
+        return
+    for session in sorted(_sessions_marked(f"{MARK}={words[1]}".encode())):
+        if (started := start_time(session)) is not None:
+            yield f"{session} {started} {words[2]}"
+
+
+def _sessions_marked(variable: bytes) -> set[int]:
+    """The sessions of all processes with this in their environment."""
+    found = set()
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (directory / "environ").read_bytes().split(b"\0")
+        except OSError:
+            # It ended while we looked.
+            continue
+        process = _process(int(directory.name)) if variable in variables else None
+        if process is not None:
+            found.add(process.session)
+    return found
 
 
 def _leftover(line: str) -> int | None:

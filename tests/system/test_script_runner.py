@@ -32,7 +32,7 @@ from rcmd.rcm.scripts import Scripts
 from rcmd.system.script_files import survey
 from rcmd.system.script_process import Grace
 from rcmd.system.script_runner import STDERR_LINES, ScriptRunner
-from rcmd.system.script_state import AskedFile, RunningScripts, start_time
+from rcmd.system.script_state import MARK, AskedFile, RunningScripts, start_time
 
 QUICK = Grace(abort_s=0.2, kill_s=30)
 PATIENT = Grace(abort_s=30, kill_s=30)
@@ -153,6 +153,7 @@ def test_environment_is_exactly_the_one_of_the_contract(
         # Python itself puts it there, in the C locale.
         found.pop("LC_CTYPE", None)
         assert found.pop("RCM_ENV_DEBUG_LEVEL") in "0123456789"
+        assert found.pop(MARK)
         assert found == common | expected
 
 
@@ -619,6 +620,33 @@ def test_leftovers_whose_leader_has_died_are_killed(place: Place, tmp_path: Path
         assert not (place.run / "scripts").exists()
 
     asyncio.run(scenario())
+
+
+def test_one_that_was_not_listed_in_time_is_found_by_its_mark(place: Place) -> None:
+    """The daemon died after the script had begun, and before its number was written down."""
+
+    async def scenario() -> None:
+        with RunningScripts(place.run).starting("guard one") as start:
+            left = await asyncio.create_subprocess_exec(
+                "sleep", "1000", start_new_session=True, env={**start.environment, "A": "b"}
+            )
+            other = await asyncio.create_subprocess_exec(
+                "sleep", "1000", start_new_session=True, env={MARK: "0"}
+            )
+            assert place.runner().end_leftovers() == (left.pid,)
+        assert await left.wait() == -signal.SIGKILL
+        assert is_alive(other.pid)
+        assert not (place.run / "scripts").exists()
+        other.kill()
+        await other.wait()
+
+    asyncio.run(scenario())
+
+
+def test_one_that_cannot_be_started_leaves_no_line(place: Place) -> None:
+    with RunningScripts(place.run).starting("guard"):
+        assert (place.run / "scripts").read_text().startswith("starting ")
+    assert not (place.run / "scripts").exists()
 
 
 def test_who_was_asked_outlives_the_daemon(place: Place) -> None:
