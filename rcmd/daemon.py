@@ -42,7 +42,7 @@ from rcmd.ipmp.events import (
     Together,
     is_of_operation,
 )
-from rcmd.ipmp.probe_events import ProbeRequest
+from rcmd.ipmp.probe_events import UnsentProbe
 from rcmd.model import Identity, IPAddress, Problem, ProblemCode
 from rcmd.outside import Announcer, Devices, Kernel, Probes
 from rcmd.rcm.journal import HistoryEvent, Journal, SavedSysctls
@@ -109,7 +109,7 @@ class Daemon:
         self._refusals: dict[str, dict[str, None]] = {}
         """Interface -> what was refused since it was plumbed, each sentence once."""
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
-        self._unsent: list[ProbeRequest] = []
+        self._unsent: list[UnsentProbe] = []
         self._hash_choice: ChooseHash | None = None
         self._memory = ""
         self.problems = Problems(

@@ -339,7 +339,7 @@ class ProbeState(StrEnum):
     UNKNOWN = "unknown"
     """It could be probed, and nobody is there to answer."""
     DISABLED = "disabled"
-    """Probing is off, or there is no unique test address to probe from."""
+    """Probing is off, there is no unique test address to probe from, or no probe can be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,6 +356,8 @@ class InterfaceStatus:
     problem: str = ""
     """What is wrong, in a sentence; empty when all is well."""
     probe: ProbeState = ProbeState.DISABLED
+    unsent: str = ""
+    """Which probes this machine cannot send by it, and why; empty where it can."""
 
     @property
     def is_functioning(self) -> bool:
@@ -406,6 +408,8 @@ class ProblemCode(StrEnum):
     """Nobody to probe was found: only the link counts."""
     NOT_ANSWERED = "not-answered"
     """It is taken for good, and no probe has been answered yet."""
+    PROBES_NOT_SENT = "probes-not-sent"
+    """This machine cannot send probes by an interface: they say nothing about it."""
     ADDRESS_MISSING = "address-missing"
     """A data address is wanted, and on no interface."""
     CONFIGURATION = "configuration"

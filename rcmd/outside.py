@@ -23,7 +23,7 @@ from rcmd.ipmp.events import (
     SpreadDone,
 )
 from rcmd.ipmp.nexthops import Sibling
-from rcmd.ipmp.probe_events import ProbeRequest
+from rcmd.ipmp.probe_events import UnsentProbe
 from rcmd.model import Identity, IPAddress, LoadSpreading
 
 
@@ -88,7 +88,7 @@ class Probes(Protocol):
 
     def unwatch(self, unwatch: UnwatchInterface) -> None: ...
 
-    def send(self, command: SendProbes) -> Sequence[ProbeRequest]:
+    def send(self, command: SendProbes) -> Sequence[UnsentProbe]:
         """Those that did not leave are returned."""
 
     def read(self) -> Sequence[ProbeAnswer]:

@@ -300,8 +300,8 @@ class Engine:
             case Tick(answers, unsent=unsent):
                 for answer in answers:
                     self.surveillance.answered(answer)
-                for request in unsent:
-                    self.surveillance.unsent(request)
+                for probe in unsent:
+                    self.surveillance.unsent(probe)
             case _:
                 assert_never(event)
 

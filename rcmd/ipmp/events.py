@@ -9,7 +9,7 @@ from rcmd.ipmp.commands import Move, Spread
 from rcmd.ipmp.lease import Lease
 from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.nexthops import PinnedRoute, PinRule, SpreadItem, SpreadRoute
-from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest
+from rcmd.ipmp.probe_events import ProbeKind, UnsentProbe
 from rcmd.model import (
     Configuration,
     Family,
@@ -277,8 +277,7 @@ class Tick:
     answers: tuple[ProbeAnswer, ...] = ()
     drained_at: float | None = None
     """When the reading of the answers began; None: there are no sockets to read."""
-    unsent: tuple[ProbeRequest, ...] = ()
-    """Probes that never left, and say nothing about their targets."""
+    unsent: tuple[UnsentProbe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,14 @@ from rcmd.ipmp.probe_events import (
     HostFound,
     ProbeFact,
     ProbesMissed,
+    ProbesNotSent,
+    ProbesSentAgain,
     TargetDead,
     TargetSlow,
+    TargetUnreachable,
 )
 from rcmd.ipmp.source_watch import SourceNews
-from rcmd.model import Family, IPAddress, KernelAddress
+from rcmd.model import Family, IPAddress, KernelAddress, ProbeMethod
 
 
 def link_changed(name: str, *, is_up: bool) -> Report:
@@ -321,6 +324,17 @@ def _missed(fact: ProbesMissed, group: str) -> Report:
 _MOST_NAMED = 8
 
 
+def probes_by(family: Family, method: ProbeMethod) -> str:
+    return f"{family} probes by {means(family, method)}"
+
+
+def means(family: Family, method: ProbeMethod) -> str:
+    """How somebody is asked."""
+    if method is ProbeMethod.ICMP:
+        return "echo"
+    return "ARP" if family is Family.IPV4 else "neighbour solicitation"
+
+
 def probe_fact(fact: ProbeFact, group: str) -> Report:
     """The rarer news of the probers (solaris.md 1.15)."""
     match fact:
@@ -332,6 +346,19 @@ def probe_fact(fact: ProbeFact, group: str) -> Report:
         case TargetSlow():
             text = f"target {fact.target} answers too slowly on {fact.interface}"
             return Report(Severity.INFO, "target-slow", fact.interface, text)
+        case TargetUnreachable():
+            text = f"target {fact.target} cannot be asked on {fact.interface}: {fact.reason}"
+            detail = {"target": str(fact.target), "reason": fact.reason}
+            return Report(Severity.INFO, "target-dead", fact.interface, text, detail)
+        case ProbesNotSent():
+            text = f"{probes_by(fact.family, fact.method)} cannot be sent on {fact.interface}"
+            text = f"{text}: {fact.reason}; they say nothing about it"
+            detail = {"family": str(fact.family), "method": fact.method, "reason": fact.reason}
+            return Report(Severity.WARNING, "probes-not-sent", fact.interface, text, detail)
+        case ProbesSentAgain():
+            text = f"{probes_by(fact.family, fact.method)} can be sent on {fact.interface} again"
+            detail = {"family": str(fact.family), "method": fact.method}
+            return Report(Severity.NOTICE, "probes-sent", fact.interface, text, detail)
         case HostFound():
             text = f"probe response from {fact.target} on {fact.interface}"
             return Report(Severity.INFO, "target-found", fact.interface, text)

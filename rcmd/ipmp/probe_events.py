@@ -17,6 +17,8 @@ class ProbeKind(Enum):
     """Looks for hosts that could be targets."""
     ROUND_TRIP = auto()
     """Measures only; sent while the detection time is longer than the one asked for."""
+    TRIAL = auto()
+    """Finds out whether it leaves at all; an answer to it says nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,15 @@ class ProbeRequest:
     """The test address; None: ARP with sender 0.0.0.0 (RFC 5227), solicitation from `::` or what
     the interface has."""
     target: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentProbe:
+    """It never left: nothing can be concluded from the silence that follows."""
+
+    request: ProbeRequest
+    reason: str
+    """In the words of the kernel, with the name of the error."""
 
 
 class Answer(Enum):
@@ -101,6 +112,33 @@ class TargetSlow:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetUnreachable:
+    """Nothing can be sent to a target, while probes to others leave."""
+
+    interface: str
+    family: Family
+    target: IPAddress
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbesNotSent:
+    """By this method nothing leaves: it says nothing about the interface."""
+
+    interface: str
+    family: Family
+    method: ProbeMethod
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbesSentAgain:
+    interface: str
+    family: Family
+    method: ProbeMethod
+
+
+@dataclass(frozen=True, slots=True)
 class HostFound:
     """A host answered a multicast probe and became a target."""
 
@@ -140,6 +178,9 @@ ProbeFact = (
     ProbesMissed
     | TargetDead
     | TargetSlow
+    | TargetUnreachable
+    | ProbesNotSent
+    | ProbesSentAgain
     | HostFound
     | ClockAnomaly
     | DetectionTimeRaised

@@ -220,6 +220,7 @@ class ProbeHistory:
         target = self._targets[slot]
         if target is not None:
             target.lost += 1
+            target.refused = 0
 
     def excuse(self) -> None:
         """We were late: what is still unanswered is not held against anybody."""
@@ -232,14 +233,16 @@ class ProbeHistory:
         self.unknown += 1
         self._decide(slot)
 
-    def excuse_one(self, sequence: int) -> None:
-        """This one never left."""
+    def excuse_one(self, sequence: int) -> Target | None:
+        """This one never left; whom it was meant for, unless that is settled or forgotten."""
         age = (self.next - 1 - sequence) & SEQUENCE_MASK
         if age >= min(SIZE, self.next):
-            return
+            return None
         slot = (self.next - 1 - age) % SIZE
-        if self._states[slot] is UNANSWERED:
-            self._excuse(slot)
+        if self._states[slot] is not UNANSWERED:
+            return None
+        self._excuse(slot)
+        return self._targets[slot]
 
     def forget(self, target: Target) -> None:
         """The target is given up: its probes no longer count for it, and stay as they are."""

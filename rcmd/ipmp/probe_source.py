@@ -74,14 +74,19 @@ class ProbeSource:
 
 
 def source_for(
-    setting: ProbeMethod, address: IPInterface | None, *, has_routers: bool
+    setting: ProbeMethod,
+    address: IPInterface | None,
+    *,
+    has_targets: bool,
+    blocked: Collection[ProbeMethod] = (),
 ) -> ProbeSource:
     """What the group's `probe` setting means for one interface and family.
 
     `address` is the chosen test address, None also if it is a duplicate.  AUTO uses ICMP where
-    there is one, ARP where there is somebody to ask (`has_routers`: routers or pinned targets).
-    ARP asks in the name of the address if there is one: a question from nobody looks like a claim
-    to whoever is just about to take that address (RFC 5227 section 2.1.1).
+    there is one, ARP where there is somebody to ask (`has_targets`); but nothing that is `blocked`
+    if the other can be used.  ARP asks in the name of the address if there is one: a question from
+    nobody looks like a claim to whoever is just about to take that address (RFC 5227 section
+    2.1.1).
     """
     ip = address.ip if address else None
     prefix = _prefix_of(address) if address else None
@@ -93,9 +98,10 @@ def source_for(
         case ProbeMethod.ICMP:
             return ProbeSource(ProbeMethod.ICMP, ip, prefix) if address else ProbeSource()
         case ProbeMethod.AUTO:
-            if address:
-                return ProbeSource(ProbeMethod.ICMP, ip, prefix)
-            return ProbeSource(ProbeMethod.ARP) if has_routers else ProbeSource()
+            echo = [ProbeSource(ProbeMethod.ICMP, ip, prefix)] if address else []
+            arp = [ProbeSource(ProbeMethod.ARP, ip, prefix)] if has_targets else []
+            ways = echo + arp
+            return next((it for it in ways if it.method not in blocked), (*ways, ProbeSource())[0])
 
 
 def _prefix_of(address: IPInterface) -> IPNetwork:

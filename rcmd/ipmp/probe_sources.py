@@ -17,6 +17,7 @@ from rcmd.ipmp.probe_source import (
     duplicates,
     source_for,
 )
+from rcmd.ipmp.probing import Prober
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.source_watch import SourceState, SourceWatch
 from rcmd.model import AddressKind, Family, IPAddress, ProbeMethod
@@ -34,10 +35,12 @@ class ProbeSources:
         self,
         members: Sequence[Member],
         setting: ProbeMethod,
-        current: Mapping[ProberKey, IPAddress | None],
+        probers: Mapping[ProberKey, Prober],
         families_with_routers: Collection[Family],
     ) -> dict[ProberKey, ProbeSource]:
-        """The source of every member of one group and family; `current` is kept where it will do.
+        """The source of every member of one group and family.
+
+        That of its prober, of which `probers` has what there is, is kept where it will do.
 
         A test address that two members have serves neither (behaviour 18).
         """
@@ -46,7 +49,7 @@ class ProbeSources:
         candidates = {member.name: tuple(self._candidates(member)) for member in members}
         for family in Family:
             chosen = {
-                name: choose_address(family, found, current.get((name, family)))
+                name: choose_address(family, found, _source_of(probers.get((name, family))))
                 for name, found in candidates.items()
             }
             doubled = duplicates({name: [it.ip] for name, it in chosen.items() if it is not None})
@@ -55,8 +58,15 @@ class ProbeSources:
                 if family not in member.config.families:
                     continue
                 address = None if name in doubled else chosen[name]
-                has_routers = family in families_with_routers
-                source = source_for(setting, address, has_routers=has_routers)
+                prober = probers.get((name, family))
+                # Hosts that were found by echo can be asked by ARP as well.
+                has_hosts = address is not None and prober is not None and len(prober.targets) > 0
+                source = source_for(
+                    setting,
+                    address,
+                    has_targets=family in families_with_routers or has_hosts,
+                    blocked=prober.dispatch.blocked if prober is not None else (),
+                )
                 sources[name, family] = source
                 if name in doubled and setting is not ProbeMethod.ARP:
                     self._states[name] = SourceState.DUPLICATE
@@ -122,3 +132,7 @@ class ProbeSources:
         for name in self._states.keys() - set(names):
             del self._states[name]
             self._watches.pop(name, None)
+
+
+def _source_of(prober: Prober | None) -> IPAddress | None:
+    return prober.source.address if prober is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from heapq import nlargest
 
+from rcmd.ipmp import messages
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.probe_history import ProbeRecord, SlotState
@@ -44,6 +45,26 @@ def probe_state(surveillance: Surveillance, member: Member) -> ProbeState:
         case Outlook.ALIVE:
             is_failed = member.health is Health.FAILED and not verdict.is_repaired
             return ProbeState.FAILED if is_failed else ProbeState.OK
+
+
+def unsent_probes(surveillance: Surveillance, member: Member) -> str:
+    """Which probes cannot be sent, why, and what counts instead; empty where all can."""
+    group = surveillance.group(member.group or f"/{member.name}")
+    probers = group.of_interface(member.name) if group else ()
+    return "; ".join(filter(None, map(_unsent, probers)))
+
+
+def _unsent(prober: Prober) -> str:
+    blocked = prober.dispatch.blocked
+    if not blocked:
+        return ""
+    probes = "; ".join(
+        f"{messages.probes_by(prober.family, method)} cannot be sent: {reason}"
+        for method, reason in blocked.items()
+    )
+    if prober.is_enabled:
+        return f"{probes}; those by {messages.means(prober.family, prober.source.method)} can"
+    return f"{probes}; they say nothing about it"
 
 
 def target_statuses(scene: Scene, surveillance: Surveillance) -> Iterator[TargetStatus]:

@@ -14,6 +14,7 @@ from random import Random
 
 from rcmd.ipmp.detection_time import DetectionTime
 from rcmd.ipmp.discovery import ALL_HOSTS
+from rcmd.ipmp.dispatch import BLOCKED_AFTER, Dispatch
 from rcmd.ipmp.missed_probes import MissedProbes
 from rcmd.ipmp.probe_clock import SHORTEST, ProbeClock
 from rcmd.ipmp.probe_events import (
@@ -21,8 +22,11 @@ from rcmd.ipmp.probe_events import (
     ProbeFact,
     ProbeKind,
     ProbeRequest,
+    ProbesNotSent,
+    ProbesSentAgain,
     Statistics,
     TargetDead,
+    TargetUnreachable,
 )
 from rcmd.ipmp.probe_history import LOSSES_TO_FAIL
 from rcmd.ipmp.probe_source import ProbeSource
@@ -49,6 +53,7 @@ class Prober:
         self.source = ProbeSource()
         self.reception = Reception(interface, family, targets, detection)
         self.history = self.reception.history
+        self.dispatch = Dispatch()
         self.missed = MissedProbes()
         """Its group puts its own in the place of this one."""
         self._detection = detection
@@ -67,10 +72,15 @@ class Prober:
         is_same = (source.method, source.address) == (self.source.method, self.source.address)
         self.source = source
         if not is_same:
-            self.reception.forget_all()
+            self._begin_anew()
             self.reset_round_trips()
             self._restart(now)
         self._give_up(self.targets.confine(source.prefix, own, now))
+
+    def _begin_anew(self) -> None:
+        self.reception.forget_all()
+        for target in self.targets:
+            target.refused = 0
 
     def start(self, now: float) -> None:
         """Begin to probe; the quiet period begins with the first start only."""
@@ -112,7 +122,7 @@ class Prober:
         return self.reception.is_measuring
 
     def _restart(self, now: float) -> None:
-        if self._is_started and self._is_link_up and self.is_enabled:
+        if self._is_started and self._is_link_up and self.source.is_enabled:
             self._clock.start(now, self._detection.interval)
         else:
             self._clock.stop()
@@ -153,13 +163,14 @@ class Prober:
 
     @property
     def is_enabled(self) -> bool:
-        """There is something to probe from."""
-        return self.source.is_enabled
+        """There is something to probe from, and what is sent does leave."""
+        return self.source.is_enabled and not self.dispatch.is_blocked(self.source.method)
 
     @property
     def is_capable(self) -> bool:
         """It is being probed, and there is somebody to probe: only then it has a vote."""
-        return self._clock.next_at is not None and bool(self.targets.active)
+        is_probed = self._clock.next_at is not None and self.is_enabled
+        return is_probed and bool(self.targets.active)
 
     @property
     def is_quiet(self) -> bool:
@@ -221,11 +232,41 @@ class Prober:
         self.missed.now = now
         if missed:
             self.missed.note(self.interface, missed, now)
+        self._see_what_left(now)
         if self.reception.measuring.has_turn(now):
             if was_asleep:
                 self.history.excuse()
-            return self._measure(now)
-        return self._probe(now, drained_at, was_asleep=was_asleep)
+            requests = self._measure(now)
+        else:
+            requests = self._probe(now, drained_at, was_asleep=was_asleep)
+        requests += self._trial(now)
+        for request in requests:
+            self.dispatch.asked(request.method, now)
+        return requests
+
+    def _see_what_left(self, now: float) -> None:
+        """All that did not leave of what was asked for before has been told by now."""
+        who = (self.interface, self.family)
+        for change in self.dispatch.settle(now):
+            if change.reason:
+                self.reception.facts.append(ProbesNotSent(*who, change.method, change.reason))
+            else:
+                self.reception.facts.append(ProbesSentAgain(*who, change.method))
+            if change.method is self.source.method:
+                # Losses before and after have nothing to do with each other.
+                self._begin_anew()
+        if not self.dispatch.is_failing(self.source.method):
+            for target in [it for it in self.targets.active if it.refused >= BLOCKED_AFTER]:
+                self._leave_out(target, now)
+
+    def _leave_out(self, target: Target, now: float) -> None:
+        """Nothing can be sent to it, while probes to others leave: it would only cost turns."""
+        if target.refused == BLOCKED_AFTER:
+            reason = self.dispatch.reason(self.source.method)
+            fact = TargetUnreachable(self.interface, self.family, target.address, reason)
+            self.reception.facts.append(fact)
+        self.targets.retire(target, now, TargetState.DEAD)
+        self._give_up([target])
 
     def _probe(
         self, now: float, drained_at: float, *, was_asleep: bool
@@ -274,6 +315,22 @@ class Prober:
         sequence, target = probe
         return (self._request(ProbeKind.ROUND_TRIP, sequence, target.address),)
 
+    def _trial(self, now: float) -> tuple[ProbeRequest, ...]:
+        """By a method that was given up: perhaps it works again."""
+        source = self.source
+        method = self.dispatch.due_for_trial(source.method, now)
+        is_echo = method is ProbeMethod.ICMP
+        if method is None or (is_echo and source.address is None):
+            return ()
+        if self.targets.active:
+            target = self.targets.active[0].address
+        elif is_echo:
+            target = ALL_HOSTS[self.family]
+        else:
+            return ()
+        who = (self.interface, self.family)
+        return (ProbeRequest(*who, method, ProbeKind.TRIAL, 0, source.address, target),)
+
     def _request(self, kind: ProbeKind, sequence: int, target: IPAddress) -> ProbeRequest:
         source = self.source
         return ProbeRequest(
@@ -287,17 +344,20 @@ class Prober:
                 self.history.correct_sent_at(request.sequence, at)
             case ProbeKind.ROUND_TRIP:
                 self.reception.measuring.history.correct_sent_at(request.sequence, at)
-            case ProbeKind.MULTICAST:
+            case ProbeKind.MULTICAST | ProbeKind.TRIAL:
                 pass
 
-    def unsent(self, request: ProbeRequest) -> None:
+    def unsent(self, request: ProbeRequest, reason: str) -> None:
         """The request never left: nothing can be concluded from the silence that follows."""
+        self.dispatch.refused(request.method, reason)
         match request.kind:
             case ProbeKind.UNICAST:
-                self.history.excuse_one(request.sequence)
+                target = self.history.excuse_one(request.sequence)
+                if target is not None:
+                    target.refused += 1
             case ProbeKind.ROUND_TRIP:
                 self.reception.measuring.history.excuse_one(request.sequence)
-            case ProbeKind.MULTICAST:
+            case ProbeKind.MULTICAST | ProbeKind.TRIAL:
                 pass
 
     # --- answers ---

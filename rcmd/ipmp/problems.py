@@ -40,6 +40,7 @@ def problems_of(
             *_groups(scene, groups, states),
             *_interfaces(scene, states.values()),
             *_unwatched(scene, states.values()),
+            *_unsent(states.values()),
             *_addresses(addresses),
         )
     )
@@ -167,6 +168,19 @@ def _unwatched(scene: Scene, interfaces: Iterable[InterfaceStatus]) -> Iterator[
                 ProblemSeverity.NOTICE,
                 interface.name,
                 "taken for good, no probe has been answered yet",
+            )
+
+
+def _unsent(interfaces: Iterable[InterfaceStatus]) -> Iterator[Problem]:
+    for interface in interfaces:
+        if interface.unsent:
+            yield Problem(
+                ProblemCode.PROBES_NOT_SENT,
+                ProblemSeverity.WARNING,
+                interface.name,
+                interface.unsent,
+                "Let them leave: a packet filter of this machine keeps them back, or a right or an"
+                " address is missing; or say `probe:` of its group in another way.",
             )
 
 

@@ -65,6 +65,8 @@ class Reception:
                 return self._measurement_answered(sequence, source, received_at, sent_at)
             case ProbeKind.MULTICAST:
                 return self._host_answered(sequence, source, received_at)
+            case ProbeKind.TRIAL:
+                return Answer.UNWANTED
 
     def _probe_answered(
         self,
@@ -85,6 +87,7 @@ class Reception:
             self.last_success_at = received_at
         target = self.history.target_of(found)
         target.answered += 1
+        target.refused = 0
         if self._targets.seeks_stand_ins and not target.is_stand_in:
             for host in self._targets.dismiss_stand_ins():
                 self.forget(host)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from rcmd.ipmp.arrangement import prefer_home
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Intent, Member
-from rcmd.ipmp.probe_status import probe_state
+from rcmd.ipmp.probe_status import probe_state, unsent_probes
 from rcmd.ipmp.problems import problems_of
 from rcmd.ipmp.redundancy import spares
 from rcmd.ipmp.scene import Scene, label_of
@@ -98,6 +98,7 @@ def _interface(
         hardware_address=link.hardware_address if link else "",
         problem=problem,
         probe=probe_state(surveillance, member),
+        unsent=unsent_probes(surveillance, member),
     )
 
 

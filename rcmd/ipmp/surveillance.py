@@ -14,7 +14,7 @@ from rcmd.ipmp.commands import Command, SendProbes, UnwatchInterface, WatchInter
 from rcmd.ipmp.decisions import Decisions
 from rcmd.ipmp.events import ProbeAnswer
 from rcmd.ipmp.member import Intent, Member
-from rcmd.ipmp.probe_events import ProbeRequest
+from rcmd.ipmp.probe_events import ProbeRequest, UnsentProbe
 from rcmd.ipmp.probe_group import ProbeGroup, ProberKey
 from rcmd.ipmp.probe_routers import RoutesByHome, routers_of, routes_by_home
 from rcmd.ipmp.probe_source import ProbeSource
@@ -32,8 +32,9 @@ TICKS_PER_INTERVAL = 5
 """Wake-ups cost, packets do not: what falls due within a tick is sent and read together."""
 UNPROBED = ProbeVerdict(Outlook.DISABLED)
 
-Summary = tuple[Outlook, bool, int]
-"""What people see: the outlook, whether the interface is repaired, the detection time in ms."""
+Summary = tuple[Outlook, bool, int, tuple[ProbeMethod, ...]]
+"""What people see: the outlook, whether the interface is repaired, the detection time in ms, and by
+which methods nothing can be sent."""
 
 
 class Surveillance:
@@ -110,9 +111,8 @@ class Surveillance:
         routers = {
             family: routers_of(self._scene, members, settings, family, lost) for family in Family
         }
-        current = {key: prober.source.address for key, prober in group.probers.items()}
         with_routers = [family for family in Family if routers[family].all]
-        sources = self._sources.choose(members, settings.probe, current, with_routers)
+        sources = self._sources.choose(members, settings.probe, group.probers, with_routers)
         for member in members:
             commands += self._follow_member(group, member, sources, now)
         for family in Family:
@@ -254,12 +254,13 @@ class Surveillance:
             )
             self._touched.add(name)
 
-    def unsent(self, request: ProbeRequest) -> None:
+    def unsent(self, probe: UnsentProbe) -> None:
         """It never left: a silence that says nothing."""
+        request = probe.request
         group = self._group_of(request.interface)
         prober = group.probers.get((request.interface, request.family)) if group else None
         if prober:
-            prober.unsent(request)
+            prober.unsent(request, probe.reason)
 
     def tell(self) -> list[Command]:
         """What has happened that is worth telling."""
@@ -342,10 +343,12 @@ class Surveillance:
     def _summary(self, name: str) -> Summary:
         group = self._group_of(name)
         if group is None:
-            return Outlook.DISABLED, False, 0
+            return Outlook.DISABLED, False, 0, ()
         # A lossy link loses and regains its ten answers all the time; who runs needs no repair.
         is_repaired = not self._scene.members[name].is_running and group.verdict(name).is_repaired
-        return outlook_of(group.of_interface(name)), is_repaired, group.detection.current_ms
+        probers = tuple(group.of_interface(name))
+        blocked = tuple(method for prober in probers for method in prober.dispatch.blocked)
+        return outlook_of(probers), is_repaired, group.detection.current_ms, blocked
 
 
 def _is_anonymous(group: str) -> bool:

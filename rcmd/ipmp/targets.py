@@ -51,6 +51,7 @@ class Target:
         "answered_at",
         "is_stand_in",
         "lost",
+        "refused",
         "round_trip",
         "since",
         "state",
@@ -70,6 +71,8 @@ class Target:
         self.answered_at: float | None = None
         """When its last answer was received."""
         self.lost = 0
+        self.refused = 0
+        """Probes to it, in a row, that did not leave."""
 
     def become(self, state: TargetState, now: float) -> None:
         self.state = state

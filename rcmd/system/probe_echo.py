@@ -22,6 +22,7 @@ from rcmd.system.probe_times import ReadMoment
 from rcmd.system.probes import ALL_HOSTS, ALL_NODES, Answer, Ignored, Probe, ProbedInterface
 
 _IP_PKTINFO: Final = 8
+_IP_RECVERR: Final = 11
 _PKTINFO: Final = struct.Struct("=i4s4s")
 """Interface, source to use, destination found (struct in_pktinfo)."""
 _PKTINFO6: Final = struct.Struct("=16si")
@@ -58,7 +59,14 @@ class EchoSocket:
         information = _PKTINFO.pack(probe.ifindex, _source(interface), _UNSPECIFIED)
         target = socket.inet_ntop(socket.AF_INET, probe.target.packed)
         control = [(socket.IPPROTO_IP, _IP_PKTINFO, information)]
-        self._socket.sendmsg([request], control, 0, (target, 0))
+        # Else it is not told that a packet was dropped at the way out (raw_sendmsg,
+        # net/ipv4/raw.c).  What the network says of earlier packets meanwhile is nobody's error.
+        self._socket.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+        try:
+            self._socket.sendmsg([request], control, 0, (target, 0))
+        finally:
+            self._socket.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 0)
+            self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def read(
         self, interfaces: Mapping[int, ProbedInterface], moment: ReadMoment

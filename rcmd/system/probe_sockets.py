@@ -18,13 +18,14 @@ from rcmd.system.probe_neighbors import ArpSocket, NdSocket
 from rcmd.system.probe_packets import TAG_LENGTH, EchoSeal
 from rcmd.system.probe_times import ReadMoment
 from rcmd.system.probes import Answer, Ignored, Probe, ProbedInterface, ProbeKind, Unsent
+from rcmd.system.transmission import Transmission
 
 _log = logging.getLogger(__name__)
 
 _KEY_LENGTH = 32
 _ETHERNET_ADDRESS_LENGTH = 6
-_LOST = frozenset({errno.EAGAIN, errno.ENOBUFS})
-"""The queue of the NIC was full: that the probe is lost says something about the NIC."""
+_FULL = frozenset({errno.EAGAIN, errno.ENOBUFS})
+"""There was no room in the queue of the NIC, or a filter behind it dropped the packet."""
 
 
 class ProbeSockets:
@@ -42,6 +43,7 @@ class ProbeSockets:
             kind: {} for kind in ProbeKind
         }
         self._ignored: Counter[Ignored] = Counter()
+        self._transmission = Transmission()
 
     @property
     def ignored(self) -> Mapping[Ignored, int]:
@@ -52,11 +54,11 @@ class ProbeSockets:
         """Readable when `read` has something to read, whatever is opened and closed meanwhile."""
         return self._epoll.fileno()
 
-    def open_interface(self, interface: ProbedInterface) -> None:
+    def open_interface(self, interface: ProbedInterface, *, beside: bool = False) -> None:
         """Probe this interface like this, and no longer as before in that family.
 
-        To be repeated when its name, source or hardware address changes; probes under way by ARP
-        and ND are forgotten then.
+        Or as well as before (`beside`).  To be repeated when its name, source or hardware address
+        changes; probes under way by ARP and ND are forgotten then.
 
         Raises OSError: EPERM without CAP_NET_RAW; EADDRNOTAVAIL where echo has no source;
         EOPNOTSUPP where ARP or ND has no Ethernet address.
@@ -80,8 +82,12 @@ class ProbeSockets:
         if known not in (None, interface):
             self._sockets[interface.kind].forget(interface.ifindex)
         for kind in ProbeKind:
-            if kind.family is interface.kind.family and kind is not interface.kind:
+            is_other = kind.family is interface.kind.family and kind is not interface.kind
+            if is_other and not beside:
                 self._close(kind, interface.ifindex)
+
+    def is_open(self, ifindex: int, kind: ProbeKind) -> bool:
+        return ifindex in self._interfaces[kind]
 
     def close_interface(self, ifindex: int, family: Family) -> None:
         """Probe it no more; one that is not open is left alone."""
@@ -90,14 +96,18 @@ class ProbeSockets:
                 self._close(kind, ifindex)
 
     def send(self, probes: Sequence[Probe]) -> tuple[Unsent, ...]:
-        """Send all of these without waiting; what did not leave is returned with the reason."""
+        """Send all of these without waiting; what did not leave is returned with the reason.
+
+        A probe for which a NIC that sends nothing has no room counts as sent: that it is lost says
+        something about the NIC.
+        """
         unsent = []
         for probe in probes:
             try:
                 self._send(probe)
             except OSError as error:
                 number = error.errno or errno.EIO
-                if number not in _LOST:
+                if number not in _FULL or self._goes_on(probe):
                     unsent.append(Unsent(probe, number))
         return tuple(unsent)
 
@@ -120,14 +130,16 @@ class ProbeSockets:
                 self._close(kind, ifindex)
         self._epoll.close()
 
+    def _goes_on(self, probe: Probe) -> bool:
+        interface = self._interfaces[probe.kind][probe.ifindex]
+        return self._transmission.goes_on(interface.ifindex, interface.name)
+
     def _send(self, probe: Probe) -> None:
         """Raises OSError; ENODEV where the interface is not open."""
-        for kind, interfaces in self._interfaces.items():
-            interface = interfaces.get(probe.ifindex)
-            if interface is not None and kind.family is probe.family:
-                self._sockets[kind].send(interface, probe)
-                return
-        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        interface = self._interfaces[probe.kind].get(probe.ifindex)
+        if interface is None:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        self._sockets[probe.kind].send(interface, probe)
 
     def _open(self, kind: ProbeKind) -> ProbeSocket:
         match kind:
@@ -146,6 +158,7 @@ class ProbeSockets:
         if self._interfaces[kind].pop(ifindex, None) is None:
             return
         self._sockets[kind].forget(ifindex)
+        self._transmission.forget(ifindex)
         if not self._interfaces[kind]:
             closed = self._sockets.pop(kind)
             self._epoll.unregister(closed.fileno())

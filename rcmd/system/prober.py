@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Sequence
 
 from rcmd.ipmp.commands import SendProbes, UnwatchInterface, WatchInterface
 from rcmd.ipmp.events import ProbeAnswer
 from rcmd.ipmp.probe_events import ProbeKind as Purpose
-from rcmd.ipmp.probe_events import ProbeRequest
+from rcmd.ipmp.probe_events import ProbeRequest, UnsentProbe
 from rcmd.model import Family, ProbeMethod
 from rcmd.system.probe_sockets import ProbeSockets
-from rcmd.system.probes import Probe, ProbedInterface, ProbeKind
+from rcmd.system.probes import Probe, ProbedInterface, ProbeKind, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -25,32 +26,50 @@ class Prober:
 
     def __init__(self) -> None:
         self._sockets = ProbeSockets()
-        self._indexes: dict[str, int] = {}
+        self._watches: dict[tuple[str, Family], WatchInterface] = {}
 
     def watch(self, watch: WatchInterface) -> None:
-        """Failures are logged: probes that cannot be sent are lost, and that is noticed."""
-        self._indexes[watch.name] = watch.ifindex
-        interface = ProbedInterface(
-            watch.ifindex,
-            watch.name,
-            _kind(watch.family, watch.method),
-            watch.source,
-            bytes.fromhex(watch.hardware_address.replace(":", "")),
-        )
+        """Failures are logged; each probe that cannot be sent for that reason says so, too."""
+        self._watches[watch.name, watch.family] = watch
         try:
-            self._sockets.open_interface(interface)
+            self._sockets.open_interface(_interface(watch, watch.method))
         except OSError as error:
             log.error("%s cannot be probed: %s", watch.name, error.strerror)
 
     def unwatch(self, unwatch: UnwatchInterface) -> None:
         self._sockets.close_interface(unwatch.ifindex, unwatch.family)
+        gone = (unwatch.ifindex, unwatch.family)
+        self._watches = {
+            key: watch
+            for key, watch in self._watches.items()
+            if (watch.ifindex, watch.family) != gone
+        }
 
-    def send(self, command: SendProbes) -> Sequence[ProbeRequest]:
-        requests = {self._probe(request): request for request in command.probes}
-        unsent = self._sockets.send(tuple(requests))
-        for each in unsent:
-            log.debug("probe to %s not sent: %s", each.probe.target, each.reason)
-        return [requests[each.probe] for each in unsent]
+    def send(self, command: SendProbes) -> Sequence[UnsentProbe]:
+        unsent = []
+        probes: dict[Probe, ProbeRequest] = {}
+        for request in command.probes:
+            try:
+                probes[self._probe(request)] = request
+            except OSError as error:
+                unsent.append(UnsentProbe(request, reason_of(error.errno or errno.EIO)))
+        for each in self._sockets.send(tuple(probes)):
+            unsent.append(UnsentProbe(probes[each.probe], each.reason))
+        for it in unsent:
+            log.debug("probe to %s not sent: %s", it.request.target, it.reason)
+        return unsent
+
+    def _probe(self, request: ProbeRequest) -> Probe:
+        """Raises OSError where the interface is not watched, or not open and cannot be opened."""
+        watch = self._watches.get((request.interface, request.family))
+        if watch is None:
+            raise OSError(errno.ENODEV, request.interface)
+        kind = _kind(request.family, request.method)
+        if not self._sockets.is_open(watch.ifindex, kind):
+            is_other = request.method is not watch.method
+            self._sockets.open_interface(_interface(watch, request.method), beside=is_other)
+        sequence = _PURPOSES.index(request.kind) << _SEQUENCE_BITS | request.sequence
+        return Probe(watch.ifindex, kind, request.target, sequence)
 
     def read(self) -> Sequence[ProbeAnswer]:
         return [
@@ -66,17 +85,14 @@ class Prober:
             for answer in self._sockets.read()
         ]
 
-    def _probe(self, request: ProbeRequest) -> Probe:
-        """By an interface that was never watched nothing leaves: it has no index."""
-        return Probe(
-            self._indexes.get(request.interface, 0),
-            request.family,
-            request.target,
-            _PURPOSES.index(request.kind) << _SEQUENCE_BITS | request.sequence,
-        )
-
     def close(self) -> None:
         self._sockets.close()
+
+
+def _interface(watch: WatchInterface, method: ProbeMethod) -> ProbedInterface:
+    hardware_address = bytes.fromhex(watch.hardware_address.replace(":", ""))
+    kind = _kind(watch.family, method)
+    return ProbedInterface(watch.ifindex, watch.name, kind, watch.source, hardware_address)
 
 
 def _kind(family: Family, method: ProbeMethod) -> ProbeKind:

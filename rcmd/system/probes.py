@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,10 +45,10 @@ class ProbedInterface:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One question.  The interface must have been opened for that family."""
+    """One question.  The interface must have been opened for that kind."""
 
     ifindex: int
-    family: Family
+    kind: ProbeKind
     target: IPAddress
     """A neighbour; for discovery by echo, `ALL_HOSTS` or `ALL_NODES`."""
     sequence: int
@@ -80,13 +81,19 @@ class Unsent:
 
     probe: Probe
     errno: int
-    """The interface is down, gone or not open, or the source is not an address of it (any more), or
-    still tentative.  The kernel says it by ENETUNREACH for ICMP, EINVAL or ENODEV for ICMPv6, and
-    ENETDOWN or ENODEV for ARP and ND."""
+    """A packet filter of this host drops it (EPERM; ENOBUFS at the way out); there is no right or
+    no Ethernet address to send it (EPERM, EOPNOTSUPP); the interface is down, gone or not open, or
+    the source is not an address of it (any more), or still tentative.  The kernel says that by
+    ENETUNREACH for ICMP, EINVAL or ENODEV for ICMPv6, and ENETDOWN or ENODEV for ARP and ND."""
 
     @property
     def reason(self) -> str:
-        return os.strerror(self.errno)
+        return reason_of(self.errno)
+
+
+def reason_of(number: int) -> str:
+    """`Operation not permitted (EPERM)`."""
+    return f"{os.strerror(number)} ({errno.errorcode.get(number, number)})"
 
 
 class Ignored(StrEnum):

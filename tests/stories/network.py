@@ -8,12 +8,13 @@ answer.  What nobody has read yet waits in the socket of its interface, and is g
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
 from rcmd.ipmp.commands import UnwatchInterface, WatchInterface
 from rcmd.ipmp.events import ProbeAnswer
-from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest
+from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest, UnsentProbe
 from rcmd.model import Family, IPAddress, ProbeMethod, family_of
 
 from .kernel import Kernel
@@ -42,6 +43,8 @@ class Network:
     """Devices on another IP link: nobody of ours is there."""
     loss: dict[str, float] = field(default_factory=dict)
     is_switch_dead: bool = False
+    filters: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(device, method or target) -> why nothing of that kind leaves the host by it."""
     random: Random = field(default_factory=lambda: Random(1))
     watched: dict[Listener, WatchInterface] = field(default_factory=dict)
     sent: list[tuple[float, ProbeRequest]] = field(default_factory=list)
@@ -78,20 +81,32 @@ class Network:
         self._unread = [it for it in self._unread if (it[2].ifindex, it[2].family) != listener]
         heapq.heapify(self._unread)
 
-    def send(self, probe: ProbeRequest, now: float) -> None:
+    def send(self, probes: Iterable[ProbeRequest], now: float) -> Iterator[UnsentProbe]:
+        for probe in probes:
+            reason = self._send(probe, now)
+            if reason:
+                yield UnsentProbe(probe, reason)
+
+    def _send(self, probe: ProbeRequest, now: float) -> str:
+        """Why it did not leave; empty if it did."""
         device = self.kernel.named(probe.interface)
         if device is None:
             # Torn out while the notifications were being lost: the socket has nowhere to send.
-            return
+            return "No such device (ENODEV)"
         ifindex = device.link.ifindex
         watch = self.watched.get((ifindex, probe.family))
         assert watch is not None, f"{probe.interface} is not watched"
-        assert (watch.method, watch.source) == (probe.method, probe.source), probe
+        is_trial = probe.kind is ProbeKind.TRIAL
+        assert is_trial or watch.method is probe.method, probe
+        assert watch.source == probe.source, probe
+        for what in (str(probe.method), str(probe.target)):
+            if reason := self.filters.get((probe.interface, what), ""):
+                return reason
         self.sent.append((now, probe))
         self.count += 1
         self.checksum = hash((self.checksum, now, probe.interface, probe.sequence, probe.target))
         if not device.link.is_running or probe.interface in self.elsewhere or self.is_switch_dead:
-            return
+            return ""
         multicast = probe.kind is ProbeKind.MULTICAST
         for address, station in self.stations.items():
             is_meant = station.answers_multicast if multicast else address == probe.target
@@ -105,6 +120,7 @@ class Network:
             )
             self._numbers += 1
             heapq.heappush(self._unread, (answer.received_at, self._numbers, answer))
+        return ""
 
     def _is_swallowed(self, name: str) -> bool:
         if name in self.black_holes:

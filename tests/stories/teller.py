@@ -300,6 +300,14 @@ class Teller:
     def lose(self, percent: str, name: str) -> None:
         self.world.network.loss[name] = int(percent) / 100
 
+    def filter_out(self, what: str, names: str, reason: str) -> None:
+        for name in names.split():
+            self.world.network.filters[name, what] = reason
+
+    def let_out(self, what: str, names: str) -> None:
+        for name in names.split():
+            del self.world.network.filters[name, what]
+
     def switch(self, verb: str) -> None:
         self.world.network.is_switch_dead = verb == "dies"
 
@@ -673,6 +681,8 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"mend (.*)", Teller.mend),
     (r"(\S+) is elsewhere", Teller.is_elsewhere),
     (r"lose (\d+)% on (\S+)", Teller.lose),
+    (r'filter (\S+) on (.+) with "(.*)"', Teller.filter_out),
+    (r"let (\S+) out on (.+)", Teller.let_out),
     (r"switch (dies|lives)", Teller.switch),
     (r"sleep ([\d.]+)s", Teller.sleep),
     (r"probe everything by (icmp|arp|auto)", Teller.probe_everything),

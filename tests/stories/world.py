@@ -52,6 +52,7 @@ from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.multicast import GroupAtHome, is_autojoin
 from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.probe_events import UnsentProbe
 from rcmd.ipmp.redundancy import objection
 from rcmd.model import (
     AddressKind,
@@ -110,6 +111,7 @@ class World:
         self._next_poll: float | None = None
         """Of the multicast memberships; None before anybody has joined a group."""
         self._drained_at = 0.0
+        self._unsent: list[UnsentProbe] = []
         self._checked = -1
         """The revision of the engine that was last looked at."""
 
@@ -176,7 +178,8 @@ class World:
     def _tick(self) -> Tick:
         """Answers first, as the daemon does it."""
         self._drained_at = self.now
-        return Tick(self.network.read(self.now), self.now)
+        unsent, self._unsent = tuple(self._unsent), []
+        return Tick(self.network.read(self.now), self.now, unsent)
 
     def sleep(self, seconds: float) -> None:
         """The process is stopped; the world is not."""
@@ -238,6 +241,7 @@ class World:
         self._memory_text = self._engine.memory().to_text()
         self.engine = None
         self.network.forget()
+        self._unsent.clear()
         self._leaving.clear()
 
     def reload(self) -> None:
@@ -420,8 +424,7 @@ class World:
             case UnwatchInterface():
                 self.network.unwatch(command)
             case SendProbes(probes):
-                for probe in probes:
-                    self.network.send(probe, self.now)
+                self._unsent += self.network.send(probes, self.now)
             case Spread():
                 answers.append(self.kernel.spread(command))
             case ChooseHash(mode):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
-from rcmd.model import Family, IPAddress
+from rcmd.model import IPAddress
 from rcmd.system.probe_packets import internet_checksum
 from rcmd.system.probe_sockets import ProbeSockets
 from rcmd.system.probes import Answer, Ignored, Probe, ProbedInterface, ProbeKind
@@ -124,8 +124,18 @@ def interface(
     return ProbedInterface(ifindex, name, kind, source, MACS[name])
 
 
-def probe(target: IPAddress, sequence: int = 1, ifindex: int = NEAR) -> Probe:
-    return Probe(ifindex, Family.IPV4 if target.version == 4 else Family.IPV6, target, sequence)
+def probe(
+    target: IPAddress, sequence: int = 1, ifindex: int = NEAR, kind: ProbeKind | None = None
+) -> Probe:
+    """By echo, unless another kind is named."""
+    echo = ProbeKind.ICMP if target.version == 4 else ProbeKind.ICMP6
+    return Probe(ifindex, kind or echo, target, sequence)
+
+
+def ask_neighbour(target: IPAddress, sequence: int = 1, ifindex: int = NEAR) -> Probe:
+    """By ARP or neighbour solicitation."""
+    kind = ProbeKind.ARP if target.version == 4 else ProbeKind.ND
+    return Probe(ifindex, kind, target, sequence)
 
 
 class Bench:

@@ -9,6 +9,7 @@ from probe_lab import (
     Observer,
     Reply,
     arp_reply,
+    ask_neighbour,
     interface,
     make_cables,
     make_neighbours,
@@ -49,7 +50,7 @@ def test_other_hosts_broadcasts_do_not_even_wake(in_namespaces: Run) -> None:
     def scenario() -> None:
         make_cables()
         with Bench(interface(ProbeKind.ARP, None)) as bench, Observer() as observer:
-            assert bench.sockets.send([probe(PEER)]) == ()
+            assert bench.sockets.send([ask_neighbour(PEER)]) == ()
             gratuitous = arp_reply(to=b"\xff" * 6)
             asking = arp_reply()[:21] + b"\x01" + arp_reply()[22:]
             for frame in (gratuitous, asking, arp_reply(to=MACS["other"])):

@@ -16,12 +16,12 @@ from probe_lab import (
     add_address6,
     advertisement,
     arp_reply,
+    ask_neighbour,
     give_peer_addresses,
     interface,
     ip,
     make_cables,
     make_neighbours,
-    probe,
 )
 
 from rcmd.model import Family
@@ -39,7 +39,7 @@ def test_arp_needs_no_address(in_namespaces: Run) -> None:
         make_cables()
         give_peer_addresses()
         with Bench(interface(ProbeKind.ARP, None)) as bench, Observer() as observer:
-            (answer,) = bench.ask(probe(PEER, 3))
+            (answer,) = bench.ask(ask_neighbour(PEER, 3))
             assert (answer.source, answer.sequence) == (PEER, 3)
             frame = observer.arp_request()
             assert frame[:12] == b"\xff" * 6 + MACS["near"]
@@ -53,15 +53,15 @@ def test_who_answered_arp_is_asked_alone_until_it_is_silent(in_namespaces: Run) 
         make_cables()
         give_peer_addresses()
         with Bench(interface(ProbeKind.ARP, None)) as bench, Observer() as observer:
-            bench.ask(probe(PEER, 1))
+            bench.ask(ask_neighbour(PEER, 1))
             assert observer.arp_request()[:6] == b"\xff" * 6
-            bench.ask(probe(PEER, 2))
+            bench.ask(ask_neighbour(PEER, 2))
             assert observer.arp_request()[:6] == MACS["far"]
             # Another card has the address now.
             ip("-n peer link set far address 02:00:00:00:00:99")
-            assert bench.sockets.send([probe(PEER, 3)]) == ()
+            assert bench.sockets.send([ask_neighbour(PEER, 3)]) == ()
             assert observer.arp_request()[:6] == MACS["far"]
-            (answer,) = bench.ask(probe(PEER, 4))
+            (answer,) = bench.ask(ask_neighbour(PEER, 4))
             assert answer.sequence == 4
             assert observer.arp_request()[:6] == b"\xff" * 6
 
@@ -84,7 +84,7 @@ def test_an_arp_reply_that_is_not_to_our_request_is_no_answer(
     def scenario() -> None:
         make_cables()
         with Bench(interface(ProbeKind.ARP, None)) as bench, Observer() as observer:
-            assert bench.sockets.send([probe(PEER)]) == ()
+            assert bench.sockets.send([ask_neighbour(PEER)]) == ()
             observer.send(reply)
             assert bench.ignores(reason)
 
@@ -104,7 +104,7 @@ def test_one_arp_request_has_one_answer_on_its_interface(in_namespaces: Run) -> 
         ):
             observer.send(arp_reply())
             assert bench.ignores(Ignored.UNREQUESTED, 1)
-            assert bench.sockets.send([probe(PEER, 8)]) == ()
+            assert bench.sockets.send([ask_neighbour(PEER, 8)]) == ()
             detour.send(arp_reply(to=MACS["other"], target_hardware=MACS["other"]))
             assert bench.ignores(Ignored.UNREQUESTED, 2)
             observer.send(arp_reply())
@@ -119,7 +119,7 @@ def test_a_reply_on_an_interface_that_is_not_probed_is_no_answer(in_namespaces: 
     def scenario() -> None:
         make_cables()
         with Bench(interface(ProbeKind.ARP, None)) as bench, Observer("far-other") as detour:
-            assert bench.sockets.send([probe(PEER)]) == ()
+            assert bench.sockets.send([ask_neighbour(PEER)]) == ()
             detour.send(arp_reply(to=MACS["other"]))
             assert bench.ignores(Ignored.WRONG_INTERFACE)
 
@@ -131,7 +131,7 @@ def test_solicitations_need_no_address(in_namespaces: Run) -> None:
         make_cables()
         give_peer_addresses()
         with Bench(interface(ProbeKind.ND, None)) as bench, Observer() as observer:
-            (answer,) = bench.ask(probe(PEER6, 3))
+            (answer,) = bench.ask(ask_neighbour(PEER6, 3))
             assert (answer.source, answer.sequence) == (PEER6, 3)
             assert observer.solicitation()[22:38] == bytes(16)
 
@@ -142,7 +142,7 @@ def test_a_solicitation_comes_from_the_link_local_address(in_namespaces: Run) ->
     def scenario() -> None:
         make_neighbours()
         with Bench(interface(ProbeKind.ND, HERE6)) as bench, Observer() as observer:
-            bench.ask(probe(PEER6))
+            bench.ask(ask_neighbour(PEER6))
             assert observer.solicitation()[22:38] == HERE6.packed
 
     in_namespaces(scenario)
@@ -164,7 +164,7 @@ def test_an_advertisement_that_is_not_to_our_solicitation_is_no_answer(
         make_cables()
         add_address6(HERE6, "near")
         with Bench(interface(ProbeKind.ND, HERE6)) as bench, Observer() as observer:
-            assert bench.sockets.send([probe(PEER6)]) == ()
+            assert bench.sockets.send([ask_neighbour(PEER6)]) == ()
             observer.send(advertisement(hops=64))  # from another link: not even read
             observer.send(stray)
             assert bench.ignores(reason)
@@ -185,14 +185,14 @@ def test_a_full_queue_is_no_excuse(in_namespaces: Run) -> None:
                 packet.bind(("near", 0))
                 with pytest.raises(OSError, match="No buffer space"):
                     packet.send(arp_reply())
-            assert bench.sockets.send([probe(PEER)]) == ()
+            assert bench.sockets.send([ask_neighbour(PEER)]) == ()
 
     in_namespaces(scenario)
 
 
 def question(sequence: int, *, sent_ns: int) -> Questions:
     questions = Questions()
-    questions.ask(probe(PEER, sequence), sent_ns)
+    questions.ask(ask_neighbour(PEER, sequence), sent_ns)
     return questions
 
 
@@ -209,7 +209,7 @@ def test_a_question_is_open_for_a_limited_time() -> None:
 
 def test_a_repeated_question_replaces_the_one_before() -> None:
     questions = question(1, sent_ns=0)
-    questions.ask(probe(PEER, 2), 1_000)
+    questions.ask(ask_neighbour(PEER, 2), 1_000)
     answer = answered(questions, at_ns=2_000)
     assert isinstance(answer, Answer)
     assert answer.sequence == 2

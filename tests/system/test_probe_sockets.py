@@ -1,5 +1,8 @@
 import errno
 import os
+import shutil
+import socket
+import subprocess
 import time
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
@@ -9,6 +12,7 @@ from probe_lab import (
     HERE,
     HERE6,
     KINDS,
+    MACS,
     NEAR,
     OTHER,
     PEER,
@@ -16,6 +20,7 @@ from probe_lab import (
     Bench,
     Observer,
     add_address6,
+    ask_neighbour,
     file_descriptors,
     interface,
     ip,
@@ -26,7 +31,7 @@ from probe_lab import (
 
 from rcmd.model import Family, IPAddress
 from rcmd.system.probe_sockets import ProbeSockets
-from rcmd.system.probes import Answer, Probe, ProbeKind, Unsent
+from rcmd.system.probes import Answer, ProbeKind, Unsent
 
 pytestmark = pytest.mark.lab
 
@@ -46,8 +51,8 @@ def test_a_neighbour_answers(
         make_neighbours()
         with Bench(interface(kind, here)) as bench:
             before = time.monotonic()
-            first = bench.ask(probe(peer, 0xFFFF_FFFE))
-            second = bench.ask(probe(peer, 0xFFFF_FFFF))
+            first = bench.ask(probe(peer, 0xFFFF_FFFE, kind=kind))
+            second = bench.ask(probe(peer, 0xFFFF_FFFF, kind=kind))
             after = time.monotonic()
             for answer, sequence in ((first[0], 0xFFFF_FFFE), (second[0], 0xFFFF_FFFF)):
                 assert (answer.ifindex, answer.family) == (NEAR, kind.family)
@@ -68,7 +73,7 @@ def test_the_kernel_tells_when_an_answer_came(
         with Bench(interface(kind, here)) as bench:
 
             def came_before_it_was_noticed() -> bool:
-                assert bench.sockets.send([probe(peer)]) == ()
+                assert bench.sockets.send([probe(peer, kind=kind)]) == ()
                 assert bench.wait()
                 noticed_at = time.monotonic()
                 (answer,) = bench.sockets.read()
@@ -97,8 +102,8 @@ def test_all_kinds_and_interfaces_wake_one_descriptor(in_namespaces: Run) -> Non
             answers = bench.ask(
                 probe(PEER, 1),
                 probe(PEER6, 2),
-                probe(elsewhere, 3, OTHER),
-                probe(PEER6, 4, OTHER),  # the same address on another link
+                ask_neighbour(elsewhere, 3, OTHER),
+                ask_neighbour(PEER6, 4, OTHER),  # the same address on another link
             )
             assert {(a.ifindex, a.source, a.sequence) for a in answers} == {
                 (NEAR, PEER, 1),
@@ -109,9 +114,9 @@ def test_all_kinds_and_interfaces_wake_one_descriptor(in_namespaces: Run) -> Non
             assert not bench.wait(0)
             # One family of one interface, and what it alone needed.
             bench.sockets.close_interface(OTHER, Family.IPV4)
-            refused = probe(elsewhere, 5, OTHER)
+            refused = ask_neighbour(elsewhere, 5, OTHER)
             assert bench.sockets.send([refused]) == (Unsent(refused, errno.ENODEV),)
-            assert len(bench.ask(probe(PEER6, 6, OTHER), probe(PEER, 7))) == 2
+            assert len(bench.ask(ask_neighbour(PEER6, 6, OTHER), probe(PEER, 7))) == 2
 
     in_namespaces(scenario)
 
@@ -148,13 +153,14 @@ def test_a_probe_does_not_leave_by_an_interface_that_is_down_or_gone(
     def scenario() -> None:
         make_neighbours()
         with Bench(interface(kind, here)) as bench:
-            bench.ask(probe(peer))
+            asked = probe(peer, kind=kind)
+            bench.ask(asked)
             ip("link set near down")
-            (unsent,) = bench.sockets.send([probe(peer)])
-            assert (unsent.probe, unsent.errno) == (probe(peer), when_down)
-            assert unsent.reason == os.strerror(when_down)
+            (unsent,) = bench.sockets.send([asked])
+            assert (unsent.probe, unsent.errno) == (asked, when_down)
+            assert unsent.reason == f"{os.strerror(when_down)} ({errno.errorcode[when_down]})"
             ip("link delete near")
-            (unsent,) = bench.sockets.send([probe(peer)])
+            (unsent,) = bench.sockets.send([asked])
             assert unsent.errno == when_gone
             assert bench.sockets.read() == ()
             bench.sockets.close_interface(NEAR, kind.family)
@@ -170,6 +176,64 @@ def test_one_that_cannot_be_sent_does_not_stop_the_others(in_namespaces: Run) ->
             unsent = bench.sockets.send([refused, probe(PEER, 2)])
             assert unsent == (Unsent(refused, errno.ENODEV),)
             assert [answer.sequence for answer in bench.answers(1)] == [2]
+
+    in_namespaces(scenario)
+
+
+def filtered(rules: str) -> None:
+    """Packet filters of this host, as nft(8) has them."""
+    subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+
+
+needs_nft = pytest.mark.skipif(shutil.which("nft") is None, reason="needs nft")
+
+
+@needs_nft
+@pytest.mark.parametrize(
+    ("hook", "verdict"), [("output", "drop"), ("output", "reject"), ("postrouting", "drop")]
+)
+def test_what_a_filter_of_this_host_drops_does_not_leave(
+    in_namespaces: Run, hook: str, verdict: str
+) -> None:
+    def scenario() -> None:
+        make_neighbours()
+        filtered(
+            f"table inet t {{\nchain c {{\ntype filter hook {hook} priority 0\n"
+            f"meta l4proto icmp {verdict}\nicmpv6 type echo-request {verdict}\n}}\n}}\n"
+        )
+        with Bench(interface(ProbeKind.ICMP, HERE), interface(ProbeKind.ICMP6, HERE6)) as bench:
+            unsent = bench.sockets.send([probe(PEER), probe(PEER6)])
+            assert [it.reason for it in unsent] == ["Operation not permitted (EPERM)"] * 2
+            # ARP and neighbour solicitation pass it by.
+            bench.sockets.open_interface(interface(ProbeKind.ARP, HERE), beside=True)
+            bench.sockets.open_interface(interface(ProbeKind.ND, HERE6), beside=True)
+            assert len(bench.ask(ask_neighbour(PEER), ask_neighbour(PEER6))) == 2
+            assert len(bench.sockets.send([probe(PEER), probe(PEER6)])) == 2
+
+    in_namespaces(scenario)
+
+
+@needs_nft
+@every_kind
+def test_what_is_dropped_at_the_way_out_says_nothing_while_the_nic_sends(
+    in_namespaces: Run, kind: ProbeKind, here: IPAddress, peer: IPAddress
+) -> None:
+    def scenario() -> None:
+        make_neighbours()
+        with Bench(interface(kind, here)) as bench:
+            asked = probe(peer, kind=kind)
+            bench.ask(asked)
+            filtered(
+                'table netdev t {\nchain c {\ntype filter hook egress device "near" priority 0\n'
+                "meta protocol != 0x88b5 drop\n}\n}\n"
+            )
+            # It may be stuck: the loss counts.
+            assert bench.sockets.send([asked, asked]) == ()
+            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as other:
+                other.bind(("near", 0x88B5))
+                other.send(MACS["far"] + MACS["near"] + b"\x88\xb5" + bytes(46))
+            (unsent,) = bench.sockets.send([asked])
+            assert unsent.errno == errno.ENOBUFS
 
     in_namespaces(scenario)
 
@@ -198,7 +262,7 @@ def test_another_way_of_probing_replaces_the_one_before(in_namespaces: Run) -> N
     def scenario() -> None:
         make_neighbours()
         with Bench(interface(ProbeKind.ARP, None)) as bench, Observer() as observer:
-            bench.ask(probe(PEER, 1))
+            bench.ask(ask_neighbour(PEER, 1))
             bench.sockets.open_interface(interface(ProbeKind.ICMP, HERE))
             bench.ask(probe(PEER, 2))
             assert observer.echo_request()[26:30] == HERE.packed
@@ -234,7 +298,7 @@ def test_a_batch_of_many_interfaces_is_read_at_once(in_namespaces: Run) -> None:
     def scenario() -> None:
         make_neighbours()
         with Bench(interface(ProbeKind.ICMP, HERE)) as bench:
-            probes = [Probe(NEAR, Family.IPV4, PEER, sequence) for sequence in range(600)]
+            probes = [probe(PEER, sequence) for sequence in range(600)]
             bench.ask(probes[0])
             peer_sysctl("ipv4/icmp_msgs_per_sec", 1_000_000)
             answers: list[Answer] = bench.ask(*probes)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import closing
 from ipaddress import ip_address
 
-from rcmd.ipmp.commands import SendProbes
-from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest
+from rcmd.ipmp.commands import SendProbes, UnwatchInterface, WatchInterface
+from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest, UnsentProbe
 from rcmd.model import Family, ProbeMethod
 from rcmd.system.prober import Prober
+from rcmd.system.probes import reason_of
 
+ARP = ProbeMethod.ARP
 SOURCE, TARGET = ip_address("192.0.2.1"), ip_address("192.0.2.2")
 
 
@@ -19,5 +22,18 @@ def test_probes_of_an_interface_that_is_not_watched_are_returned():
         for number, kind in enumerate(ProbeKind)
     )
     with closing(Prober()) as prober:
-        assert prober.send(SendProbes(requests)) == list(requests)
+        reason = "No such device (ENODEV)"
+        assert prober.send(SendProbes(requests)) == [UnsentProbe(it, reason) for it in requests]
         assert prober.read() == []
+
+
+def test_who_cannot_be_probed_like_this_is_tried_again_with_every_probe():
+    request = ProbeRequest("tun0", Family.IPV4, ARP, ProbeKind.UNICAST, 1, SOURCE, TARGET)
+    reason = reason_of(errno.EOPNOTSUPP)
+    with closing(Prober()) as prober:
+        prober.watch(WatchInterface(7, "tun0", Family.IPV4, ARP, SOURCE, ""))
+        for _ in range(2):
+            assert prober.send(SendProbes((request,))) == [UnsentProbe(request, reason)]
+        prober.unwatch(UnwatchInterface(7, Family.IPV4))
+        (unsent,) = prober.send(SendProbes((request,)))
+        assert unsent.reason == "No such device (ENODEV)"
