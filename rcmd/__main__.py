@@ -43,18 +43,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check() -> int:
-    from rcmd.configuration import load
+    from rcmd.configuration import load, missing_devices
     from rcmd.configuration.claims import find_claims
     from rcmd.system.dhcp_client import missing_client
     from rcmd.system.files import read_tree
     from rcmd.system.neighbours import read_neighbours
 
-    loaded = load(read_tree())
+    files = read_tree()
+    loaded = load(files)
     members = loaded.configuration.interfaces
     claims = find_claims(members, read_neighbours(members))
-    faults = {*loaded.faults, *(claim.fault for claim in claims), *missing_client(loaded)}
-    for fault in sorted(faults):
+    others = (*(claim.fault for claim in claims), *missing_client(loaded))
+    for fault in sorted({*loaded.faults, *others, *missing_devices(files, loaded)}):
         print(fault)
+    if loaded.more:
+        print(f"and {loaded.more} more")
     return 1 if loaded.has_errors else 0
 
 

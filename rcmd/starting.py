@@ -45,6 +45,8 @@ def starting_configuration(store: Store) -> Loaded:
     for fault in loaded.faults:
         if fault.is_warning:
             log.warning("%s", fault)
+    if loaded.more:
+        log.warning("and %d more; rcmd --check shows how many", loaded.more)
     if not loaded.settings_faults:
         keep_settings(store, files.settings)
         return loaded

@@ -5,6 +5,6 @@ Pure: nothing here reads a disk.  `rcmd.system.files` gathers the texts, `load` 
 """
 
 from rcmd.configuration.files import ConfigurationFiles
-from rcmd.configuration.loader import Loaded, check, load
+from rcmd.configuration.loader import Loaded, check, load, missing_devices
 
-__all__ = ["ConfigurationFiles", "Loaded", "check", "load"]
+__all__ = ["ConfigurationFiles", "Loaded", "check", "load", "missing_devices"]

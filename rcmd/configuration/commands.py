@@ -2,24 +2,30 @@
 
 Lines are read as the Bourne shell's `read` does (reference section 2.2): backslash-newline joins,
 any other backslash removes itself, words are split at blanks, there is no quoting.  Our own
-additions: `#` at the start of a word begins a comment that ends with its physical line, and
-blank lines do not count.
+additions: `#` at the start of a word begins a comment that ends with its physical line, blank
+lines do not count, and every blank of Unicode is one (text copied from a web page has them).
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from rcmd.configuration.text import Place
-from rcmd.model import Fault
+from rcmd.configuration.findings import Findings
+from rcmd.configuration.text import numbered_lines
 
-_BLANKS = " \t"
+_PIECE = re.compile(r"\\.?|\s+|[^\\\s]+", re.DOTALL)
+_BYTE_ORDER_MARK = "\ufeff"
+"""Stands at the beginning of files from Windows, and where such files were put together."""
+
+_IN_COMMENT = "a backslash in a comment does not join the next line to this one"
+_BEFORE_BLANKS = "a backslash followed by blanks does not join the next line to this one"
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     text: str
-    place: Place
+    line: int
 
 
 Command = tuple[Word, ...]
@@ -29,20 +35,18 @@ Command = tuple[Word, ...]
 @dataclass(slots=True)
 class _Reader:
     path: str
+    findings: Findings
     commands: list[Command] = field(default_factory=list)
-    warnings: list[Fault] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
-    pending: str = ""
-    place: Place = field(init=False)
-    """Where the pending word began; it may go on over a joined line."""
-
-    def __post_init__(self) -> None:
-        self.place = Place(self.path, 1)
+    parts: list[str] = field(default_factory=list)
+    """Of the pending word; it may go on over a joined line."""
+    line: int = 1
+    """Where the pending word began."""
 
     def end_word(self) -> None:
-        if self.pending:
-            self.words.append(Word(self.pending, self.place))
-            self.pending = ""
+        if self.parts:
+            self.words.append(Word("".join(self.parts), self.line))
+            self.parts = []
 
     def end_command(self) -> None:
         self.end_word()
@@ -52,41 +56,42 @@ class _Reader:
 
     def read_line(self, line: str, number: int) -> bool:
         """Read one physical line; True where the next one is joined to it."""
-        position = 0
-        while position < len(line):
-            character = line[position]
-            if character == "\\":
-                position += 1
-                if position == len(line):
-                    return True
+        if not self.parts and "\\" not in line and "#" not in line:
+            self.words += [Word(text, number) for text in line.split()]
+            return False
+        is_doubtful = False
+        for piece in _PIECE.finditer(line):
+            text = piece[0]
+            if text == "\\":
+                return True
+            if text.startswith("\\"):
                 # A blank that was escaped still splits, once the backslash is gone.
-                character = line[position]
-            elif character == "#" and not self.pending:
-                self.warn_of_backslash(line, number)
-                return False
-            if character in _BLANKS:
+                text = text[1]
+                is_doubtful = text.isspace()
+            elif text.startswith("#") and not self.parts:
+                if line.endswith("\\"):
+                    self.warn(number, _IN_COMMENT)
+                break
+            if text.isspace():
                 self.end_word()
-            else:
-                if not self.pending:
-                    self.place = Place(self.path, number)
-                self.pending += character
-            position += 1
+                continue
+            is_doubtful = False
+            if not self.parts:
+                self.line = number
+            self.parts.append(text)
+        if is_doubtful:
+            self.warn(number, _BEFORE_BLANKS)
         return False
 
-    def warn_of_backslash(self, line: str, number: int) -> None:
-        if line.endswith("\\"):
-            message = "a backslash in a comment does not join the next line to this one"
-            self.warnings.append(Fault(self.path, number, message, is_warning=True))
+    def warn(self, line: int, message: str) -> None:
+        self.findings.add(self.path, line, message, is_warning=True)
 
 
-def split_commands(path: str, text: str) -> tuple[tuple[Command, ...], tuple[Fault, ...]]:
-    """The commands of a file, and warnings about its comments."""
-    reader = _Reader(path)
-    lines = text.split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    for number, line in enumerate(lines, start=1):
-        if not reader.read_line(line.removesuffix("\r"), number):
+def split_commands(path: str, text: str, findings: Findings) -> tuple[Command, ...]:
+    """The commands of a file; what is doubtful about its lines goes to the findings."""
+    reader = _Reader(path, findings)
+    for number, line in numbered_lines(text.replace(_BYTE_ORDER_MARK, "")):
+        if not reader.read_line(line, number):
             reader.end_command()
     reader.end_command()
-    return tuple(reader.commands), tuple(reader.warnings)
+    return tuple(reader.commands)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface
 from typing import Generic, TypeVar
@@ -46,17 +46,18 @@ class Logical:
     is_deprecated: bool = False
     is_fixed: bool = False
     """`-failover`: it never moves."""
-    is_taken_by_standby: bool = False
-    """It was there as data when the interface was or became standby, so it moves for good."""
+    taken_in: int | None = None
+    """The round of the draft in which standby took its address, which moves for good then."""
+    is_broken: bool = False
+    """A command about it ended at a fault: what it still lacks is no surprise."""
     length_word: int | None = None
     """`/len` of the command in progress; it wins over `netmask_word`."""
     netmask_word: int | Computed | None = None
     """`netmask` of the command in progress."""
 
     @property
-    def kind(self) -> AddressKind:
-        is_test = self.is_fixed and not self.is_taken_by_standby
-        return AddressKind.TEST if is_test else AddressKind.DATA
+    def is_movable(self) -> bool:
+        return self.address is not None and not self.is_fixed
 
     def settle(self, netmasks: Netmasks) -> bool:
         """End a command: make the prefix of its words; False where it had to be guessed."""
@@ -76,7 +77,9 @@ class Logical:
             self.prefix = DEFAULT_IPV6_PREFIX
         return False
 
-    def as_address(self, home: str, logical: int) -> Address | None:
+    def as_address(
+        self, home: str, logical: int, kind: AddressKind = AddressKind.DATA
+    ) -> Address | None:
         """The finished address; None where there is none, or only a link-local one."""
         address, prefix = self.address, self.prefix
         if address is None or prefix is None or is_link_local(address):
@@ -89,7 +92,7 @@ class Logical:
             address=interface,
             home=home,
             logical=logical,
-            kind=self.kind,
+            kind=kind,
             is_up=bool(self.wants_up),
             is_deprecated=self.is_deprecated,
             broadcast=self._broadcast(interface),
@@ -120,29 +123,77 @@ class Draft:
     is_standby: bool = False
     wants_dhcp: bool = False
     dhcp_hostname: str = ""
+    _round: int = 0
+    """Counts the `-standby`, each of which gives back what `standby` has taken."""
+    _holders: dict[IPAddress, dict[int, None]] = field(default_factory=dict)
+    """Address -> the logical interfaces that have it."""
+    _lowest_free: dict[Family, int] = field(default_factory=dict)
+    """No number below is free."""
 
-    def logical(self, family: Family, number: int, place: Place) -> Logical:
+    def logical(self, family: Family, number: int, file: str, line: int) -> Logical:
         """That logical interface, made if need be."""
-        return self.logicals.setdefault((family, number), Logical(place))
-
-    def copy(self) -> Draft:
-        """A draft of its own, to try words on."""
-        logicals = {key: replace(logical) for key, logical in self.logicals.items()}
-        return replace(self, families=set(self.families), logicals=logicals)
+        logical = self.logicals.get((family, number))
+        if logical is None:
+            logical = self.logicals[family, number] = Logical(Place(file, line))
+        return logical
 
     def lowest_free(self, family: Family) -> int:
         """The number `addif` takes; logical 0 is never free."""
-        number = 1
+        number = self._lowest_free.get(family, 1)
         while (family, number) in self.logicals:
             number += 1
+        self._lowest_free[family] = number
         return number
+
+    def give(self, family: Family, number: int, address: IPAddress | None) -> None:
+        """Give a logical interface that is there an address, or take its away."""
+        logical = self.logicals[family, number]
+        self._note_standby(logical)
+        if logical.address is not None:
+            del self._holders[logical.address][number]
+        if address is not None:
+            self._holders.setdefault(address, {})[number] = None
+        logical.address = address
+
+    def fix(self, logical: Logical, *, is_fixed: bool) -> None:
+        self._note_standby(logical)
+        logical.is_fixed = is_fixed
+
+    def set_standby(self, *, is_standby: bool) -> None:
+        if not is_standby:
+            self._round += 1
+        self.is_standby = is_standby
+
+    def _note_standby(self, logical: Logical) -> None:
+        """Before it may cease to be movable."""
+        if self.is_standby and logical.is_movable:
+            logical.taken_in = self._round
+
+    def is_taken_by_standby(self, logical: Logical) -> bool:
+        """Was it there as data while the interface was standby?"""
+        return logical.taken_in == self._round or (self.is_standby and logical.is_movable)
+
+    def kind(self, logical: Logical) -> AddressKind:
+        is_test = logical.is_fixed and not self.is_taken_by_standby(logical)
+        return AddressKind.TEST if is_test else AddressKind.DATA
+
+    def holder(self, address: IPAddress) -> int | None:
+        """The number of a logical interface that has the address, the last one that got it."""
+        holders = self._holders.get(address)
+        return next(reversed(holders)) if holders else None
+
+    def remove(self, family: Family, number: int) -> None:
+        self.give(family, number, None)
+        del self.logicals[family, number]
+        if number:
+            self._lowest_free[family] = min(number, self._lowest_free.get(family, 1))
 
     def finished(self) -> tuple[InterfaceConfig, tuple[Place, ...]]:
         """The interface's configuration, and the place of each of its addresses."""
         addresses: list[Address] = []
         places: list[Place] = []
         for (_, number), logical in sorted(self.logicals.items(), key=lambda item: item[0]):
-            address = logical.as_address(self.name, number)
+            address = logical.as_address(self.name, number, self.kind(logical))
             if address is not None:
                 addresses.append(address)
                 places.append(logical.place)

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from rcmd.configuration.foreign_bridges import bridge_maker
-from rcmd.configuration.text import quoted
+from rcmd.configuration.text import printable, quoted
 from rcmd.model import Family, Fault
 
 SETTINGS_PATH = "/etc/rcmd/rcmd.yaml"
 MPATHD_PATH = "/etc/default/mpathd"
-HOSTS_PATH = "/etc/hosts"
+HOSTS_PATHS = ("/etc/hosts", "/etc/inet/hosts", "/etc/inet/ipnodes")
 NETMASKS_PATHS = ("/etc/inet/netmasks", "/etc/netmasks")
 DHCP_PREFIX = "/etc/dhcp."
 HOSTNAME_PREFIXES = {"/etc/hostname.": Family.IPV4, "/etc/hostname6.": Family.IPV6}
 
-_LEFT_BEHIND = ("*~", "*.bak", "*.orig", "*.dpkg-*", "*.rpm*")
-"""What editors and package managers leave beside a file."""
+_LEFT_BEHIND = re.compile(
+    r"(?:~|-|\.bak|_bak|\.old|\.org|\.orig|\.save|\.disabled|\.sw[a-p])$"
+    r"|\.dpkg-|\.rpm|\.ucf-|\.pac(?:new|save|orig)$",
+    re.IGNORECASE,
+)
+"""What editors, package managers and people leave beside a file."""
+
+_LIKE_LEFT_BEHIND = re.compile(
+    r"[._-](?:bak|backup|old|org|orig|save|saved|sav|disabled|copy|tmp|rej)$", re.IGNORECASE
+)
+"""The like, which might be the name of a device all the same."""
+
+_APART = ".,;+@#%^=!&() "
+"""Between the name of an interface and what makes it the name of a copy."""
 
 _NAME_BYTES = 15
 """IFNAMSIZ less the closing NUL (linux:include/uapi/linux/if.h)."""
 
-_HIGHEST_LOGICAL = 8191
+HIGHEST_LOGICAL = 8191
 """The largest number of logical interfaces Solaris can be set to is 8192 (ip_addrs_per_if)."""
 
 
@@ -38,11 +49,14 @@ class ConfigurationFiles:
     """Paths of the /etc/dhcp.* files; only that they exist matters."""
     settings: str = ""
     mpathd: str = ""
-    hosts: str = ""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Path -> text, of those of `HOSTS_PATHS` that exist."""
     netmasks: Mapping[str, str] = field(default_factory=dict)
     """Path -> text; /etc/inet/netmasks and /etc/netmasks may both exist."""
+    devices: frozenset[str] | None = None
+    """Of the names of the hostname files those that devices have; None where nobody has looked."""
     faults: tuple[Fault, ...] = ()
-    """Files that could not be read or are not UTF-8; they have no text above."""
+    """Files that could not be read, and what is wrong with who may write them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,7 +71,60 @@ class HostnameName:
 
 def is_left_behind(path: str) -> bool:
     """Is it a backup, a package manager's copy or the like, to be ignored?"""
-    return any(fnmatchcase(path, pattern) for pattern in _LEFT_BEHIND)
+    return _LEFT_BEHIND.search(path) is not None
+
+
+def ignored(paths: Collection[str], devices: Collection[str] | None) -> dict[str, str]:
+    """Of hostname and dhcp files those that are about no interface, and why."""
+    names = {path: _name(path) for path in paths}
+    beside = set(names.values())
+    found: dict[str, str] = {}
+    for path, name in names.items():
+        reason = _ignored_because(path, name, beside, devices or ())
+        if reason:
+            found[path] = reason
+    return found
+
+
+def interface_of(path: str) -> str:
+    """The interface that a hostname or dhcp file would be about, whatever its name is worth."""
+    return re.sub(r":[0-9]+$", "", _name(path))
+
+
+def _name(path: str) -> str:
+    """`IF` or `IF:N` of the path."""
+    for prefix in (*HOSTNAME_PREFIXES, DHCP_PREFIX):
+        if path.startswith(prefix):
+            return path.removeprefix(prefix)
+    return path
+
+
+def _ignored_because(
+    path: str, name: str, beside: Collection[str], devices: Collection[str]
+) -> str:
+    if is_left_behind(path):
+        return "ignored: its name is that of a copy or a leftover"
+    interface = interface_of(path)
+    if interface in devices:
+        return ""
+    if _LIKE_LEFT_BEHIND.search(name):
+        return "ignored: its name is that of a copy or a leftover, and no device is called so"
+    original = _original(name, beside)
+    if original:
+        file = path.removesuffix(name) + original
+        return f"ignored: no device is called {printable(interface)}; it seems a copy of {file}"
+    problem = interface_name_problem(name.partition(":")[0])
+    return f"ignored: {problem}" if problem else ""
+
+
+def _original(name: str, beside: Collection[str]) -> str:
+    """Of what it is a copy by its name: `IF.word` beside IF.  A number is that of a VLAN."""
+    for position, character in enumerate(name):
+        if character in _APART and name[:position] in beside:
+            word = name[position + 1 :].partition(":")[0]
+            if character != "." or not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})*", word):
+                return name[:position]
+    return ""
 
 
 def hostname_name(path: str) -> HostnameName | Fault | None:
@@ -66,7 +133,7 @@ def hostname_name(path: str) -> HostnameName | Fault | None:
     Unlike on Solaris the name need not end in a digit: Linux names do not always do.
     """
     for prefix, family in HOSTNAME_PREFIXES.items():
-        if path.startswith(prefix) and not is_left_behind(path):
+        if path.startswith(prefix):
             return _split(path, path.removeprefix(prefix), family)
     return None
 
@@ -81,19 +148,15 @@ def hostname_interface(path: str) -> str:
 
 def _split(path: str, name: str, family: Family) -> HostnameName | Fault:
     interface, colon, number = name.partition(":")
-    problem = interface_name_problem(interface)
-    if problem:
-        return Fault(path, 1, problem)
     maker = bridge_maker(interface)
     if maker:
         text = f"{interface} is a bridge of {maker}, which rcmd never touches: remove this file"
-        return Fault(path, 1, text)
+        return Fault(printable(path), 1, text)
     if not colon:
         return HostnameName(interface, family, 0, path)
-    if not re.fullmatch(r"[1-9][0-9]{0,3}", number) or int(number) > _HIGHEST_LOGICAL:
-        return Fault(
-            path, 1, f"{quoted(number)}: a logical interface number is 1 to {_HIGHEST_LOGICAL}"
-        )
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", number) or int(number) > HIGHEST_LOGICAL:
+        text = f"{quoted(number)}: a logical interface number is 1 to {HIGHEST_LOGICAL}"
+        return Fault(printable(path), 1, text)
     return HostnameName(interface, family, int(number), path)
 
 

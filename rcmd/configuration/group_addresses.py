@@ -9,14 +9,14 @@ from ipaddress import IPv4Address
 import yaml
 
 from rcmd.configuration.draft import Computed, Logical
+from rcmd.configuration.findings import Findings, Wrong
 from rcmd.configuration.hosts import Hosts, literal_address
 from rcmd.configuration.text import Place, quoted
-from rcmd.configuration.values import Wrong, address_word
-from rcmd.configuration.yaml_tree import BadValue, Document, Entry, is_nothing, text_of
+from rcmd.configuration.values import address_word
+from rcmd.configuration.yaml_tree import BadValue, Document, Entry, text_of
 from rcmd.model import (
     Address,
     Family,
-    Fault,
     InterfaceConfig,
     IPAddress,
     IPNetwork,
@@ -39,16 +39,8 @@ class GroupAddresses:
 
     def read(self, entry: Entry, group: str) -> tuple[Address, ...]:
         """The good ones of the list; each bad one is a fault of its own."""
-        node = entry.value
-        if isinstance(node, yaml.ScalarNode) and is_nothing(node):
-            return ()
-        if not isinstance(node, yaml.SequenceNode):
-            self.document.fault(
-                node, "addresses: expected a list of addresses, as in [192.0.2.40/24]"
-            )
-            return ()
         addresses: list[Address] = []
-        for item in node.value:
+        for item in self.document.items(entry, "[192.0.2.40/24]"):
             try:
                 addresses.append(self._address(item, group))
             except BadValue as bad:
@@ -114,27 +106,33 @@ def _is_edge(address: IPAddress, network: IPNetwork) -> bool:
 
 
 def without_owned(
-    settings: Settings, places: Mapping[IPAddress, Place], configs: Iterable[InterfaceConfig]
-) -> tuple[Settings, tuple[Fault, ...]]:
+    settings: Settings,
+    places: Mapping[IPAddress, Place],
+    configs: Iterable[InterfaceConfig],
+    findings: Findings,
+) -> Settings:
     """Leave an address to the interface whose hostname file has it: here it is a fault."""
     owners = {it.address.ip: config.name for config in configs for it in config.addresses}
-    faults = [
-        Fault(place.file, place.line, f"addresses: {key} is not unique: {owners[key]} has it")
-        for key, place in places.items()
-        if key in owners
-    ]
-    groups = {
+    for key, place in places.items():
+        if key in owners:
+            text = f"addresses: {key} is not unique: {owners[key]} has it"
+            findings.add(place.file, place.line, text)
+    kept = {
         name: replace(
             group, addresses=tuple(it for it in group.addresses if it.address.ip not in owners)
         )
         for name, group in settings.groups.items()
+        if group.addresses
     }
-    return replace(settings, groups=groups), tuple(faults)
+    return replace(settings, groups={**settings.groups, **kept})
 
 
-def without_carriers(
-    settings: Settings, places: Mapping[IPAddress, Place], configs: Iterable[InterfaceConfig]
-) -> tuple[Fault, ...]:
+def warn_of_no_carrier(
+    settings: Settings,
+    places: Mapping[IPAddress, Place],
+    configs: Iterable[InterfaceConfig],
+    findings: Findings,
+) -> None:
     """Warn of addresses of a family that no interface of the group is plumbed for.
 
     Of groups without interfaces others warn.
@@ -142,17 +140,13 @@ def without_carriers(
     families: dict[str, set[Family]] = {}
     for config in configs:
         families.setdefault(config.group, set()).update(config.families)
-    return tuple(
-        Fault(
-            place.file,
-            place.line,
-            f"addresses: no interface of group {quoted(name)} is plumbed for "
-            f"{family_of(address.address)}: {address.address.ip} will be nowhere",
-            is_warning=True,
-        )
-        for name, group in settings.groups.items()
-        for address in group.addresses
-        if name in families
-        and family_of(address.address) not in families[name]
-        and (place := places.get(address.address.ip)) is not None
-    )
+    for name, group in settings.groups.items():
+        for address in group.addresses:
+            family, ip = family_of(address.address), address.address.ip
+            if family in families.get(name, {family}) or ip not in places:
+                continue
+            text = (
+                f"addresses: no interface of group {quoted(name)} is plumbed for {family}: "
+                f"{ip} will be nowhere"
+            )
+            findings.add(places[ip].file, places[ip].line, text, is_warning=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,14 +11,20 @@ from ipaddress import IPv4Network
 from rcmd.configuration import values
 from rcmd.configuration.commands import Word
 from rcmd.configuration.draft import Computed, Draft, Logical, Noted
+from rcmd.configuration.files import HIGHEST_LOGICAL, HostnameName
+from rcmd.configuration.findings import Findings, Near, Wrong
 from rcmd.configuration.hosts import Hosts, literal_address
-from rcmd.configuration.text import Place, quoted, suggestion
-from rcmd.configuration.values import Wrong
-from rcmd.model import Family, Fault, IPAddress, family_of
+from rcmd.configuration.text import Place, printable, quoted
+from rcmd.model import Family, IPAddress, family_of
 
 HIGHEST_MTU = 65_535
 LOWEST_MTU = {Family.IPV4: 68, Family.IPV6: 1280}
 """RFC 791 and RFC 8200."""
+
+_QUOTES = "\"'"
+_SHOWN_WORDS = 20
+_SHOWN_LETTERS = 200
+"""Of what is ignored after dhcp."""
 
 
 @dataclass(slots=True)
@@ -25,16 +32,17 @@ class Run:
     """A command being carried out."""
 
     draft: Draft
-    family: Family
-    base: int
-    """The logical interface the file is for: 0, or N of `hostname.IF:N`."""
+    name: HostnameName
+    """Of the file."""
     hosts: Hosts
-    words: list[Word]
+    words: deque[Word]
     """What is still to be read."""
-    faults: list[Fault] = field(default_factory=list)
+    findings: Findings
+    is_trial: bool = False
+    """Only faults are looked for: the draft is no real one."""
     current: int = field(init=False)
     """The logical interface the words are about."""
-    place: Place = field(init=False)
+    line: int = field(init=False)
     """Of the word being carried out."""
     has_address: bool = False
     """Its address was given in this command: the next unknown word is the destination."""
@@ -45,19 +53,32 @@ class Run:
 
     def __post_init__(self) -> None:
         self.current = self.base
-        self.place = self.words[0].place
+        self.line = self.words[0].line
+
+    @property
+    def family(self) -> Family:
+        return self.name.family
+
+    @property
+    def base(self) -> int:
+        """The logical interface the file is for: 0, or N of `hostname.IF:N`."""
+        return self.name.logical
+
+    @property
+    def place(self) -> Place:
+        return Place(self.name.path, self.line)
 
     @property
     def logical(self) -> Logical:
         self.touched.add(self.current)
-        return self.draft.logical(self.family, self.current, self.place)
+        return self.draft.logical(self.family, self.current, self.name.path, self.line)
 
-    def fault(self, message: str) -> None:
-        self.faults.append(Fault(self.place.file, self.place.line, message))
+    def fault(self, wrong: Wrong) -> None:
+        self.findings.add(self.name.path, self.line, str(wrong), wrong.near)
 
-    def warn(self, message: str, place: Place | None = None) -> None:
-        at = place or self.place
-        self.faults.append(Fault(at.file, at.line, message, is_warning=True))
+    def warn(self, message: str, line: int = 0) -> None:
+        if not self.is_trial:
+            self.findings.add(self.name.path, line or self.line, message, is_warning=True)
 
 
 # --- addresses ------------------------------------------------------------------------------------
@@ -77,27 +98,26 @@ def unknown_word(run: Run, text: str) -> None:
             raise Wrong(f"{quoted(text)}: unexpected, address and destination are known already")
     except Wrong as wrong:
         is_number = literal_address(text.partition("/")[0]) is not None
-        raise Wrong(f"{wrong}{'' if is_number else suggestion(text, WORDS)}") from None
+        raise Wrong(str(wrong), None if is_number else Near(text, WORDS)) from None
 
 
 def _set(run: Run, text: str) -> None:
     word = values.address_word(text, run.family, run.hosts)
-    _give(run, run.logical, word)
+    _give(run, word)
 
 
-def _give(run: Run, logical: Logical, word: values.AddressWord) -> None:
-    """Give a logical interface the address; the unspecified address takes it away."""
-    address = word.address
+def _give(run: Run, word: values.AddressWord) -> None:
+    """Give the logical interface the address; the unspecified address takes it away."""
+    address, logical = word.address, run.logical
     run.has_address, run.has_destination = True, False
     logical.place = run.place
     logical.prefix = None
     if word.prefix is not None:
         logical.length_word = word.prefix
-    logical.address = None if address is None or address.is_unspecified else address
+    is_one = address is not None and not address.is_unspecified
+    run.draft.give(run.family, run.current, address if is_one else None)
     if values.is_link_local(address):
         run.warn(f"{address}: the kernel makes the link-local address by itself; ignored")
-    if logical.address is not None and run.draft.is_standby and not logical.is_fixed:
-        logical.is_taken_by_standby = True
     _warn_of_edge(run, address, word.prefix)
 
 
@@ -119,25 +139,28 @@ def _addif(run: Run, text: str) -> None:
     if run.base != 0:
         raise Wrong("addif is not valid in the file of a logical interface")
     word = values.address_word(text, run.family, run.hosts)
-    run.current = run.draft.lowest_free(run.family)
-    _give(run, run.logical, word)
+    number = run.draft.lowest_free(run.family)
+    if number > HIGHEST_LOGICAL:
+        raise Wrong(f"addif: there are {HIGHEST_LOGICAL} logical interfaces already")
+    run.current = number
+    _give(run, word)
 
 
 def _removeif(run: Run, text: str) -> None:
     if run.base != 0:
         raise Wrong("removeif is not valid in the file of a logical interface")
     address = values.address_word(text, run.family, run.hosts).address
-    for (family, number), logical in run.draft.logicals.items():
-        if family is run.family and logical.address == address and address is not None:
-            _remove(run, number)
-            return
-    raise Wrong(f"{quoted(text)}: no logical interface has it")
+    number = None if address is None else run.draft.holder(address)
+    if number is not None:
+        _remove(run, number)
+    elif not run.is_trial:
+        raise Wrong(f"{quoted(text)}: no logical interface has it")
 
 
 def _remove(run: Run, number: int) -> None:
-    del run.draft.logicals[run.family, number]
+    run.draft.remove(run.family, number)
     if number == 0:
-        run.draft.logical(run.family, 0, run.place)
+        run.draft.logical(run.family, 0, run.name.path, run.line)
     if run.current == number:
         run.current = 0
 
@@ -172,13 +195,13 @@ def _not_deprecated(run: Run, _: str) -> None:
 
 
 def _failover(run: Run, _: str) -> None:
-    run.logical.is_fixed = False
+    run.draft.fix(run.logical, is_fixed=False)
 
 
 def _not_failover(run: Run, _: str) -> None:
     logical = run.logical
-    logical.is_fixed = True
-    if logical.is_taken_by_standby and not values.is_link_local(logical.address):
+    run.draft.fix(logical, is_fixed=True)
+    if run.draft.is_taken_by_standby(logical) and not values.is_link_local(logical.address):
         run.warn(
             f"`-failover` after `standby` is too late: {logical.address} counts as a data address "
             "and moves; put `-failover` before `standby`"
@@ -201,6 +224,8 @@ def _group(run: Run, text: str) -> None:
         return
     if name in WORDS:
         run.warn(f"the group is named like the word {quoted(name)}; is its name missing?")
+    if name[0] in _QUOTES or name[-1] in _QUOTES:
+        run.warn(f"there is no quoting here: the name of the group is {name}, quotes and all")
     noted = run.draft.group
     if noted is not None and noted.value != name and noted.place.file != run.place.file:
         raise Wrong(f"group {quoted(name)}: it is {quoted(noted.value)} at {noted.place}")
@@ -208,16 +233,11 @@ def _group(run: Run, text: str) -> None:
 
 
 def _standby(run: Run, _: str) -> None:
-    run.draft.is_standby = True
-    for logical in run.draft.logicals.values():
-        if logical.address is not None and not logical.is_fixed:
-            logical.is_taken_by_standby = True
+    run.draft.set_standby(is_standby=True)
 
 
 def _not_standby(run: Run, _: str) -> None:
-    run.draft.is_standby = False
-    for logical in run.draft.logicals.values():
-        logical.is_taken_by_standby = False
+    run.draft.set_standby(is_standby=False)
 
 
 def _mtu(run: Run, text: str) -> None:
@@ -232,7 +252,7 @@ def _ether(run: Run, _: str) -> None:
     if not run.words or not values.looks_like_hardware_address(run.words[0].text):
         run.warn("ether without a hardware address does nothing")
         return
-    mac = values.hardware_address(run.words.pop(0).text)
+    mac = values.hardware_address(run.words.popleft().text)
     noted = run.draft.hardware_address
     if noted is not None and noted.value != mac and noted.place.file != run.place.file:
         raise Wrong(f"ether {mac}: it is {noted.value} at {noted.place}")
@@ -262,9 +282,14 @@ def _warn_of_dhcp_words(run: Run, rest: list[str]) -> None:
             ignored.append(word)
     if ignored:
         run.warn(
-            f"ignored after dhcp, which takes the rest of its line: {' '.join(ignored)}; "
+            f"ignored after dhcp, which takes the rest of its line: {_joined(ignored)}; "
             "put what is for the interface on a line of its own"
         )
+
+
+def _joined(words: list[str]) -> str:
+    shown = " ".join(printable(word) for word in words[:_SHOWN_WORDS])
+    return shown if len(shown) <= _SHOWN_LETTERS else shown[:_SHOWN_LETTERS] + "..."
 
 
 def _auto_revarp(run: Run, _: str) -> None:

@@ -9,20 +9,15 @@ from itertools import groupby
 
 from rcmd.configuration.commands import split_commands
 from rcmd.configuration.draft import Draft
-from rcmd.configuration.files import DHCP_PREFIX, ConfigurationFiles, HostnameName, hostname_name
-from rcmd.configuration.hostname_file import HostnameFileReader, address_warnings
-from rcmd.configuration.hosts import Hosts
+from rcmd.configuration.files import DHCP_PREFIX, ConfigurationFiles, HostnameName
+from rcmd.configuration.findings import Findings
+from rcmd.configuration.hostname_file import HostnameFileReader, warn_of_surprises
+from rcmd.configuration.hosts import Hosts, words_of
 from rcmd.configuration.netmasks import parse_netmasks
 from rcmd.configuration.text import Place, quoted
-from rcmd.model import Address, AddressKind, Family, Fault, InterfaceConfig, IPAddress
+from rcmd.model import Address, AddressKind, Family, InterfaceConfig, IPAddress
 
 _HOSTNAME = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?"
-
-
-@dataclass(frozen=True, slots=True)
-class Interfaces:
-    configs: tuple[InterfaceConfig, ...]
-    faults: tuple[Fault, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,60 +27,55 @@ class _Finished:
     """Where each of its addresses is written."""
 
 
-def read_interfaces(files: ConfigurationFiles) -> Interfaces:
-    """Parse every hostname file and merge them by interface, in the order of their names."""
+def read_interfaces(
+    files: ConfigurationFiles, names: Iterable[HostnameName], findings: Findings
+) -> tuple[InterfaceConfig, ...]:
+    """Parse hostname files and merge them by interface, in the order of their names."""
     netmasks, found = parse_netmasks(files.netmasks)
-    faults = list(found)
-    reader = HostnameFileReader(Hosts(files.hosts), netmasks)
-    names: list[HostnameName] = []
-    for path in files.hostname:
-        name = hostname_name(path)
-        if isinstance(name, HostnameName):
-            names.append(name)
-        elif name is not None:
-            faults.append(name)
+    findings.take(found)
+    hosts = Hosts(files.hosts, words_of(files.hostname.values()))
+    reader = HostnameFileReader(hosts, netmasks, findings)
     finished: list[_Finished] = []
     for interface, of_interface in groupby(sorted(names), lambda name: name.interface):
         draft = Draft(interface)
         for name in of_interface:
-            faults += _read_file(reader, name, files, draft)
+            _read_file(reader, name, files, draft)
         if draft.families:
-            faults += address_warnings(draft)
+            warn_of_surprises(draft, findings)
             finished.append(_Finished(*draft.finished()))
-    configs, quarrels = _without_duplicates(finished)
-    return Interfaces(configs, (*faults, *quarrels))
+    return _without_duplicates(finished, findings)
 
 
 def _read_file(
     reader: HostnameFileReader, name: HostnameName, files: ConfigurationFiles, draft: Draft
-) -> tuple[Fault, ...]:
+) -> None:
     """One file, unless it only holds the name to ask a DHCP server for (behaviour 91)."""
     text = files.hostname[name.path]
     dhcp_path = DHCP_PREFIX + name.interface
-    if name.family is not Family.IPV4 or name.logical != 0 or dhcp_path not in files.dhcp:
-        return reader.read(name, text, draft)
-    draft.wants_dhcp = True
-    words = [word.text for command in split_commands(name.path, text)[0] for word in command]
-    if len(words) == 2 and words[0] == "inet":
-        draft.families.add(name.family)
-        return _take_hostname(draft, words[1], name.path)
-    return reader.read(name, text, draft)
+    if name.family is Family.IPV4 and name.logical == 0 and dhcp_path in files.dhcp:
+        draft.wants_dhcp = True
+        commands = split_commands(name.path, text, Findings())
+        words = [word.text for command in commands for word in command]
+        if len(words) == 2 and words[0] == "inet":
+            draft.families.add(name.family)
+            _take_hostname(draft, words[1], name.path, reader.findings)
+            return
+    reader.read(name, text, draft)
 
 
-def _take_hostname(draft: Draft, hostname: str, path: str) -> tuple[Fault, ...]:
-    if not re.fullmatch(_HOSTNAME, hostname):
+def _take_hostname(draft: Draft, hostname: str, path: str, findings: Findings) -> None:
+    if re.fullmatch(_HOSTNAME, hostname):
+        draft.dhcp_hostname = hostname
+    else:
         message = f"{quoted(hostname)}: not a host name; asking by DHCP without one"
-        return (Fault(path, 1, message, is_warning=True),)
-    draft.dhcp_hostname = hostname
-    return ()
+        findings.add(path, 1, message, is_warning=True)
 
 
 def _without_duplicates(
-    finished: Iterable[_Finished],
-) -> tuple[tuple[InterfaceConfig, ...], tuple[Fault, ...]]:
+    finished: Iterable[_Finished], findings: Findings
+) -> tuple[InterfaceConfig, ...]:
     """Leave an address to the one who has it first; the others' are faults."""
     owners: dict[IPAddress, tuple[Address, Place]] = {}
-    faults: list[Fault] = []
     configs: list[InterfaceConfig] = []
     for each in finished:
         kept: list[Address] = []
@@ -94,13 +84,12 @@ def _without_duplicates(
             if owner == (address, place):
                 kept.append(address)
             else:
-                faults.append(_duplicate(address, place, *owner))
+                findings.add(place.file, place.line, _duplicate(address, *owner))
         configs.append(replace(each.config, addresses=tuple(kept)))
-    return tuple(configs), tuple(faults)
+    return tuple(configs)
 
 
-def _duplicate(address: Address, place: Place, owner: Address, owner_place: Place) -> Fault:
+def _duplicate(address: Address, owner: Address, owner_place: Place) -> str:
     both_test = address.kind is owner.kind is AddressKind.TEST
     what = "test address" if both_test else "address"
-    message = f"{what} {address.address.ip} is not unique: {owner.home} has it at {owner_place}"
-    return Fault(place.file, place.line, message)
+    return f"{what} {address.address.ip} is not unique: {owner.home} has it at {owner_place}"

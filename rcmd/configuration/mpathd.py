@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 
 from rcmd.configuration.files import MPATHD_PATH
-from rcmd.configuration.text import quoted, suggestion
-from rcmd.model import Fault, Settings
+from rcmd.configuration.findings import Findings, Near
+from rcmd.configuration.text import numbered_lines, quoted
+from rcmd.model import Settings
 
 LOWEST_DETECTION_MS = 100
 HIGHEST_DETECTION_MS = 86_400_000
@@ -18,56 +19,59 @@ _TRACK = "TRACK_INTERFACES_ONLY_WITH_GROUPS"
 _KEYS = ("FAILURE_DETECTION_TIME", "FAILBACK", _TRACK)
 
 
-def parse_mpathd(text: str, path: str = MPATHD_PATH) -> tuple[Settings, tuple[Fault, ...]]:
+def parse_mpathd(text: str, path: str = MPATHD_PATH) -> tuple[Settings, Findings]:
     """The settings of the file over the defaults.
 
-    A bad value is a fault and is replaced as in Solaris, so the settings can always be used
-    (behaviours 41 and 43).
+    It is read because it may be there, and nothing in it refuses anything: what is bad is a
+    warning, and replaced as in Solaris (behaviours 41 and 43).
     """
     settings = Settings()
-    faults: list[Fault] = []
+    findings = Findings()
     seen: dict[str, int] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in numbered_lines(text):
         content = line.partition("#")[0].strip()
         if not content:
             continue
         name, equals, value = content.partition("=")
         key = name.strip().upper()
         if not equals:
-            faults.append(Fault(path, number, f"expected KEY=value, found {quoted(content)}"))
+            message = f"expected KEY=value, found {quoted(content)}"
+            findings.add(path, number, message, is_warning=True)
             continue
-        if key in seen:
+        if key in seen and key in _KEYS:
             message = f"{key} replaces the one at line {seen[key]}"
-            faults.append(Fault(path, number, message, is_warning=True))
+            findings.add(path, number, message, is_warning=True)
         seen[key] = number
-        settings, problem, is_warning = _apply(settings, key, _unquoted(value.strip()))
+        if key not in _KEYS:
+            _unknown(findings, path, number, key)
+            continue
+        settings, problem = _apply(settings, key, _unquoted(value.strip()))
         if problem:
-            faults.append(Fault(path, number, problem, is_warning))
-    return settings, tuple(faults)
+            findings.add(path, number, problem, is_warning=True)
+    return settings, findings
 
 
-def _apply(settings: Settings, key: str, value: str) -> tuple[Settings, str, bool]:
-    """The settings with the key's value, what is wrong with it, and whether that is a warning."""
-    match key:
-        case "FAILURE_DETECTION_TIME":
-            detection_ms, problem = _detection_time(value)
-            group = replace(settings.default_group, failure_detection_ms=detection_ms)
-            return replace(settings, default_group=group), problem, False
-        case "FAILBACK":
-            answer = _yes_or_no(value)
-            if answer is None:
-                return settings, f"Invalid value for FAILBACK {quoted(value)}", False
-            group = replace(settings.default_group, failback=answer)
-            return replace(settings, default_group=group), "", False
-        case "TRACK_INTERFACES_ONLY_WITH_GROUPS":
-            answer = _yes_or_no(value)
-            if answer is None:
-                return settings, f"Invalid value for {_TRACK} {quoted(value)}", False
-            return replace(settings, track_interfaces_only_with_groups=answer), "", False
-        case "TRANSITIVE_PROBING":
-            return settings, f"{key} is not used here; ignored", True
-        case _:
-            return settings, f"unknown key {quoted(key)}{suggestion(key, _KEYS)}", True
+def _unknown(findings: Findings, path: str, line: int, key: str) -> None:
+    if key == "TRANSITIVE_PROBING":
+        findings.add(path, line, f"{key} is not used here; ignored", is_warning=True)
+    else:
+        message = f"unknown key {quoted(key)}"
+        findings.add(path, line, message, Near(key, _KEYS), is_warning=True)
+
+
+def _apply(settings: Settings, key: str, value: str) -> tuple[Settings, str]:
+    """The settings with the key's value, and what is wrong with it."""
+    group = settings.default_group
+    if key == "FAILURE_DETECTION_TIME":
+        detection_ms, problem = _detection_time(value)
+        group = replace(group, failure_detection_ms=detection_ms)
+        return replace(settings, default_group=group), problem
+    answer = _yes_or_no(value)
+    if answer is None:
+        return settings, f"Invalid value for {key} {quoted(value)}"
+    if key == _TRACK:
+        return replace(settings, track_interfaces_only_with_groups=answer), ""
+    return replace(settings, default_group=replace(group, failback=answer)), ""
 
 
 def _detection_time(value: str) -> tuple[int, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from rcmd.configuration.text import quoted
-from rcmd.model import Fault
+from rcmd.configuration.findings import Findings
+from rcmd.configuration.text import numbered_lines, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class NetmaskEntry:
 
 @dataclass(frozen=True, slots=True)
 class Netmasks:
-    entries: tuple[NetmaskEntry, ...] = ()
+    entries: Mapping[IPv4Address, tuple[int, ...]] = field(default_factory=dict)
+    """Network -> the prefix lengths it has, the first one written first."""
 
     def prefix_for(self, address: IPv4Address) -> int:
         """The prefix length for an address; its class's where no entry matches.
@@ -27,15 +29,12 @@ class Netmasks:
         the address's class network gives the mask of all its subnets, as in
         `128.50 255.255.255.0`.
         """
-        matching = [e.prefix for e in self.entries if masked(address, e.prefix) == e.network]
-        if matching:
-            return max(matching)
+        for prefix in range(32, 0, -1):
+            if prefix in self.entries.get(masked(address, prefix), ()):
+                return prefix
         of_class = class_prefix(address)
-        class_network = masked(address, of_class)
-        for entry in self.entries:
-            if entry.network == class_network and entry.prefix >= of_class:
-                return entry.prefix
-        return of_class
+        written = self.entries.get(masked(address, of_class), ())
+        return next((prefix for prefix in written if prefix >= of_class), of_class)
 
 
 def masked(address: IPv4Address, prefix: int) -> IPv4Address:
@@ -57,41 +56,56 @@ def mask_prefix(mask: IPv4Address) -> int | None:
     return prefix if prefix and bits.startswith("1" * prefix) else None
 
 
-def parse_netmasks(texts: Mapping[str, str]) -> tuple[Netmasks, tuple[Fault, ...]]:
-    """Read the netmasks files, path -> text; earlier files win where they say the same network."""
-    entries: list[NetmaskEntry] = []
-    faults: list[Fault] = []
+def parse_netmasks(texts: Mapping[str, str]) -> tuple[Netmasks, Findings]:
+    """Read the netmasks files, path -> text; earlier files win where they say the same network.
+
+    They are not ours alone: a line that makes no sense is a warning, and the others count.
+    """
+    entries: dict[IPv4Address, tuple[int, ...]] = {}
+    findings = Findings()
     for path, text in texts.items():
-        for number, line in enumerate(text.split("\n"), start=1):
+        for number, line in numbered_lines(text):
             words = line.partition("#")[0].split()
             if not words:
                 continue
             entry = _entry(words)
             if isinstance(entry, str):
-                faults.append(Fault(path, number, entry))
-            else:
-                entries.append(entry)
-    return Netmasks(tuple(entries)), tuple(faults)
+                findings.add(path, number, f"{entry}; the line is ignored", is_warning=True)
+                continue
+            known = entries.get(entry.network, ())
+            if entry.prefix not in known:
+                entries[entry.network] = (*known, entry.prefix)
+    return Netmasks(entries), findings
 
 
 def _entry(words: list[str]) -> NetmaskEntry | str:
     """One line's words as an entry, or what is wrong with them."""
     if len(words) != 2:
-        return f"expected a network and a netmask, found {quoted(' '.join(words))}"
+        return f"expected a network and a netmask, found {quoted(' '.join(words[:9]))}"
     try:
         network = IPv4Address(_padded(words[0]))
     except ValueError:
         return f"{quoted(words[0])}: bad network"
-    try:
-        prefix = mask_prefix(IPv4Address(words[1]))
-    except ValueError:
-        prefix = None
-    if prefix is None:
-        return f"{quoted(words[1])}: bad netmask"
-    return NetmaskEntry(network, prefix)
+    prefix = written_prefix(words[1])
+    return f"{quoted(words[1])}: bad netmask" if prefix is None else NetmaskEntry(network, prefix)
 
 
 def _padded(network: str) -> str:
     """`128.50` is short for `128.50.0.0`."""
     missing = 3 - network.count(".")
     return network + ".0" * missing
+
+
+def written_mask(word: str) -> IPv4Address | None:
+    """The mask that is written `255.255.255.0`, `0xffffff00` or `ffffff00`."""
+    hexadecimal = re.fullmatch(r"(?:0[xX])?([0-9a-fA-F]{8})", word)
+    try:
+        return IPv4Address(int(hexadecimal[1], 16) if hexadecimal else word)
+    except ValueError:
+        return None
+
+
+def written_prefix(word: str) -> int | None:
+    """The prefix length of a mask; None where it is no mask."""
+    mask = written_mask(word)
+    return None if mask is None else mask_prefix(mask)

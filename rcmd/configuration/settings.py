@@ -11,22 +11,21 @@ from typing import TypeVar
 import yaml
 
 from rcmd.configuration.files import SETTINGS_PATH
+from rcmd.configuration.findings import Findings, Near, Wrong
 from rcmd.configuration.group_addresses import GroupAddresses
 from rcmd.configuration.hosts import literal_address
 from rcmd.configuration.mpathd import HIGHEST_DETECTION_MS, LOWEST_DETECTION_MS
-from rcmd.configuration.text import Place, quoted, suggestion
-from rcmd.configuration.values import Wrong, group_name
+from rcmd.configuration.text import Place, quoted
+from rcmd.configuration.values import group_name
 from rcmd.configuration.yaml_tree import (
     BadValue,
     Document,
     Entry,
-    is_nothing,
     milliseconds_of,
     text_of,
     truth_of,
 )
 from rcmd.model import (
-    Fault,
     GroupSettings,
     IPAddress,
     LoadSpreading,
@@ -38,16 +37,7 @@ from rcmd.model import (
 
 E = TypeVar("E", bound=StrEnum)
 
-_TOP = (
-    "failure_detection_time",
-    "failback",
-    "when_removed",
-    "track_interfaces_only_with_groups",
-    "groups",
-    "hooks",
-    "missing_at_boot",
-)
-_GROUP = (
+_DEFAULTS = (
     "failure_detection_time",
     "failback",
     "probe",
@@ -56,8 +46,20 @@ _GROUP = (
     "weights",
     "resilient",
     "when_removed",
-    "addresses",
 )
+"""For all groups at the top level, for one under its name."""
+_OF_ONE_GROUP = ("addresses",)
+_GROUP = (*_DEFAULTS, *_OF_ONE_GROUP)
+_TOP = (
+    *_DEFAULTS,
+    *_OF_ONE_GROUP,
+    "track_interfaces_only_with_groups",
+    "groups",
+    "hooks",
+    "missing_at_boot",
+)
+_MOST_TARGETS = 256
+"""Five at a time are probed."""
 _DAY_MS = HIGHEST_DETECTION_MS
 
 _detection_ms = partial(milliseconds_of, lowest=LOWEST_DETECTION_MS, highest=HIGHEST_DETECTION_MS)
@@ -68,7 +70,7 @@ _wait_ms = partial(milliseconds_of, lowest=0, highest=_DAY_MS)
 @dataclass(frozen=True, slots=True)
 class ParsedSettings:
     settings: Settings
-    faults: tuple[Fault, ...] = ()
+    findings: Findings = field(default_factory=Findings)
     group_lines: Mapping[str, int] = field(default_factory=dict)
     """Group -> the line of its overrides."""
     address_places: Mapping[IPAddress, Place] = field(default_factory=dict)
@@ -80,7 +82,7 @@ def parse_settings(text: str, base: Settings, path: str = SETTINGS_PATH) -> Pars
     document = Document(path, text)
     root = document.root()
     if root is None:
-        return ParsedSettings(base, tuple(document.faults))
+        return ParsedSettings(base, document.findings)
     settings = base
     groups: list[Entry] = []
     for entry in document.entries(root, "rcmd.yaml", _TOP):
@@ -93,7 +95,7 @@ def parse_settings(text: str, base: Settings, path: str = SETTINGS_PATH) -> Pars
     overrides = _groups(document, groups, settings.default_group, addresses)
     return ParsedSettings(
         replace(settings, groups={**settings.groups, **overrides}),
-        tuple(document.faults),
+        document.findings,
         {entry.key: entry.key_node.start_mark.line + 1 for entry in groups},
         addresses.places,
     )
@@ -102,8 +104,11 @@ def parse_settings(text: str, base: Settings, path: str = SETTINGS_PATH) -> Pars
 def _top(document: Document, entry: Entry, settings: Settings) -> Settings:
     default = settings.default_group
     match entry.key:
-        case "failure_detection_time" | "failback" | "when_removed":
+        case key if key in _DEFAULTS:
             return replace(settings, default_group=_group_key(document, entry, default))
+        case key if key in _OF_ONE_GROUP:
+            text = f"{key}: belongs to one group: write it below `groups: {{NAME: ...}}`"
+            document.fault(entry.key_node, text)
         case "track_interfaces_only_with_groups":
             tracks = settings.track_interfaces_only_with_groups
             tracks = document.value(entry, truth_of, tracks)
@@ -174,21 +179,17 @@ def _choice(choices: type[E], node: yaml.Node) -> E:
     if text in values:
         return values[text]
     expected = ", ".join(values)
-    raise BadValue(
-        node, f"expected one of {expected}, found {quoted(text)}{suggestion(text, values)}"
-    )
+    raise BadValue(node, f"expected one of {expected}, found {quoted(text)}", Near(text, values))
 
 
 def _targets(document: Document, entry: Entry) -> tuple[IPAddress, ...]:
     """The good ones of the list; each bad one is a fault of its own."""
-    node = entry.value
-    if isinstance(node, yaml.ScalarNode) and is_nothing(node):
-        return ()
-    if not isinstance(node, yaml.SequenceNode):
-        document.fault(node, "targets: expected a list of addresses, as in [192.0.2.1, 192.0.2.2]")
-        return ()
-    targets: list[IPAddress] = []
-    for item in node.value:
+    targets: dict[IPAddress, None] = {}
+    items = document.items(entry, "[192.0.2.1, 192.0.2.2]")
+    if len(items) > _MOST_TARGETS:
+        text = f"targets: {len(items)} are too many, {_MOST_TARGETS} can be given"
+        document.fault(entry.value, text)
+    for item in items[:_MOST_TARGETS]:
         try:
             target = _target(item)
         except BadValue as bad:
@@ -197,7 +198,7 @@ def _targets(document: Document, entry: Entry) -> tuple[IPAddress, ...]:
         if target in targets:
             document.fault(item, f"targets: {target} is there twice", is_warning=True)
         else:
-            targets.append(target)
+            targets[target] = None
     return tuple(targets)
 
 

@@ -6,16 +6,13 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from rcmd.configuration.hosts import Hosts, literal_address
-from rcmd.configuration.netmasks import mask_prefix
+from rcmd.configuration.findings import Wrong
+from rcmd.configuration.hosts import Hosts, can_be_had, literal_address
+from rcmd.configuration.netmasks import mask_prefix, written_mask
 from rcmd.configuration.text import quoted
 from rcmd.model import Family, IPAddress, family_of
 
 _WIDTHS = {Family.IPV4: 32, Family.IPV6: 128}
-
-
-class Wrong(Exception):
-    """A word cannot be carried out; the message says why and names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +42,10 @@ def host_address(name: str, family: Family, hosts: Hosts) -> IPAddress:
             )
     if family_of(address) is not family:
         raise Wrong(f"{quoted(name)}: bad address: not an {family} address")
-    if address.is_multicast or address.is_loopback or _is_reserved(address):
-        raise Wrong(f"{quoted(name)}: bad address: no interface can have it")
+    if not can_be_had(address):
+        which = "it" if literal_address(name) else f"{address}, as /etc/hosts has it"
+        raise Wrong(f"{quoted(name)}: bad address: no interface can have {which}")
     return address
-
-
-def _is_reserved(address: IPAddress) -> bool:
-    return isinstance(address, IPv4Address) and address.is_reserved
 
 
 def is_link_local(address: IPAddress | None) -> bool:
@@ -68,11 +62,9 @@ def prefix_length(length: str, family: Family, word: str) -> int:
 
 def netmask_prefix(word: str) -> int:
     """The prefix length of `255.255.255.0`, `0xffffff00` or `ffffff00`."""
-    hexadecimal = re.fullmatch(r"(?:0[xX])?([0-9a-fA-F]{8})", word)
-    try:
-        mask = IPv4Address(int(hexadecimal[1], 16) if hexadecimal else word)
-    except ValueError:
-        raise Wrong(f"{quoted(word)}: bad netmask") from None
+    mask = written_mask(word)
+    if mask is None:
+        raise Wrong(f"{quoted(word)}: bad netmask")
     prefix = mask_prefix(mask)
     if prefix is None:
         raise Wrong(f"{quoted(word)}: bad netmask: its ones are not all in front")

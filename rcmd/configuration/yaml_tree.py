@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import yaml
 
-from rcmd.configuration.text import last_line, quoted, suggestion
-from rcmd.model import Fault
+from rcmd.configuration.findings import Findings, Near
+from rcmd.configuration.text import last_line, quoted
 
 T = TypeVar("T")
 
@@ -23,6 +23,17 @@ _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """The fast one, where PyYAML was built with libyaml."""
 _DEEPEST = 32
 """Composing recurses without a limit of its own; far beyond what any setting needs."""
+_MOST_VALUES = 200_000
+"""Of all lists and mappings as they are read: an alias is read again wherever it stands."""
+
+# What YAML forbids even in a comment, and what it takes for the end of a line where editors do not.
+_NOT_YAML = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U000effff"
+    "\U00100000-\U0010ffff]"
+)
+_STAND_IN = 0xF0000
+"""Such characters are put where Unicode has nothing, in plane 15, until they are read."""
+_STOOD_IN = re.compile("[\U000f0000-\U000fffff]")
 
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
@@ -32,9 +43,10 @@ _NOTHING = {"", "~", "null", "Null", "NULL"}
 class BadValue(Exception):
     """A node is not what is needed there; the message says what is."""
 
-    def __init__(self, node: yaml.Node, message: str) -> None:
+    def __init__(self, node: yaml.Node, message: str, near: Near | None = None) -> None:
         super().__init__(message)
         self.node = node
+        self.near = near
 
 
 NESTED = "nested too deep"
@@ -54,7 +66,14 @@ class Document:
 
     path: str
     text: str
-    faults: list[Fault] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
+    values: int = 0
+    """So many have been read."""
+    _lines: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lines = last_line(self.text)
+        self.text = _NOT_YAML.sub(_stand_in, self.text)
 
     def root(self) -> yaml.Node | None:
         """The parsed document; None where it is empty or is not YAML, which is then a fault."""
@@ -68,11 +87,6 @@ class Document:
             is_too_deep = error.problem == _TOO_DEEP
             problem = NESTED if is_too_deep else f"not YAML: {error.problem or error}"
             self.fault_at(mark.line + 1 if mark else 1, problem)
-        except yaml.reader.ReaderError as error:
-            before = self.text.encode()[: error.position]
-            self.fault_at(before.count(b"\n") + 1, f"not YAML: {error.reason}")
-        except UnicodeEncodeError:
-            self.fault_at(1, "not YAML: not Unicode text")
         return None
 
     def _is_too_deep(self) -> bool:
@@ -89,13 +103,36 @@ class Document:
                 return True
         return False
 
-    def fault_at(self, line: int, message: str, *, is_warning: bool = False) -> None:
-        # YAML counts more characters as line ends than an editor does.
-        bounded = min(line, last_line(self.text))
-        self.faults.append(Fault(self.path, bounded, message, is_warning))
+    def fault_at(self, line: int, message: str) -> None:
+        # YAML counts a lone carriage return as the end of a line, which an editor does not.
+        self.findings.add(self.path, min(line, self._lines), message)
 
-    def fault(self, node: yaml.Node, message: str, *, is_warning: bool = False) -> None:
-        self.fault_at(node.start_mark.line + 1, message, is_warning=is_warning)
+    def fault(
+        self, node: yaml.Node, message: str, near: Near | None = None, *, is_warning: bool = False
+    ) -> None:
+        line = min(node.start_mark.line + 1, self._lines)
+        self.findings.add(self.path, line, message, near, is_warning=is_warning)
+
+    def read_on(self, node: yaml.CollectionNode) -> bool:
+        """May the values of the node be read?  Else that is a fault, told once."""
+        had_enough = self.values > _MOST_VALUES
+        self.values += len(node.value)
+        if self.values <= _MOST_VALUES:
+            return True
+        if not had_enough:
+            text = f"more than {_MOST_VALUES} values, aliases counted each time"
+            self.fault(node, f"{text}; the rest is ignored")
+        return False
+
+    def items(self, entry: Entry, example: str) -> list[yaml.Node]:
+        """The items of a list; none where it has no value or, which is a fault, is no list."""
+        node = entry.value
+        if isinstance(node, yaml.ScalarNode) and is_nothing(node):
+            return []
+        if not isinstance(node, yaml.SequenceNode):
+            self.fault(node, f"{entry.key}: expected a list of addresses, as in {example}")
+            return []
+        return list(node.value) if self.read_on(node) else []
 
     def entries(self, node: yaml.Node, what: str, known: Collection[str] = ()) -> list[Entry]:
         """The entries of a mapping, the first of each key; `known` empty allows every key."""
@@ -104,19 +141,20 @@ class Document:
         if not isinstance(node, yaml.MappingNode):
             self.fault(node, f"{what}: expected `key: value` lines")
             return []
+        if not self.read_on(node):
+            return []
         found: dict[str, Entry] = {}
         for key_node, value in node.value:
             try:
                 key = text_of(key_node)
             except BadValue as bad:
-                self.fault(key_node, f"{what}: bad key: {bad}")
+                self.fault(key_node, f"{what}: bad key: {bad}", bad.near)
                 continue
             if key in found:
                 first = found[key].key_node.start_mark.line + 1
                 self.fault(key_node, f"duplicate key {quoted(key)}, first at line {first}")
             elif known and key not in known:
-                near = suggestion(key, known)
-                self.fault(key_node, f"unknown key {quoted(key)} in {what}{near}")
+                self.fault(key_node, f"unknown key {quoted(key)} in {what}", Near(key, known))
             else:
                 found[key] = Entry(key, key_node, value)
         return list(found.values())
@@ -126,8 +164,14 @@ class Document:
         try:
             return read(entry.value)
         except BadValue as bad:
-            self.fault(bad.node, f"{entry.key}: {bad}")
+            self.fault(bad.node, f"{entry.key}: {bad}", bad.near)
             return default
+
+
+def _stand_in(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    # Who writes a character of that plane has written nothing that is allowed anywhere.
+    return chr(_STAND_IN + (code if code < _STAND_IN else 0))
 
 
 def is_plain(node: yaml.ScalarNode) -> bool:
@@ -147,7 +191,7 @@ def text_of(node: yaml.Node) -> str:
         raise BadValue(node, f"tags are not used here: {quoted(node.tag)}")
     if is_nothing(node):
         raise BadValue(node, "has no value")
-    return str(node.value)
+    return _STOOD_IN.sub(lambda it: chr(ord(it[0]) - _STAND_IN), str(node.value))
 
 
 def truth_of(node: yaml.Node) -> bool:

@@ -234,8 +234,7 @@ class Coordination:
         """Read the files again.  One fault, and nothing of them is taken."""
         loaded = self.machine.read_configuration()
         if loaded.has_errors:
-            faults = [str(fault) for fault in loaded.faults if not fault.is_warning]
-            raise ConfigurationError("\n".join(faults))
+            raise ConfigurationError(loaded.refusal)
         interfaces = loaded.configuration.interfaces
         self._refuse_to_lose_held(interfaces)
         self.attacher.faulty.clear()

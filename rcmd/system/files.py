@@ -6,34 +6,39 @@ import glob
 import logging
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rcmd.configuration.files import (
     DHCP_PREFIX,
     HOSTNAME_PREFIXES,
-    HOSTS_PATH,
+    HOSTS_PATHS,
     MPATHD_PATH,
     NETMASKS_PATHS,
     SETTINGS_PATH,
     ConfigurationFiles,
-    is_left_behind,
+    ignored,
+    interface_of,
 )
+from rcmd.configuration.text import printable
 from rcmd.model import Fault
+from rcmd.system.device_names import existing_names
 
 _log = logging.getLogger(__name__)
 
 LARGEST = 1 << 20
-"""Bytes; a configuration file beyond it is a mistake.  /etc/hosts may be larger."""
+"""Bytes; a configuration file beyond it is a mistake."""
+LARGEST_HOSTS = 16 * LARGEST
+"""Lists of unwanted hosts have some five million bytes."""
+LARGEST_IN_ALL = 16 * LARGEST
+"""Of all hostname files together."""
+
+ROOT = Path("/")
 
 
 class _Unreadable(Exception):
     """A file is there but has no text for us."""
-
-    def __init__(self, message: str, line: int = 1) -> None:
-        super().__init__(message)
-        self.line = line
 
 
 @dataclass(slots=True)
@@ -41,82 +46,149 @@ class _Gatherer:
     root: Path
     faults: list[Fault] = field(default_factory=list)
 
-    def text(self, path: str, *, encoding_errors: str = "strict", largest: int = LARGEST) -> str:
-        """The file's text; empty where it does not exist or, which is a fault, is unreadable."""
-        return self._text_if_any(path, encoding_errors, largest) or ""
+    def text(self, path: str, largest: int = LARGEST) -> str | None:
+        """The file's text; None where it does not exist or, which is a fault, is unreadable.
 
-    def texts(self, paths: Iterable[str]) -> dict[str, str]:
+        Bytes that are not UTF-8 are kept (PEP 383): in a comment they do no harm.
+        """
+        try:
+            found = _content(self.root / path.lstrip("/"), largest)
+        except _Unreadable as unreadable:
+            self.fault(path, str(unreadable))
+            return None
+        if found is None:
+            return None
+        content, status = found
+        self.warn(path, _distrusted(status))
+        return content.decode("utf-8-sig", "surrogateescape")
+
+    def texts(self, paths: Iterable[str], largest: int = LARGEST) -> dict[str, str]:
         """Path -> text of those that exist and can be read."""
-        found = {path: self._text_if_any(path, "strict", LARGEST) for path in paths}
+        found = {path: self.text(path, largest) for path in paths}
         return {path: text for path, text in found.items() if text is not None}
 
-    def _text_if_any(self, path: str, encoding_errors: str, largest: int) -> str | None:
-        try:
-            content = _content(self.root / path.lstrip("/"), largest)
-            return None if content is None else _decoded(content, encoding_errors)
-        except _Unreadable as unreadable:
-            self.faults.append(Fault(path, unreadable.line, str(unreadable)))
-            return None
+    def hostname_texts(self, paths: Iterable[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        left = LARGEST_IN_ALL
+        for path in paths:
+            if left <= 0:
+                self.fault(path, f"all hostname files have more than {LARGEST_IN_ALL} bytes")
+                continue
+            text = self.text(path)
+            if text is not None:
+                found[path] = text
+                left -= len(text)
+        return found
 
     def names(self) -> list[str]:
         """The paths of the hostname and dhcp files, sorted; directories are none."""
         prefixes = (*HOSTNAME_PREFIXES, DHCP_PREFIX)
         found: list[str] = []
         try:
-            for file in (self.root / "etc").iterdir():
-                path = f"/etc/{file.name}"
-                is_wanted = path.startswith(prefixes) and not is_left_behind(path)
-                if is_wanted and not file.is_dir():
-                    found.append(path)
+            with os.scandir(self.root / "etc") as entries:
+                for entry in entries:
+                    path = f"/etc/{entry.name}"
+                    if not path.startswith(prefixes):
+                        continue
+                    if _is_directory(entry):
+                        self.warn(path, "a directory: ignored")
+                    else:
+                        found.append(path)
         except FileNotFoundError:
             _log.debug("%s/etc does not exist", self.root)
         except OSError as error:
             self.faults.append(Fault("/etc", 1, f"cannot be read: {error.strerror}"))
         return sorted(found)
 
+    def judge_directory(self, path: str) -> None:
+        """Who may write a directory may put another file in the place of one."""
+        directory = Path(path).parent
+        try:
+            reason = _distrusted((self.root / str(directory).lstrip("/")).stat())
+        except OSError:
+            return
+        self.warn(path, f"its directory {directory} {reason}" if reason else "")
 
-def _content(file: Path, largest: int) -> bytes | None:
-    """The bytes of a file; None where it does not exist."""
+    def fault(self, path: str, message: str) -> None:
+        self.faults.append(Fault(printable(path), 1, message))
+
+    def warn(self, path: str, message: str) -> None:
+        if message:
+            self.faults.append(Fault(printable(path), 1, message, is_warning=True))
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
     try:
-        status = file.stat()
-        # A FIFO would hold the daemon up for ever.
-        if not stat.S_ISREG(status.st_mode):
-            raise _Unreadable("not a regular file")
-        if status.st_size > largest:
-            raise _Unreadable(f"larger than {largest} bytes")
-        return file.read_bytes()
+        return entry.is_dir()
+    except OSError:
+        # A link that leads nowhere; what is wrong with it is told when it is opened.
+        return False
+
+
+def _distrusted(status: os.stat_result) -> str:
+    """Say who besides root may write it; empty where nobody may."""
+    if status.st_uid not in (0, os.geteuid()):
+        return f"belongs to uid {status.st_uid}, which thus decides about the network"
+    if status.st_mode & stat.S_IWOTH:
+        return "can be written by everybody"
+    if status.st_mode & stat.S_IWGRP and status.st_gid != 0:
+        return f"can be written by the group {status.st_gid}"
+    return ""
+
+
+def _content(file: Path, largest: int) -> tuple[bytes, os.stat_result] | None:
+    """The bytes of a file, and what is known of it; None where it does not exist."""
+    try:
+        # To open a FIFO would hold the daemon up for ever, to open a device may do anything.
+        _check_regular(file.stat())
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        with os.fdopen(descriptor, "rb") as opened:
+            status = os.fstat(descriptor)
+            _check_regular(status)
+            content = opened.read(largest + 1)
     except FileNotFoundError:
         if file.is_symlink():
             raise _Unreadable("a symbolic link to nothing") from None
         return None
     except OSError as error:
         raise _Unreadable(f"cannot be read: {error.strerror}") from error
+    if len(content) > largest:
+        raise _Unreadable(f"larger than {largest} bytes")
+    return content, status
 
 
-def _decoded(content: bytes, encoding_errors: str) -> str:
-    try:
-        return content.decode("utf-8-sig", encoding_errors)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise _Unreadable(f"not UTF-8 text: {error.reason}", line) from error
+def _check_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _Unreadable("not a regular file")
 
 
-def read_tree(root: Path = Path("/")) -> ConfigurationFiles:
+def read_tree(
+    root: Path = ROOT, find_devices: Callable[[Iterable[str]], frozenset[str] | None] | None = None
+) -> ConfigurationFiles:
     """Read every configuration file there is.
 
-    Raises nothing for a file that is unreadable, too large or not UTF-8: that is a `Fault`, named
-    by its path as seen from `root`.  /etc/hosts and the netmasks are not ours alone: bytes of
-    hosts that are not UTF-8 cannot be part of a name and are replaced.
+    Raises nothing for a file that is unreadable or too large: that is a `Fault`, named by its path
+    as seen from `root`.  One that others may write is used, with a warning.  `find_devices` tells
+    which names devices have; without it those of this machine are asked for where `root` is its.
     """
     gatherer = _Gatherer(root)
     names = gatherer.names()
+    if find_devices is None and root == ROOT:
+        find_devices = existing_names
+    devices = find_devices(map(interface_of, names)) if find_devices is not None else None
+    left_out = ignored(names, devices)
+    hostname = [path for path in names if not path.startswith(DHCP_PREFIX)]
+    texts = gatherer.hostname_texts(path for path in hostname if path not in left_out)
+    gatherer.judge_directory(SETTINGS_PATH)
     return ConfigurationFiles(
-        hostname=gatherer.texts(path for path in names if not path.startswith(DHCP_PREFIX)),
+        # What is left out is listed, so that it can be told of.
+        hostname={path: texts.get(path, "") for path in hostname if path in texts | left_out},
         dhcp=frozenset(path for path in names if path.startswith(DHCP_PREFIX)),
-        settings=gatherer.text(SETTINGS_PATH),
-        mpathd=gatherer.text(MPATHD_PATH),
-        hosts=gatherer.text(HOSTS_PATH, encoding_errors="replace", largest=64 * LARGEST),
+        settings=gatherer.text(SETTINGS_PATH) or "",
+        mpathd=gatherer.text(MPATHD_PATH) or "",
+        hosts=gatherer.texts(HOSTS_PATHS, LARGEST_HOSTS),
         netmasks=gatherer.texts(NETMASKS_PATHS),
+        devices=devices,
         faults=tuple(gatherer.faults),
     )
 

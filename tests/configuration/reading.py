@@ -22,7 +22,7 @@ def files(hostname: Mapping[str, str], dhcp: tuple[str, ...] = ()) -> Configurat
             for name, text in hostname.items()
         },
         dhcp=frozenset(f"/etc/dhcp.{name}" for name in dhcp),
-        hosts=HOSTS,
+        hosts={"/etc/hosts": HOSTS},
         netmasks=NETMASKS,
     )
 

@@ -22,13 +22,19 @@ def test_a_bad_file_costs_only_its_interface():
 def test_an_impossible_interface_name_has_no_configuration():
     result = loaded(**{"name-much-too-long": "10.20.30.1/24\n"})
     assert not result.configuration.interfaces
-    assert result.faulty == {"name-much-too-long"}
+    assert messages(result) == [
+        "/etc/hostname.name-much-too-long:1: warning: ignored: 'name-much-too-long': "
+        "an interface name has 1 to 15 bytes, this has 18"
+    ]
 
 
 def test_files_left_behind_are_not_read():
     result = loaded(**{"net0~": "group", "net0.bak": "group", "net0.rpmsave": "group"})
     assert not result.configuration.interfaces
-    assert not result.faults
+    assert messages(result) == [
+        f"/etc/hostname.net0{end}:1: warning: ignored: its name is that of a copy or a leftover"
+        for end in (".bak", ".rpmsave", "~")
+    ]
 
 
 def test_an_unreadable_file_makes_its_interface_faulty():
@@ -89,7 +95,8 @@ def test_mpathd_is_below_rcmd_yaml():
     group = result.configuration.settings.default_group
     assert (group.failure_detection_ms, group.failback) == (1000, False)
     assert messages(result) == [  # behaviour 41
-        "/etc/default/mpathd:1: Too small failure detection time of '50', assuming minimum 100"
+        "/etc/default/mpathd:1: warning: Too small failure detection time of '50', "
+        "assuming minimum 100"
     ]
     assert not result.settings_faults
 

@@ -5,8 +5,8 @@ from rcmd.model import Settings
 
 
 def read(text: str) -> tuple[Settings, list[str]]:
-    settings, faults = parse_mpathd(text, "m")
-    return settings, [str(fault) for fault in faults]
+    settings, findings = parse_mpathd(text, "m")
+    return settings, [str(fault) for fault in findings.faults]
 
 
 def test_an_empty_file_means_the_defaults():
@@ -38,20 +38,24 @@ def test_the_base_is_found_as_in_c(value, time_ms):  # behaviour 41
 def test_an_invalid_detection_time_becomes_the_default(value):  # behaviour 41
     settings, faults = read(f"\nFAILURE_DETECTION_TIME={value}")
     assert settings.default_group.failure_detection_ms == 10_000
-    assert faults == [f"m:2: Invalid failure detection time '{value}', assuming default 10000"]
+    assert faults == [
+        f"m:2: warning: Invalid failure detection time '{value}', assuming default 10000"
+    ]
 
 
 def test_a_small_detection_time_becomes_the_minimum():  # behaviour 41
     settings, faults = read("FAILURE_DETECTION_TIME=50")
     assert settings.default_group.failure_detection_ms == 100
-    assert faults == ["m:1: Too small failure detection time of '50', assuming minimum 100"]
+    assert faults == [
+        "m:1: warning: Too small failure detection time of '50', assuming minimum 100"
+    ]
 
 
 def test_a_huge_detection_time_becomes_the_maximum():
     settings, faults = read("FAILURE_DETECTION_TIME=86400001")
     assert settings.default_group.failure_detection_ms == 86_400_000
     assert faults == [
-        "m:1: Too large failure detection time of '86400001', assuming maximum 86400000"
+        "m:1: warning: Too large failure detection time of '86400001', assuming maximum 86400000"
     ]
 
 
@@ -59,7 +63,7 @@ def test_a_huge_detection_time_becomes_the_maximum():
 def test_an_invalid_answer_keeps_the_default(key):  # behaviour 43
     settings, faults = read(f"{key}=maybe")
     assert settings == Settings()
-    assert faults == [f"m:1: Invalid value for {key} 'maybe'"]
+    assert faults == [f"m:1: warning: Invalid value for {key} 'maybe'"]
 
 
 def test_what_is_not_understood_is_reported():
@@ -68,6 +72,6 @@ def test_what_is_not_understood_is_reported():
     assert faults == [
         "m:1: warning: unknown key 'FAILBAK'; did you mean 'FAILBACK'?",
         "m:2: warning: TRANSITIVE_PROBING is not used here; ignored",
-        "m:3: expected KEY=value, found 'hello'",
+        "m:3: warning: expected KEY=value, found 'hello'",
         "m:5: warning: FAILBACK replaces the one at line 4",
     ]

@@ -29,9 +29,9 @@ TEXT = """\
     ],
 )
 def test_the_mask_of_an_address(address, prefix):  # behaviour 87
-    netmasks, faults = parse_netmasks({"/etc/netmasks": TEXT})
+    netmasks, findings = parse_netmasks({"/etc/netmasks": TEXT})
     assert netmasks.prefix_for(IPv4Address(address)) == prefix
-    assert not faults
+    assert not findings.faults
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,23 @@ def test_the_mask_of_an_address(address, prefix):  # behaviour 87
         ("10.0.0.0 8", "'8': bad netmask"),
     ],
 )
-def test_a_bad_line_is_a_fault_and_the_others_count(line, message):
-    netmasks, faults = parse_netmasks({"/n": f"\n{line}\n10.1.0.0 255.255.0.0\n"})
-    assert [str(fault) for fault in faults] == [f"/n:2: {message}"]
+def test_a_bad_line_is_told_and_the_others_count(line, message):
+    netmasks, findings = parse_netmasks({"/n": f"\n{line}\n10.1.0.0 255.255.0.0\n"})
+    assert [str(fault) for fault in findings.faults] == [
+        f"/n:2: warning: {message}; the line is ignored"
+    ]
     assert netmasks.prefix_for(IPv4Address("10.1.0.1")) == 16
 
 
 def test_both_files_count():
     netmasks, _ = parse_netmasks({"/a": "10.1.0.0 255.255.0.0", "/b": "10.2.0.0 255.255.0.0"})
     assert netmasks.prefix_for(IPv4Address("10.2.0.1")) == 16
+
+
+@pytest.mark.parametrize("mask", ["255.255.240.0", "0xfffff000", "FFFFF000"])
+def test_a_mask_may_be_hexadecimal(mask):
+    netmasks, _ = parse_netmasks({"/n": f"10.1.0.0 {mask}\r\n"})
+    assert netmasks.prefix_for(IPv4Address("10.1.0.1")) == 20
 
 
 @pytest.mark.parametrize(

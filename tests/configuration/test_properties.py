@@ -40,7 +40,9 @@ def assert_lines_exist(result: Loaded, texts: dict[str, str]) -> None:
 @given(st.dictionaries(names, hostname_texts), st.booleans())
 def test_hostname_files(hostname, has_dhcp):
     dhcp = frozenset({"/etc/dhcp.net0"} if has_dhcp else ())
-    given_files = ConfigurationFiles(hostname=hostname, dhcp=dhcp, hosts=HOSTS, netmasks=NETMASKS)
+    given_files = ConfigurationFiles(
+        hostname=hostname, dhcp=dhcp, hosts={"/etc/hosts": HOSTS}, netmasks=NETMASKS
+    )
     result = load(given_files)
     assert_lines_exist(result, {"/etc/dhcp.net0": "", **hostname})
     interfaces = result.configuration.interfaces.values()
@@ -74,7 +76,7 @@ def test_settings(settings, mpathd):
 def test_hosts_and_netmasks(hosts, netmasks):
     given_files = ConfigurationFiles(
         hostname={"/etc/hostname.net0": "web netmask +\n"},
-        hosts=hosts,
+        hosts={"/etc/hosts": hosts},
         netmasks={"/etc/netmasks": netmasks},
     )
     result = load(given_files)

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 
 from rcmd.configuration.mpathd import parse_mpathd
 from rcmd.configuration.settings import parse_settings
-from rcmd.model import GroupSettings, LoadSpreading, ProbeMethod, Settings, WhenRemoved
+from rcmd.model import GroupSettings, LoadSpreading, ProbeMethod, Settings, Weights, WhenRemoved
 
 EVERYTHING = """\
 # all of it
@@ -27,7 +28,7 @@ missing_at_boot:
 
 def read(text: str, base: Settings = Settings()) -> tuple[Settings, list[str]]:  # noqa: B008
     parsed = parse_settings(text, base, "y")
-    return parsed.settings, [str(fault) for fault in parsed.faults]
+    return parsed.settings, [str(fault) for fault in parsed.findings.faults]
 
 
 def test_every_key():
@@ -152,19 +153,19 @@ def test_everything_wrong_is_told_at_once():
     )
     assert faults == [
         "y:1: unknown key 'failbak' in rcmd.yaml; did you mean 'failback'?",
-        "y:18: rcmd.yaml: bad key: expected a single value",
         "y:2: failure_detection_time: expected a duration such as 10s or 500ms, found '5'",
-        "y:15: duplicate key 'back', first at line 14",
-        "y:16: hooks: expected `key: value` lines",
-        "y:17: unknown key 'weight' in missing_at_boot",
-        "y:17: wait: expected a duration such as 10s or 500ms, found 'x'",
-        "y:6: unknown key 'target' in group 'front'; did you mean 'targets'?",
         "y:5: probe: expected one of icmp, arp, auto, none, found 'imcp'; did you mean 'icmp'?",
+        "y:6: unknown key 'target' in group 'front'; did you mean 'targets'?",
         "y:9: targets: '52:54:00:12:34:56' is not an address",
         "y:10: targets: '224.0.0.1' is not the address of a router or host",
         "y:11: warning: targets: 192.0.2.1 is there twice",
         f"y:13: '{'x' * 32}': a group name has 1 to 31 characters, this has 32",
         "y:14: group 'back': expected `key: value` lines",
+        "y:15: duplicate key 'back', first at line 14",
+        "y:16: hooks: expected `key: value` lines",
+        "y:17: unknown key 'weight' in missing_at_boot",
+        "y:17: wait: expected a duration such as 10s or 500ms, found 'x'",
+        "y:18: rcmd.yaml: bad key: expected a single value",
     ]
     assert settings.group("front") == GroupSettings(
         failback=False, targets=(ip_address("192.0.2.1"),)
@@ -182,14 +183,15 @@ def test_targets_must_be_a_list():
         ("failback: yes\n  groups: x\n", "y:2: not YAML: mapping values are not allowed"),
         ("a: [\n", "y:1: not YAML: did not find expected"),
         ("\t- a\n", "y:1: not YAML: found character that cannot start any token"),
-        ("# ä\na: \x01\n", "y:2: not YAML: control characters are not allowed"),
+        ("# ä\na: \x01\n", "y:2: unknown key 'a' in rcmd.yaml"),
         ("a: *b\n", "y:1: not YAML: found undefined alias"),
         ("failback: no\n---\nfailback: no\n", "y:2: not YAML: but found another document"),
-        ("a: \ud800", "y:1: not YAML: not Unicode text"),
+        ("a\ud800: 1", "y:1: unknown key 'a\\ud800' in rcmd.yaml"),
         ("\n- a\n", "y:2: rcmd.yaml: expected `key: value` lines"),
         ("text\n", "y:1: rcmd.yaml: expected `key: value` lines"),
         ("<<: {failback: no}\n", "y:1: unknown key '<<' in rcmd.yaml"),
         ("groups: &a {x: *a}\n", "y:1: unknown key 'x' in group 'x'"),
+        ("caf\udce9: 1", "y:1: unknown key 'caf\\xe9' in rcmd.yaml"),
         ("a: " + "[" * 300_000, "y:1: nested too deep"),
         ("\n" + "- " * 300_000, "y:2: nested too deep"),
     ],
@@ -199,6 +201,96 @@ def test_what_is_not_a_settings_file_is_one_fault(text, start):
     assert len(faults) == 1
     assert faults[0].startswith(start)
     assert settings.default_group == GroupSettings()
+
+
+@pytest.mark.parametrize(
+    "odd", ["\udce9", "\x00", "\x01", "\x85", "\u2028", "\ufeff", "\U000f0041"]
+)
+def test_odd_characters_in_a_comment_do_no_harm(odd):
+    settings, faults = read(f"# caf{odd} no: 1\r\nfailback: no  # {odd}\r\n\r\nfailbak: yes")
+    assert not settings.default_group.failback
+    assert faults == ["y:4: unknown key 'failbak' in rcmd.yaml; did you mean 'failback'?"]
+
+
+@pytest.mark.parametrize("odd", ["\udce9", "\x00", "\x85", "\u2028", "\ufeff", "\U000f0041"])
+def test_odd_characters_in_a_value_are_a_fault_of_that_value(odd):
+    settings, faults = read(f"groups:\n  fr{odd}ont: {{failback: no}}\n  back: {{probe: a{odd}}}\n")
+    assert set(settings.groups) == {"back"}
+    assert [fault.partition(": ")[0] for fault in faults] == ["y:2", "y:3"]
+    assert all(fault.isprintable() for fault in faults)
+
+
+EVERY_DEFAULT = """\
+failure_detection_time: 3s
+failback: no
+probe: arp
+targets: [192.0.2.1]
+load_spreading: flow
+weights: speed
+resilient: yes
+when_removed: restore
+"""
+
+
+def test_the_keys_of_a_group_are_defaults_at_the_top_level():
+    expected = GroupSettings(
+        failure_detection_ms=3000,
+        failback=False,
+        probe=ProbeMethod.ARP,
+        targets=(ip_address("192.0.2.1"),),
+        load_spreading=LoadSpreading.FLOW,
+        weights=Weights.SPEED,
+        is_resilient=True,
+        when_removed=WhenRemoved.RESTORE,
+    )
+    settings, faults = read("groups: {a: {}, b: {probe: icmp, targets: []}}\n" + EVERY_DEFAULT)
+    assert not faults
+    assert settings.default_group == settings.group("a") == settings.group("unnamed") == expected
+    assert settings.group("b") == replace(expected, probe=ProbeMethod.ICMP, targets=())
+
+
+@pytest.mark.parametrize("line", EVERY_DEFAULT.splitlines())
+def test_each_default_is_that_of_every_group(line):
+    key = line.partition(":")[0]
+    settings, _ = read(line)
+    in_a_group, _ = read(f"groups: {{a: {{{line}}}}}")
+    assert settings.group("a") == in_a_group.group("a") != GroupSettings(), key
+
+
+@pytest.mark.parametrize("line", EVERY_DEFAULT.splitlines())
+def test_a_bad_default_keeps_the_default(line):
+    key = line.partition(":")[0]
+    settings, faults = read(f"{key}: {{}}")
+    assert settings == Settings()
+    assert len(faults) == 1
+
+
+def test_addresses_belong_to_one_group():
+    settings, faults = read("addresses: [192.0.2.40/24]\n")
+    assert settings == Settings()
+    assert faults == ["y:1: addresses: belongs to one group: write it below `groups: {NAME: ...}`"]
+
+
+def test_there_are_only_so_many_targets():
+    text = "".join(f"  - 192.0.{i // 200}.{i % 200 + 1}\n" for i in range(300))
+    settings, faults = read(f"targets:\n{text}")
+    assert len(settings.default_group.targets) == 256
+    assert faults == ["y:2: targets: 300 are too many, 256 can be given"]
+
+
+def test_a_list_that_stands_everywhere_is_not_read_for_ever():
+    groups = "".join(f"  g{i}: {{targets: *t}}\n" for i in range(2000))
+    targets = ", ".join(f"192.0.2.{i}" for i in range(200))
+    settings, faults = read(f"targets: &t [{targets}]\ngroups:\n{groups}")
+    assert len(settings.groups) == 2000
+    assert len(faults) == 1
+    assert "more than 200000 values, aliases counted each time" in faults[0]
+
+
+def test_laughs_are_few():
+    lines = ["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 30)]
+    _, faults = read("\n".join(lines))
+    assert len(faults) == 30
 
 
 def test_what_is_removed_is_accepted_unless_a_group_or_all_restore_it():

@@ -39,7 +39,7 @@ def test_rcmd_yaml_shows_the_defaults():
     marked = [line.removeprefix("#") for line in text.splitlines() if line.startswith("#")]
     active = "\n".join(line for line in marked if line[0] != " " or line[1] == " ")
     parsed = parse_settings(active, Settings())
-    assert not parsed.faults
+    assert not parsed.findings.faults
     assert parsed.settings.default_group == GroupSettings()
     assert parsed.settings.hook_timeout_s == Settings().hook_timeout_s
     assert parsed.settings.missing_at_boot_wait_s == Settings().missing_at_boot_wait_s
@@ -47,4 +47,6 @@ def test_rcmd_yaml_shows_the_defaults():
 
 
 def test_mpathd_shows_the_defaults():
-    assert parse_mpathd((ETC / "default/mpathd").read_text()) == (Settings(), ())
+    settings, findings = parse_mpathd((ETC / "default/mpathd").read_text())
+    assert settings == Settings()
+    assert not findings.faults

@@ -38,7 +38,7 @@ def test_the_example_of_the_settings_is_valid() -> None:
     example = re.search(r"\.SH EXAMPLE\n\.EX\n(.*?)\.EE", _page("rcmd.yaml.5"), re.DOTALL)
     assert example is not None
     parsed = parse_settings(example[1], Settings())
-    assert parsed.faults == ()
+    assert parsed.findings.faults == ()
     assert parsed.settings.group("front").failure_detection_ms == 500
 
 
