@@ -323,6 +323,6 @@ def _check_property(item: Exported, interface: str, member: str) -> None:
 
 def _machine_id() -> str:
     try:
-        return _MACHINE_ID.read_text().strip()
+        return _MACHINE_ID.read_text(errors="replace").strip()
     except OSError as error:
         raise CallRefused("Failed", f"the machine id cannot be read: {error.strerror}") from error

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rcmd.bus.library import Variant
+from rcmd.foreign_text import escaped
 
 VariantMap = dict[str, Variant]
 
 
 def text(value: str) -> str:
     """The string as D-Bus can carry it: no NUL, no lone surrogate (a script may print anything)."""
-    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+    return escaped(value.replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
 def variant(value: str | bool | Sequence[str]) -> Variant:  # noqa: FBT001

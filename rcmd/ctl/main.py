@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 from argparse import Namespace
@@ -32,6 +33,7 @@ from rcmd.ctl.arguments import Misused, parse
 from rcmd.ctl.output import Output, wants_colour
 from rcmd.ctl.verb import Connect, Manager, Verb
 from rcmd.errors import ConfigurationError, RcmError, Veto, Vetoed
+from rcmd.foreign_text import escaped
 
 VERBS: tuple[Verb, ...] = (
     status.VERB,
@@ -65,7 +67,8 @@ def connect_over_dbus() -> AbstractAsyncContextManager[Manager]:
 def main(words: Sequence[str] | None = None, connect: Connect = connect_over_dbus) -> int:
     """Run one command and return its exit status, as `rcmd.errors` has them."""
     if words is None:
-        words = sys.argv[1:]
+        words = [escaped(word) for word in sys.argv[1:]]
+        _write_anything()
     has_colour = wants_colour(sys.stdout, os.environ)
     output = Output(sys.stdout, sys.stderr, is_json="--json" in words, has_colour=has_colour)
     try:
@@ -74,6 +77,13 @@ def main(words: Sequence[str] | None = None, connect: Connect = connect_over_dbu
         return _refuse(error, output)
     finally:
         output.flush()
+
+
+def _write_anything() -> None:
+    """A name may hold what the terminal's encoding has no letters for."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _execute(words: Sequence[str], connect: Connect, output: Output) -> int:

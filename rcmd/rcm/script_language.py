@@ -15,6 +15,7 @@ from enum import Enum, StrEnum
 from typing import assert_never
 
 from rcmd.errors import RcmError
+from rcmd.foreign_text import from_bytes
 
 VERSION = 1
 """The only `rcm_script_version` there is."""
@@ -190,7 +191,7 @@ class Dialogue:
             raise self._violation(f"more than {MAX_LINES} lines")
         if len(line) > MAX_LINE:
             raise self._violation(f"a line of more than {MAX_LINE} characters")
-        text = line.decode("utf-8", "replace")
+        text = from_bytes(line)
         word, equals, value = text.partition("=")
         if not equals:
             raise self._violation(f"no '=' in {_quoted(text)}")

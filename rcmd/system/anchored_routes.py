@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 from ipaddress import ip_address
 
+from rcmd.foreign_text import from_bytes
 from rcmd.ipmp.adoption import RTPROT_BY_DAEMON
 from rcmd.model import RCMD_PROTOCOL, Family
 from rcmd.rcm.anchored import Anchored, Tie
@@ -162,7 +163,7 @@ class _Reader:
             if _byte(found, _FRA_PROTOCOL) == RCMD_PROTOCOL:
                 continue
             for word, kind in (("iif", _FRA_IIFNAME), ("oif", _FRA_OIFNAME)):
-                name = found.get(kind, b"").rstrip(b"\0").decode(errors="replace")
+                name = from_bytes(found.get(kind, b"").rstrip(b"\0"))
                 if name in names:
                     text = _rule_text(family, f"{word} {name}", found, payload[4])
                     yield Anchored(names[name], text, Tie.NAMES_INTERFACE)

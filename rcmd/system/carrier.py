@@ -15,6 +15,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from rcmd.foreign_text import from_bytes
+
 _log = logging.getLogger(__name__)
 
 POLL_S = 0.05
@@ -78,7 +80,7 @@ class CarrierFile:
 def _read_attribute(directory: int, attribute: str) -> str:
     descriptor = os.open(attribute, os.O_RDONLY, dir_fd=directory)
     try:
-        return os.read(descriptor, 64).decode().strip()
+        return from_bytes(os.read(descriptor, 64)).strip()
     finally:
         os.close(descriptor)
 

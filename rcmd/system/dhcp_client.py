@@ -27,6 +27,7 @@ from pathlib import Path
 
 from rcmd.configuration import Loaded
 from rcmd.errors import RcmError
+from rcmd.foreign_text import from_bytes
 from rcmd.ipmp.lease_clients import ClientOrder
 from rcmd.model import Fault
 from rcmd.rcm.lease_client import ClientNews, Ended, RanOut, Refused, Unanswered
@@ -208,7 +209,7 @@ class DhcpClient:
                 self._hear(Unanswered())
 
     def _said(self, line: bytes) -> None:
-        _log.debug("%s: %s", self._order.interface, line.decode("utf-8", "replace"))
+        _log.debug("%s: %s", self._order.interface, from_bytes(line))
 
 
 def _ignore(_: ClientNews) -> None:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from rcmd.foreign_text import escaped
 from rcmd.rcm.hardware import NETWORK_CLASS, Hardware, PciFunction, Slot, UsbDevice
 
 _FUNCTION = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
@@ -55,7 +56,7 @@ def _bridges(place: str) -> tuple[str, ...]:
 
 def _interfaces(place: str) -> Iterator[str]:
     """Right below the function, or below a device that it carries (virtio0/net/eth0)."""
-    yield from _names(f"{place}/net")
+    yield from map(escaped, _names(f"{place}/net"))
     try:
         with os.scandir(place) as entries:
             nested = sorted(it.name for it in entries if it.is_dir(follow_symlinks=False))
@@ -63,7 +64,7 @@ def _interfaces(place: str) -> Iterator[str]:
         return
     for name in nested:
         if name != "net" and name not in _UNRELATED and not _FUNCTION.fullmatch(name):
-            yield from _names(f"{place}/{name}/net")
+            yield from map(escaped, _names(f"{place}/{name}/net"))
 
 
 def _slot(place: str, name: str) -> Slot | None:
@@ -71,7 +72,7 @@ def _slot(place: str, name: str) -> Slot | None:
     if not device:
         return None
     power = _read(f"{place}/power")
-    return Slot(name, device, power != "0" if power else None)
+    return Slot(escaped(name), device, power != "0" if power else None)
 
 
 def _usb(devices: str) -> Iterator[UsbDevice]:
@@ -79,7 +80,7 @@ def _usb(devices: str) -> Iterator[UsbDevice]:
     found: dict[str, UsbDevice] = {}
     for part in _names(devices):
         path, colon, _ = part.partition(":")
-        interfaces = tuple(_names(f"{devices}/{part}/net")) if colon else ()
+        interfaces = tuple(map(escaped, _names(f"{devices}/{part}/net"))) if colon else ()
         if interfaces:
             earlier = found[path].interfaces if path in found else ()
             driver = _linked(f"{devices}/{part}/driver")

@@ -13,6 +13,7 @@ import logging
 import os
 from pathlib import Path
 
+from rcmd.foreign_text import from_bytes
 from rcmd.rcm.hardware import Hardware, HardwareFailed, HardwareStep
 from rcmd.system.hardware import survey
 from rcmd.system.hardware_errand import Errand, errand_for
@@ -130,5 +131,5 @@ async def _until_done(errand: Errand) -> None:
 
 def _reason(said: bytes) -> str:
     """`dd: error writing '/sys/...': No such device` -> `No such device`."""
-    lines = said.decode(errors="replace").strip().splitlines()
+    lines = from_bytes(said).strip().splitlines()
     return lines[-1].rpartition(": ")[2] if lines else ""

@@ -219,6 +219,6 @@ def _names(directory: Path) -> list[str]:
 def _read(file: Path) -> str:
     """Empty where it cannot be read: the device is going, or the slot has no such file."""
     try:
-        return file.read_text(encoding="ascii").strip()
+        return file.read_text(encoding="ascii", errors="replace").strip()
     except OSError:
         return ""

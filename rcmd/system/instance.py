@@ -66,7 +66,7 @@ def boot_id(run: Path = RUN_DIRECTORY) -> str:
     """
     path = run / "boot-id"
     try:
-        return str(uuid.UUID(path.read_text(encoding="ascii").strip()))
+        return str(uuid.UUID(path.read_text(encoding="ascii", errors="replace").strip()))
     except (FileNotFoundError, ValueError):
         pass
     run.mkdir(mode=0o755, parents=True, exist_ok=True)

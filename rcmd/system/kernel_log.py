@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 from typing import Self
 
+from rcmd.foreign_text import from_bytes
 from rcmd.rcm.slot_notice import KernelLogLine
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,12 @@ def parse(record: bytes) -> KernelLogLine | None:
     """
     header, semicolon, message = record.partition(b";")
     fields = header.split(b",")
-    if not semicolon or len(fields) < 4 or not all(field.isdigit() for field in fields[:3]):
+    if not semicolon or len(fields) < 4 or not all(map(_is_number, fields[:3])):
         return None
     priority, sequence, time_us = (int(field) for field in fields[:3])
-    return KernelLogLine(priority, sequence, time_us, message.decode(errors="replace"))
+    return KernelLogLine(priority, sequence, time_us, from_bytes(message))
+
+
+def _is_number(field: bytes) -> bool:
+    """Of 64 bits at most: longer ones are none of the kernel's, and take long to read."""
+    return field.isdigit() and len(field) <= 20

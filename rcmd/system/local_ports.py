@@ -12,7 +12,7 @@ _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 def local_ports(path: Path = _RANGE) -> tuple[int, int]:
     """First and last; as they usually are where the kernel does not tell."""
     try:
-        first, last = map(int, path.read_text(encoding="ascii").split())
+        first, last = map(int, path.read_text(encoding="ascii", errors="replace").split())
     except (OSError, ValueError):
         return USUAL_PORTS
     return first, last

@@ -20,6 +20,7 @@ from rcmd.configuration.claims.ifupdown import MAIN_PATH as INTERFACES_PATH
 from rcmd.configuration.claims.ifupdown import Inclusion, read_inclusions
 from rcmd.configuration.claims.network_manager import MAIN_PATH as NETWORK_MANAGER_PATH
 from rcmd.configuration.files import HOSTNAME_PREFIXES
+from rcmd.foreign_text import escaped
 from rcmd.system.sysfs import permanent_address
 
 _log = logging.getLogger(__name__)
@@ -270,13 +271,13 @@ class _Tree:
         if properties and "ID_NET_DRIVER" in properties:
             return properties["ID_NET_DRIVER"]
         try:
-            return self.place(f"{folder}/device/driver").readlink().name
+            return escaped(self.place(f"{folder}/device/driver").readlink().name)
         except OSError:
             return None
 
     def type(self, folder: str) -> str | None:
         number = (self.text(f"{folder}/type") or "").strip()
-        return _TYPES.get(int(number)) if number.isdecimal() else None
+        return _TYPES.get(int(number)) if number.isdecimal() and len(number) < 10 else None
 
 
 def _assignments(text: str) -> dict[str, str]:

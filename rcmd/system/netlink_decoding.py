@@ -12,6 +12,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 from typing import Any, NamedTuple
 
+from rcmd.foreign_text import from_bytes
 from rcmd.model import Family, IPAddress, KernelAddress, Link, Route
 from rcmd.system.link_families import is_passthru, switched_off
 from rcmd.system.netlink_message import (
@@ -118,6 +119,9 @@ def _number(value: Any) -> int:
 
 
 def _text(value: Any) -> str:
+    # A name or a label need not be UTF-8; pyroute2 leaves such bytes as they are.
+    if isinstance(value, bytes):
+        return from_bytes(value.partition(b"\0")[0])
     if not isinstance(value, str):
         raise MalformedMessage(f"not a text: {value!r}")
     return value
@@ -323,7 +327,7 @@ def _decode_metrics(payload: bytes) -> tuple[tuple[tuple[int, int], ...], str]:
             raise MalformedMessage(f"metric length {length}")
         if number == _RTAX_CC_ALGO:
             name = payload[offset + 4 : offset + length]
-            congestion = name.rstrip(b"\0").decode(errors="replace")
+            congestion = from_bytes(name.rstrip(b"\0"))
         elif length == 8 and offset + 8 <= len(payload):
             metrics.append((number, *struct.unpack_from("=I", payload, offset + 4)))
         offset += (length + 3) & ~3

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rcmd.errors import RcmError
+from rcmd.foreign_text import from_bytes
 from rcmd.system.netlink_message import (
     HEADER,
     NLM_F_DUMP_INTR,
@@ -244,6 +245,6 @@ def _explanation(payload: bytes) -> str:
         if length < 4:
             return ""
         if kind == _NLMSGERR_ATTR_MSG:
-            return payload[offset + 4 : offset + length].rstrip(b"\0").decode(errors="replace")
+            return from_bytes(payload[offset + 4 : offset + length].rstrip(b"\0"))
         offset += (length + 3) & ~3
     return ""

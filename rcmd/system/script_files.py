@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rcmd.configuration.files import is_left_behind
+from rcmd.foreign_text import escaped
 from rcmd.rcm.script_runner import ScriptFile
 
 _log = logging.getLogger(__name__)
@@ -131,7 +132,8 @@ def _is_mask(path: str) -> bool:
 
 def _look_at(name: str, path: Path) -> ScriptFile:
     if not name.isprintable() or ": " in name or len(name) > _MAX_NAME:
-        return ScriptFile(name, str(path), problem="its name is not one line without ': '")
+        problem = "its name is not one line without ': '"
+        return ScriptFile(escaped(name), escaped(str(path)), problem=problem)
     try:
         with open_script(path) as script:
             return ScriptFile(name, str(path), script.version)

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from rcmd.foreign_text import from_bytes
 from rcmd.rcm.script_language import (
     MAX_LINE,
     Answer,
@@ -174,7 +175,7 @@ class _Run:
             _log.log(_LEVELS[remark.level], "rcm script %s: %s", self._request.script, remark.text)
 
     def _complained(self, line: bytes) -> None:
-        text = one_line(line[:MAX_LINE].decode("utf-8", "replace"))
+        text = one_line(from_bytes(line[:MAX_LINE]))
         if not text:
             return
         self._complaints += 1

@@ -176,7 +176,7 @@ def _groups_of(session: int, started: int) -> set[int]:
 
 def _control_group(process: str) -> str:
     try:
-        return Path(f"/proc/{process}/cgroup").read_text(encoding="utf-8")
+        return Path(f"/proc/{process}/cgroup").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 

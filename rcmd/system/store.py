@@ -16,6 +16,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+from rcmd.foreign_text import escaped
 from rcmd.model import Identity
 from rcmd.rcm.journal import (
     FINISHED,
@@ -341,8 +342,8 @@ def _saved_sysctls(database: sqlite3.Connection, name: str, ifindex: int) -> Sav
 
 
 def _storable(text: str) -> str:
-    """Replace what UTF-8 cannot hold: undecodable bytes of a file name."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """What UTF-8 cannot hold, undecodable bytes of a file name, is escaped."""
+    return escaped(text)
 
 
 def _to_json(values: Mapping[str, str]) -> str:

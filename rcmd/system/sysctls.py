@@ -150,7 +150,7 @@ def _obstacles(root: Path) -> tuple[str, ...]:
 
 def _read(path: str, root: Path) -> str:
     try:
-        return (root / path).read_text(encoding="ascii").strip()
+        return (root / path).read_text(encoding="ascii", errors="replace").strip()
     except OSError as error:
         raise _error(path, error) from error
 

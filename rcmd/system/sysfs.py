@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import logging
+import os
 import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
+from rcmd.foreign_text import escaped
 from rcmd.model import Identity
 
 _log = logging.getLogger(__name__)
@@ -50,7 +52,7 @@ def link_speed(name: str) -> int:
 
 def _ask_driver(name: str, question: bytes) -> bytes:
     """The structure, filled in; empty where there is no such device or answer."""
-    encoded = name.encode()
+    encoded = os.fsencode(name)
     if not 0 < len(encoded) < _IFNAMSIZ:
         return b""
     answer = ctypes.create_string_buffer(question)
@@ -83,7 +85,9 @@ def identity_of(
 def shows(name: str, ifindex: int, root: Path = _SYS) -> bool:
     """Whether this sysfs shows the device: one of another network namespace does not."""
     try:
-        found = (root / "class/net" / name / "ifindex").read_text(encoding="ascii")
+        found = (root / "class/net" / name / "ifindex").read_text(
+            encoding="ascii", errors="replace"
+        )
     except OSError:
         return False
     return found.strip() == str(ifindex)
@@ -111,6 +115,6 @@ def _bus_path(device: Path, root: Path) -> str:
 def _link_target(link: Path) -> str:
     """The last component of what a link points to; empty where there is no such link."""
     try:
-        return link.readlink().name
+        return escaped(link.readlink().name)
     except OSError:
         return ""

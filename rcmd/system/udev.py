@@ -10,7 +10,7 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -18,9 +18,12 @@ from typing import Protocol, Self
 
 import pyudev
 
+from rcmd.foreign_text import from_bytes
+
 _log = logging.getLogger(__name__)
 
 _SUBSYSTEM = "net"
+_LONGEST_IFINDEX = 10
 _RECEIVE_BUFFER = 16 << 20
 """A reboot of a machine with 500 devices fits several times."""
 
@@ -157,28 +160,45 @@ def event_of(device: _Device, *, action: Action | None = None) -> DeviceEvent | 
     """The event in our words; None for an action that is of no interest, or without ifindex."""
     if action is None:
         try:
-            action = Action(device.action or "")
+            action = Action(_shown(lambda: device.action or ""))
         except ValueError:
             return None
-    properties = device.properties
-    ifindex = properties.get("IFINDEX", "")
-    if not ifindex.isdecimal():
+    properties = _Properties(device.properties)
+    ifindex = properties.get("IFINDEX")
+    if not (ifindex.isdecimal() and len(ifindex) <= _LONGEST_IFINDEX):
         return None
-    is_renaming = properties.get("ID_RENAMING", "0") == "1"
+    is_renaming = properties.get("ID_RENAMING") == "1"
     return DeviceEvent(
         action=action,
-        name=properties.get("INTERFACE") or device.sys_name,
+        name=properties.get("INTERFACE") or _shown(lambda: device.sys_name),
         ifindex=int(ifindex),
         old_name=_old_name(properties),
         is_initialized=action is not Action.REMOVE and device.is_initialized and not is_renaming,
     )
 
 
-def _old_name(properties: Mapping[str, str]) -> str:
+def _old_name(properties: _Properties) -> str:
     """From the kernel's `move` event, or from udev's own rename while it handles an `add`."""
-    return PurePosixPath(properties.get("DEVPATH_OLD", "")).name or properties.get(
-        "INTERFACE_OLD", ""
-    )
+    return PurePosixPath(properties.get("DEVPATH_OLD")).name or properties.get("INTERFACE_OLD")
+
+
+class _Properties:
+    """The properties of a device; names of devices are bytes, and pyudev takes them for UTF-8."""
+
+    def __init__(self, properties: Mapping[str, str]) -> None:
+        self._properties = properties
+
+    def get(self, name: str) -> str:
+        """Empty where it has none of that name."""
+        return _shown(lambda: self._properties.get(name, ""))
+
+
+def _shown(read: Callable[[], str]) -> str:
+    """What pyudev reads, or the bytes that it could not, escaped."""
+    try:
+        return read()
+    except UnicodeDecodeError as error:
+        return from_bytes(error.object)
 
 
 def has_settled(run: Path = Path("/run/udev")) -> bool | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from rcmd.foreign_text import from_bytes
 from rcmd.ipmp.lease import LeaseRoute
 from rcmd.rcm.lease_client import Granted
 
@@ -25,7 +26,7 @@ _LONGEST_OPTION = 1024
 
 def variables(record: bytes) -> dict[str, str]:
     """A record as `env -0` prints it."""
-    text = record.decode("utf-8", "replace")
+    text = from_bytes(record)
     pairs = (entry.partition("=") for entry in text.split("\0") if "=" in entry)
     return {name: value for name, _, value in pairs}
 

@@ -160,7 +160,7 @@ def test_reasons_belong_together_and_are_one_bearable_line() -> None:
 def test_any_bytes_are_text() -> None:
     dialogue = Dialogue("guard", Command.QUERYREMOVE)
     dialogue.take(b"rcm_failure_reason=\xff\xfe caf\xc3\xa9 \x00")
-    assert dialogue.finish(3).reason == "\ufffd\ufffd café ?"
+    assert dialogue.finish(3).reason == "\\xff\\xfe café ?"
 
 
 # --- lines ----------------------------------------------------------------------------------------

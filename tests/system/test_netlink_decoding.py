@@ -52,6 +52,19 @@ def test_messages_are_understood() -> None:
     assert (link.name, link.mtu, link.is_running) == ("eth0", 1500, True)
 
 
+def test_names_that_are_not_utf8_are_shown_escaped() -> None:
+    link = decode_link(LINK.replace(b"eth0", b"et\xff0"))
+    assert link is not None
+    assert link.name == "et\\xff0"
+    address = decode_address(ADDRESS.replace(b"eth0", b"et\xff0"))
+    assert address is not None
+    assert address.label == "et\\xff0"
+    kind = struct.pack("=HH4s", 8, 1, b"\xff\xff")
+    link = decode_link(LINK + struct.pack("=HH", 12, 18) + kind)
+    assert link is not None
+    assert link.kind == "\\xff\\xff"
+
+
 @pytest.mark.parametrize(
     ("operational_state", "has_carrier"),
     [(0, True), (1, False), (2, False), (3, False), (4, False), (5, False), (6, True)],

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import pyudev
 
+from rcmd.ipmp.events import LinkSeen
+from rcmd.system.rtnetlink import Rtnetlink
 from rcmd.system.udev import (
     Action,
     DeviceEvent,
@@ -94,6 +96,42 @@ def test_a_rename_names_both() -> None:
 def test_a_device_that_udev_is_renaming_is_not_initialized() -> None:
     device = Device("add", ID_RENAMING="1", INTERFACE_OLD="eth9")
     assert event_of(device) == DeviceEvent(Action.ADD, "eth0", 4, "eth9", is_initialized=False)
+
+
+class OddDevice(Device):
+    """As pyudev shows it where a name is not UTF-8."""
+
+    def __init__(self, action: str | None, **properties: bytes) -> None:
+        super().__init__(action)
+        self.properties = Undecodable(self.properties, properties)
+
+    @property
+    def sys_name(self) -> str:
+        return b"et\xff".decode("utf-8")
+
+    @sys_name.setter
+    def sys_name(self, name: str) -> None:
+        """Every device has one, this one in bytes."""
+
+
+class Undecodable(dict[str, str]):
+    def __init__(self, properties: dict[str, str], raw: dict[str, bytes]) -> None:
+        super().__init__(properties)
+        self._raw = raw
+
+    def get(self, key: str, default: str = "") -> str:  # type: ignore[override]
+        return self._raw[key].decode("utf-8") if key in self._raw else super().get(key, default)
+
+
+def test_a_name_that_is_not_utf8_is_shown_escaped() -> None:
+    renamed = OddDevice("move", DEVPATH_OLD=b"/devices/virtual/net/et\xff")
+    assert event_of(renamed) == DeviceEvent(Action.MOVE, "eth0", 4, "et\\xff")
+    added = OddDevice("add", INTERFACE=b"et\xff", ID_NET_NAME=b"\xff")
+    assert event_of(added) == DeviceEvent(Action.ADD, "et\\xff", 4)
+    nameless = OddDevice("add", INTERFACE=b"")
+    assert event_of(nameless) == DeviceEvent(Action.ADD, "et\\xff", 4)
+    assert event_of(OddDevice("add", IFINDEX=b"\xff")) is None
+    assert event_of(OddDevice("add", IFINDEX=b"9" * 5000)) is None
 
 
 def test_only_initialized_devices_are_enumerated() -> None:
@@ -196,6 +234,34 @@ def test_the_life_of_a_device(in_namespaces: Callable[[Callable[[], None]], None
             )
             assert removed.name == "second"
             assert "second" not in [device.name for device in monitor.enumerate()]
+
+    in_namespaces(scenario)
+
+
+@pytest.mark.lab
+def test_the_life_of_a_device_whose_name_is_not_utf8(
+    in_namespaces: Callable[[Callable[[], None]], None],
+) -> None:
+    def scenario() -> None:
+        with udevd():
+            monitor = DeviceMonitor.open()
+            kernel = Rtnetlink.open()
+            assert monitor is not None
+            subprocess.run([b"ip", *b"link add et\xff type veth peer other".split()], check=True)
+            # udevd itself gives it another one.
+            moved = wait_for(monitor, lambda e: e.action is Action.MOVE and e.is_initialized)
+            assert moved == DeviceEvent(Action.MOVE, "et_", moved.ifindex, "et\\xff")
+            # It has an eye on new devices only.
+            subprocess.run([b"ip", *b"link set et_ name et\xff".split()], check=True)
+            back = wait_for(monitor, lambda e: e.name == "et\\xff")
+            assert back.ifindex == moved.ifindex
+            assert "et\\xff" in [it.name for it in monitor.enumerate()]
+            link = kernel.link(moved.ifindex)
+            assert isinstance(link, LinkSeen)
+            assert link.link.name == "et\\xff"
+            assert "et\\xff" in [it.name for it in kernel.snapshot().links]
+            assert "et\\xff" in {it.link.name for it in kernel.read() if isinstance(it, LinkSeen)}
+            kernel.close()
 
     in_namespaces(scenario)
 
