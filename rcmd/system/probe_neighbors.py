@@ -1,11 +1,13 @@
 """Probing by ARP requests and neighbour solicitations: it needs no address of our own.
 
 The answers carry nothing that was asked, so each question is remembered: one for each target of an
-interface, for a limited time, and one answer is taken for it.  Traffic of others answers nothing.
+interface, for a limited time, and one answer is taken for it, that was sent to us alone, after the
+question, by the one who answered before.  Traffic of others answers nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -17,12 +19,14 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from rcmd.model import IPAddress
+from rcmd.system.probe_acquaintances import Acquaintances, Face, Standing
 from rcmd.system.probe_datagrams import drain, find, open_socket, stamp_of
 from rcmd.system.probe_filters import let_advertisements_in, let_arp_replies_in
 from rcmd.system.probe_packets import (
     BROADCAST,
     ETHERTYPE_ARP,
     ETHERTYPE_IPV6,
+    HARDWARE_LENGTH,
     Advertisement,
     ArpReply,
     arp_request,
@@ -51,31 +55,44 @@ class _Question:
 
 
 class Questions:
-    """What was asked and is not answered."""
+    """What was asked and is not answered, and who has answered before."""
 
     def __init__(self) -> None:
         self._open: dict[int, dict[IPAddress, _Question]] = {}
+        self._known: dict[int, Acquaintances] = {}
 
-    def ask(self, probe: Probe, sent_ns: int) -> None:
-        """Replaces what the same target was asked before, and drops what is too old."""
+    def ask(self, probe: Probe, sent_ns: int) -> Face | None:
+        """Replaces what the same target was asked before, and drops what is too old.
+
+        Returns whom to ask alone; None where everyone is to be asked.
+        """
         asked = self._open.setdefault(probe.ifindex, {})
         for target in [t for t, q in asked.items() if sent_ns - q.sent_ns > WINDOW_NS]:
             del asked[target]
         asked[probe.target] = _Question(probe.sequence, sent_ns)
+        return self._known.setdefault(probe.ifindex, Acquaintances()).asked(probe.target)
 
     def answer(
         self,
         interface: ProbedInterface,
         target: IPAddress,
+        face: Face,
         stamp_ns: int | None,
         moment: ReadMoment,
-    ) -> Answer | Ignored:
-        question = self._open.get(interface.ifindex, {}).pop(target, None)
-        if question is None:
+    ) -> Answer | Ignored | Standing:
+        """What comes of an answer; ASK_AGAIN where it is to be confirmed by one more."""
+        question = self._open.get(interface.ifindex, {}).get(target)
+        if question is None or moment.is_before(stamp_ns, question.sent_ns, WINDOW_NS):
             return Ignored.UNREQUESTED
         received_ns = moment.received_ns(stamp_ns, question.sent_ns)
         if received_ns - question.sent_ns > WINDOW_NS:
             return Ignored.UNREQUESTED
+        match self._known[interface.ifindex].answered(target, face):
+            case Standing.IGNORED:
+                return Ignored.ANOTHER_FACE
+            case Standing.ASK_AGAIN:
+                return Standing.ASK_AGAIN
+        del self._open[interface.ifindex][target]
         return Answer(
             interface.ifindex,
             interface.kind.family,
@@ -88,6 +105,7 @@ class Questions:
 
     def forget(self, ifindex: int) -> None:
         self._open.pop(ifindex, None)
+        self._known.pop(ifindex, None)
 
 
 class ArpSocket:
@@ -101,21 +119,19 @@ class ArpSocket:
         self._socket = open_socket(socket.AF_PACKET, socket.htons(ETHERTYPE_ARP))
         let_arp_replies_in(self._socket)
         self._questions = Questions()
-        self._hardware_of: dict[int, dict[IPAddress, bytes]] = {}
 
     def fileno(self) -> int:
         return self._socket.fileno()
 
     def send(self, interface: ProbedInterface, probe: Probe) -> None:
-        source, target = interface.source or _NOBODY, probe.target
+        # Before it is sent: a probe that finds no buffer counts as lost, not as unsent.
+        face = self._questions.ask(probe, time.monotonic_ns())
+        self._ask(interface, probe.target, BROADCAST if face is None else face[-HARDWARE_LENGTH:])
+
+    def _ask(self, interface: ProbedInterface, target: IPAddress, to: bytes) -> None:
+        source = interface.source or _NOBODY
         assert isinstance(source, IPv4Address)
         assert isinstance(target, IPv4Address)
-        # Who answered last time is asked alone; once.  Everyone need not be woken for it, and a
-        # target that has moved to another hardware address is found again by the next probe.
-        to = self._hardware_of.get(probe.ifindex, {}).pop(target, BROADCAST)
-        sent_ns = time.monotonic_ns()
-        # Before it is sent: a probe that finds no buffer counts as lost, not as unsent.
-        self._questions.ask(probe, sent_ns)
         frame = arp_request(interface.hardware_address, source, target, to)
         self._socket.sendto(frame, (interface.name, ETHERTYPE_ARP))
 
@@ -132,15 +148,21 @@ class ArpSocket:
             elif not _is_for(interface, reply):
                 yield Ignored.FOREIGN
             else:
-                answer = self._questions.answer(interface, reply.sender, stamp_of(control), moment)
-                if isinstance(answer, Answer):
-                    known = self._hardware_of.setdefault(interface.ifindex, {})
-                    known[reply.sender] = reply.sender_hardware
-                yield answer
+                yield self._judge(interface, reply, stamp_of(control), moment)
+
+    def _judge(
+        self, interface: ProbedInterface, reply: ArpReply, stamp_ns: int | None, moment: ReadMoment
+    ) -> Answer | Ignored:
+        face = reply.frame_source + reply.sender_hardware
+        answer = self._questions.answer(interface, reply.sender, face, stamp_ns, moment)
+        if isinstance(answer, Standing):
+            with contextlib.suppress(OSError):
+                self._ask(interface, reply.sender, reply.sender_hardware)
+            return Ignored.ANOTHER_FACE
+        return answer
 
     def forget(self, ifindex: int) -> None:
         self._questions.forget(ifindex)
-        self._hardware_of.pop(ifindex, None)
 
     def close(self) -> None:
         self._socket.close()
@@ -150,7 +172,8 @@ class NdSocket:
     """Neighbour discovery over Ethernet.
 
     Solicitations leave by a packet socket, for only so can they come from ::; advertisements are
-    received by a raw ICMPv6 socket, which is not offered all other IPv6 traffic.
+    received by a raw ICMPv6 socket, which is not offered all other IPv6 traffic.  Everyone in the
+    group of the target is asked: only then it has to say its hardware address (RFC 4861 7.2.4).
     """
 
     def __init__(self) -> None:
@@ -168,11 +191,13 @@ class NdSocket:
         return self._receiver.fileno()
 
     def send(self, interface: ProbedInterface, probe: Probe) -> None:
-        source, target = interface.source or _NOBODY6, probe.target
+        self._questions.ask(probe, time.monotonic_ns())
+        self._ask(interface, probe.target)
+
+    def _ask(self, interface: ProbedInterface, target: IPAddress) -> None:
+        source = interface.source or _NOBODY6
         assert isinstance(source, IPv6Address)
         assert isinstance(target, IPv6Address)
-        sent_ns = time.monotonic_ns()
-        self._questions.ask(probe, sent_ns)
         frame = neighbor_solicitation(interface.hardware_address, source, target)
         self._sender.sendto(frame, (interface.name, ETHERTYPE_IPV6))
 
@@ -192,9 +217,21 @@ class NdSocket:
             elif not _is_due_to(interface, advertisement, destination):
                 yield Ignored.FOREIGN
             else:
-                yield self._questions.answer(
-                    interface, advertisement.target, stamp_of(control), moment
-                )
+                yield self._judge(interface, advertisement, stamp_of(control), moment)
+
+    def _judge(
+        self,
+        interface: ProbedInterface,
+        found: Advertisement,
+        stamp_ns: int | None,
+        moment: ReadMoment,
+    ) -> Answer | Ignored:
+        answer = self._questions.answer(interface, found.target, found.hardware, stamp_ns, moment)
+        if isinstance(answer, Standing):
+            with contextlib.suppress(OSError):
+                self._ask(interface, found.target)
+            return Ignored.ANOTHER_FACE
+        return answer
 
     def forget(self, ifindex: int) -> None:
         self._questions.forget(ifindex)

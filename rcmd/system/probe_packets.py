@@ -34,7 +34,8 @@ NEIGHBOR_ADVERTISEMENT: Final = 136
 
 ETHERTYPE_ARP: Final = 0x0806
 ETHERTYPE_IPV6: Final = 0x86DD
-BROADCAST: Final = b"\xff" * 6
+HARDWARE_LENGTH: Final = 6
+BROADCAST: Final = b"\xff" * HARDWARE_LENGTH
 _ETHERNET_HEADER: Final = 14
 _ETHERNET_MINIMUM: Final = 60
 """The shortest Ethernet frame, without its checksum."""
@@ -47,6 +48,9 @@ _ICMPV6: Final = 58
 _NEIGHBOR_HOPS: Final = 255
 """Proves that the sender is on the link (RFC 4861 section 7.1)."""
 _SOURCE_LINK_LAYER_ADDRESS: Final = b"\x01\x01"
+_TARGET_LINK_LAYER_ADDRESS: Final = 2
+_UNIT: Final = 8
+"""Octets in which the length of an option of neighbour discovery is counted."""
 _SOLICITED_NODE: Final = IPv6Address("ff02::1:ff00:0").packed[:13]
 _SOLICITED_FLAG: Final = 0x40
 _ADVERTISEMENT: Final = struct.Struct("!BBHB3x16s")
@@ -123,6 +127,8 @@ class EchoSeal:
 
 @dataclass(frozen=True, slots=True)
 class ArpReply:
+    frame_source: bytes
+    """Whom the frame is from; mostly, but not always the next but one."""
     sender: IPv4Address
     sender_hardware: bytes
     target: IPv4Address
@@ -147,13 +153,18 @@ def parse_arp_reply(frame: bytes) -> ArpReply | Ignored:
     *kind, hardware, sender, target_hardware, target = _ARP.unpack_from(frame, _ETHERNET_HEADER)
     if kind != [1, 0x0800, 6, 4, ARP_REPLY]:
         return Ignored.BAD_CODE
-    return ArpReply(IPv4Address(sender), hardware, IPv4Address(target), target_hardware)
+    frame_source = frame[HARDWARE_LENGTH : 2 * HARDWARE_LENGTH]
+    return ArpReply(
+        frame_source, IPv4Address(sender), hardware, IPv4Address(target), target_hardware
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Advertisement:
     target: IPv6Address
     is_solicited: bool
+    hardware: bytes = b""
+    """The target link-layer address; empty where it was left out."""
 
 
 def neighbor_solicitation(hardware: bytes, source: IPv6Address, target: IPv6Address) -> bytes:
@@ -186,7 +197,17 @@ def parse_advertisement(message: bytes) -> Advertisement | Ignored:
     kind, code, _, flags, target = _ADVERTISEMENT.unpack_from(message)
     if kind != NEIGHBOR_ADVERTISEMENT or code != 0:
         return Ignored.BAD_CODE
-    return Advertisement(IPv6Address(target), bool(flags & _SOLICITED_FLAG))
+    hardware = _link_layer_address(message[_ADVERTISEMENT.size :])
+    return Advertisement(IPv6Address(target), bool(flags & _SOLICITED_FLAG), hardware)
+
+
+def _link_layer_address(options: bytes) -> bytes:
+    """Of the target, among the options (RFC 4861 section 4.6.1)."""
+    while len(options) >= _UNIT and options[1]:
+        option, options = options[: options[1] * _UNIT], options[options[1] * _UNIT :]
+        if option[0] == _TARGET_LINK_LAYER_ADDRESS:
+            return option[2:_UNIT]
+    return b""
 
 
 def internet_checksum(data: bytes) -> int:

@@ -28,6 +28,16 @@ class ReadMoment:
         before, realtime_ns, _ = min(readings, key=lambda reading: reading[2] - reading[0])
         return cls(before, realtime_ns)
 
+    def is_before(self, stamp_ns: int | None, sent_ns: int, at_most_ns: int) -> bool:
+        """Was this received before that was sent?
+
+        By more than `at_most_ns` is not believed: the wall clock was set meanwhile.
+        """
+        if stamp_ns is None:
+            return False
+        early_ns = sent_ns - (self.monotonic_ns - (self.realtime_ns - stamp_ns))
+        return 0 < early_ns <= at_most_ns
+
     def received_ns(self, stamp_ns: int | None, sent_ns: int) -> int:
         """The monotonic time of a stamp of the wall clock.
 

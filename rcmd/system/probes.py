@@ -109,4 +109,7 @@ class Ignored(StrEnum):
     NOT_LINK_LOCAL = "not link-local"
     ROUTING_HEADER = "routing header"
     UNREQUESTED = "unrequested"
-    """ARP and ND: nothing was asked, it was answered already, or it was asked too long ago."""
+    """ARP and ND: nothing was asked, it was answered already, it was asked too long ago, or only
+    after this had come."""
+    ANOTHER_FACE = "another hardware address"
+    """ARP and ND: not the one that the target has answered from before."""

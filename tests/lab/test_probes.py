@@ -283,6 +283,27 @@ def test_arp_without_any_test_address(lab: Lab) -> None:
         assert router.requests() == []
 
 
+def test_a_router_that_answers_from_another_hardware_address_is_still_the_router(
+    lab: Lab,
+) -> None:
+    """It was exchanged, or another machine has taken over (VRRP without a virtual one)."""
+    with Wire(lab) as router:
+        probe(lab, WITHOUT_TEST_ADDRESSES, method="arp", targets=[ROUTER])
+        lab.wait_for(lambda: len(router.asked_by_arp(ROUTER)) >= 12, what="ARP probes")
+        await_settled(lab)
+        before = addr_dump(lab)
+        for number in (7, 8):
+            asked = len(router.asked_by_arp(ROUTER))
+            moved = ["ip", "link", "set", "lan0", "address", f"02:00:00:00:00:0{number}"]
+            lab.run(moved, where="router", check=True)
+            lab.wait_for(
+                lambda asked=asked: len(router.asked_by_arp(ROUTER)) >= asked + 24,
+                what="more ARP probes",
+            )
+    assert failures(lab) == []
+    assert addr_dump(lab) == before
+
+
 def test_what_others_broadcast_is_no_evidence(lab: Lab) -> None:
     """Neither their questions nor what they claim unasked."""
     lab.add_neighbour("n1", f"{N1}/24")

@@ -313,9 +313,11 @@ def arp_reply(
     sender: IPv4Address = PEER,
     target_hardware: bytes = MACS["near"],
     target: bytes = bytes(4),
+    hardware: bytes = MACS["far"],
+    frame_source: bytes = MACS["far"],
 ) -> bytes:
-    arp = bytes.fromhex("0001080006040002") + MACS["far"] + sender.packed + target_hardware + target
-    return to + MACS["far"] + b"\x08\x06" + arp + bytes(18)
+    arp = bytes.fromhex("0001080006040002") + hardware + sender.packed + target_hardware + target
+    return to + frame_source + b"\x08\x06" + arp + bytes(18)
 
 
 def advertisement(
@@ -324,8 +326,10 @@ def advertisement(
     to: IPv6Address = HERE6,
     is_solicited: bool = True,
     hops: int = 255,
+    face: bytes = b"",
 ) -> bytes:
     flags = 0x60 if is_solicited else 0x20
     message = bytes((136, 0, 0, 0, flags, 0, 0, 0)) + target.packed
+    message += b"\x02\x01" + face if face else b""
     hardware = bytes.fromhex("333300000001") if to.is_multicast else MACS["near"]
     return icmp6_frame(hardware, PEER6, to, hops, message)

@@ -25,6 +25,7 @@ from probe_lab import (
 )
 
 from rcmd.model import Family
+from rcmd.system.probe_acquaintances import Standing
 from rcmd.system.probe_neighbors import WINDOW_NS, Questions
 from rcmd.system.probe_times import ReadMoment
 from rcmd.system.probes import ALL_NODES, Answer, Ignored, ProbeKind
@@ -148,6 +149,90 @@ def test_a_solicitation_comes_from_the_link_local_address(in_namespaces: Run) ->
     in_namespaces(scenario)
 
 
+FORGER = bytes.fromhex("020000000099")
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"hardware": FORGER},
+        {"frame_source": FORGER},
+        {"hardware": FORGER, "frame_source": FORGER},
+    ],
+    ids=["says another", "is from another", "both"],
+)
+def test_nobody_else_answers_an_arp_request_for_the_target(
+    in_namespaces: Run, forged: dict[str, bytes]
+) -> None:
+    def scenario() -> None:
+        make_cables()
+        give_peer_addresses()
+        with Bench(interface(ProbeKind.ARP, None)) as bench, Observer() as observer:
+            bench.ask(ask_neighbour(PEER, 1))
+            ip("-n peer address del 192.168.85.1/24 dev far")
+            assert bench.sockets.send([ask_neighbour(PEER, 2)]) == ()
+            observer.send(arp_reply(**forged))
+            assert bench.ignores(Ignored.ANOTHER_FACE)
+
+    in_namespaces(scenario)
+
+
+def test_a_forger_that_does_not_hear_us_is_not_believed(in_namespaces: Run) -> None:
+    """One reply, unasked: it is asked to answer once more, and another time."""
+
+    def scenario() -> None:
+        make_cables()
+        give_peer_addresses()
+        with Bench(interface(ProbeKind.ARP, None)) as bench, Observer() as observer:
+            bench.ask(ask_neighbour(PEER, 1))
+            ip("-n peer address del 192.168.85.1/24 dev far")
+            assert bench.sockets.send([ask_neighbour(PEER, 2), ask_neighbour(PEER, 3)]) == ()
+            observer.send(arp_reply(hardware=FORGER, frame_source=FORGER))
+            assert bench.ignores(Ignored.ANOTHER_FACE)
+            asked = [observer.arp_request()[:6] for _ in range(4)]
+            assert asked == [b"\xff" * 6, MACS["far"], b"\xff" * 6, FORGER]
+
+    in_namespaces(scenario)
+
+
+def test_what_had_come_before_the_question_does_not_answer_it(in_namespaces: Run) -> None:
+    """It lies unread: a claim sent on the chance that we shall ask."""
+
+    def scenario() -> None:
+        make_cables()
+        with Bench(interface(ProbeKind.ARP, None)) as bench, Observer() as observer:
+
+            def is_too_early() -> bool:
+                observer.send(arp_reply())
+                assert bench.wait()
+                assert bench.sockets.send([ask_neighbour(PEER)]) == ()
+                return bench.sockets.read() == ()
+
+            # The kernel begins to stamp a moment after it was asked to.
+            assert any(is_too_early() for _ in range(1000))
+            observer.send(arp_reply())
+            bench.answers(1)
+
+    in_namespaces(scenario)
+
+
+def test_nobody_else_answers_a_solicitation_for_the_target(in_namespaces: Run) -> None:
+    def scenario() -> None:
+        make_cables()
+        add_address6(HERE6, "near")
+        with Bench(interface(ProbeKind.ND, HERE6)) as bench, Observer() as observer:
+            assert bench.sockets.send([ask_neighbour(PEER6)]) == ()
+            observer.send(advertisement(face=MACS["far"]))
+            bench.answers(1)
+            assert bench.sockets.send([ask_neighbour(PEER6)]) == ()
+            observer.send(advertisement(face=FORGER))
+            assert bench.ignores(Ignored.ANOTHER_FACE)
+            observer.send(advertisement(face=MACS["far"]))
+            bench.answers(1)
+
+    in_namespaces(scenario)
+
+
 @pytest.mark.parametrize(
     ("stray", "reason"),
     [
@@ -198,7 +283,9 @@ def question(sequence: int, *, sent_ns: int) -> Questions:
 
 def answered(questions: Questions, *, at_ns: int) -> Answer | Ignored:
     opened = interface(ProbeKind.ARP, None)
-    return questions.answer(opened, PEER, None, ReadMoment(at_ns, 0))
+    answer = questions.answer(opened, PEER, b"", None, ReadMoment(at_ns, 0))
+    assert not isinstance(answer, Standing)
+    return answer
 
 
 def test_a_question_is_open_for_a_limited_time() -> None:

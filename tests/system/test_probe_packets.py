@@ -109,7 +109,7 @@ def arp_reply(operation: int = 2) -> bytes:
 
 def test_an_arp_reply_is_read() -> None:
     assert parse_arp_reply(arp_reply() + bytes(18)) == ArpReply(
-        ADDRESS, THEIR_MAC, IPv4Address(0), MAC
+        THEIR_MAC, ADDRESS, THEIR_MAC, IPv4Address(0), MAC
     )
 
 
@@ -147,8 +147,24 @@ def advertisement(code: int = 0, flags: int = 0x60) -> bytes:
 def test_an_advertisement_is_read() -> None:
     assert parse_advertisement(advertisement()) == Advertisement(TARGET6, True)
     assert parse_advertisement(advertisement(flags=0x20)) == Advertisement(TARGET6, False)
+    with_options = advertisement() + b"\x0e\x01nonce!" + b"\x02\x01" + THEIR_MAC
+    assert parse_advertisement(with_options) == Advertisement(TARGET6, True, THEIR_MAC)
     assert parse_advertisement(advertisement()[:-1]) is Ignored.SHORT
     assert parse_advertisement(advertisement(code=1)) is Ignored.BAD_CODE
+
+
+@pytest.mark.parametrize("options", [b"\x02", b"\x02\x00" + THEIR_MAC, b"\x01\xff", bytes(40)])
+def test_odd_options_name_no_hardware(options: bytes) -> None:
+    assert parse_advertisement(advertisement() + options) == Advertisement(TARGET6, True)
+
+
+def test_what_came_before_its_question_is_told_unless_the_clock_was_set() -> None:
+    moment = ReadMoment(monotonic_ns=9_000, realtime_ns=1_000_000_009_000)
+    came_at = 1_000_000_007_500
+    assert moment.is_before(came_at, sent_ns=7_501, at_most_ns=1_000)
+    assert not moment.is_before(came_at, sent_ns=7_500, at_most_ns=1_000)
+    assert not moment.is_before(came_at, sent_ns=8_501, at_most_ns=1_000)
+    assert not moment.is_before(None, sent_ns=8_000, at_most_ns=1_000)
 
 
 def test_a_stamp_is_told_on_the_other_clock() -> None:
