@@ -1,4 +1,8 @@
-"""The wording of what happens; the texts of the overview chapter and of solaris.md 1.15."""
+"""The wording of what happens; the texts of the overview chapter and of solaris.md 1.15.
+
+The severity is that of what happened, not of what it ends: a repair is a notice, though in.mpathd
+logs each of these lines as an error.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,8 @@ from rcmd.model import Family, IPAddress, KernelAddress, ProbeMethod
 def link_changed(name: str, *, is_up: bool) -> Report:
     way = "come up" if is_up else "gone down"
     kind = "link-up" if is_up else "link-down"
-    return Report(Severity.ERROR, kind, name, f"The link has {way} on {name}")
+    severity = Severity.NOTICE if is_up else Severity.ERROR
+    return Report(severity, kind, name, f"The link has {way} on {name}")
 
 
 def flapping(name: str) -> Report:
@@ -61,7 +66,7 @@ def failure(name: str, group: str, cause: str, silent: Sequence[IPAddress] = ())
 
 def repair(name: str, group: str) -> Report:
     text = f"NIC repair detected on {name}{_of(group)}"
-    return Report(Severity.ERROR, "repair", name, text, {"group": group})
+    return Report(Severity.NOTICE, "repair", name, text, {"group": group})
 
 
 def group_failed(group: str, causes: Mapping[str, str]) -> Report:
@@ -73,7 +78,7 @@ def group_failed(group: str, causes: Mapping[str, str]) -> Report:
 
 def group_repaired(group: str, name: str) -> Report:
     text = f"At least 1 interface ({name}) of group {group} has repaired"
-    return Report(Severity.ERROR, "group-repaired", group, text, {"interface": name})
+    return Report(Severity.NOTICE, "group-repaired", group, text, {"interface": name})
 
 
 def moved(answer: Moved) -> Report | None:
@@ -103,10 +108,12 @@ def moved(answer: Moved) -> Report | None:
     match move.cause:
         case Cause.FAILBACK:
             text = f"Successfully failed back to NIC {move.destination}"
-            return Report(Severity.ERROR, "failback", move.destination, text, detail)
+            return Report(Severity.NOTICE, "failback", move.destination, text, detail)
         case Cause.FAILOVER | Cause.OFFLINE | Cause.DETACH | Cause.STANDBY:
             text = f"Successfully failed over from NIC {move.source} to NIC {move.destination}"
-            return Report(Severity.ERROR, "failover", move.source, text, detail)
+            is_asked_for = move.cause is not Cause.FAILOVER
+            severity = Severity.NOTICE if is_asked_for else Severity.WARNING
+            return Report(severity, "failover", move.source, text, detail)
         case Cause.REBALANCE:
             text = f"Evened out the load from NIC {move.source} to NIC {move.destination}"
             return Report(Severity.NOTICE, "rebalance", move.destination, text, detail)
@@ -143,7 +150,7 @@ def barred(name: str, reason: str) -> Report:
 
 def unbarred(name: str, group: str) -> Report:
     text = f"{name} now has a unique hardware address{_in(group)}; onlining"
-    return Report(Severity.ERROR, "unbarred", name, text)
+    return Report(Severity.NOTICE, "unbarred", name, text)
 
 
 def rejected(name: str, group: str, reason: str) -> Report:
@@ -215,7 +222,7 @@ def lacking_family(name: str, group: str, family: Family, incapacity: str) -> Re
 
 def consistent(name: str, group: str) -> Report:
     text = f"NIC {name} is now consistent with group {group} and failover capability is restored"
-    return Report(Severity.ERROR, "consistent", name, text)
+    return Report(Severity.NOTICE, "consistent", name, text)
 
 
 def spread_over(group: str, family: Family, names: Sequence[str]) -> Report:
@@ -273,7 +280,7 @@ def test_address(name: str, news: SourceNews) -> Report:
             return _source(Severity.ERROR, name, f"{text}; {_DISABLING} on {name}")
         case SourceNews.UNIQUE:
             text = f"Test address now configured on interface {name}"
-            return _source(Severity.ERROR, name, f"{text}; {_ENABLING} on it")
+            return _source(Severity.NOTICE, name, f"{text}; {_ENABLING} on it")
         case _:
             assert_never(news)
 
@@ -379,6 +386,6 @@ def probe_fact(fact: ProbeFact, group: str) -> Report:
                 f"({fact.family} {fact.interface}){_for(group)}"
             )
             subject = group or fact.interface
-            return Report(Severity.ERROR, "detection-time", subject, text)
+            return Report(Severity.NOTICE, "detection-time", subject, text)
         case _:
             assert_never(fact)
