@@ -18,6 +18,7 @@ from rcmd.configuration import Loaded
 from rcmd.errors import RcmError
 from rcmd.hash_choice import choose_hash
 from rcmd.ipmp.commands import (
+    Announce,
     ChooseHash,
     Command,
     Move,
@@ -38,6 +39,7 @@ from rcmd.ipmp.events import (
     LinkGone,
     LinkSeen,
     Moved,
+    Plumbed,
     Tick,
     Together,
     is_of_operation,
@@ -179,7 +181,9 @@ class Daemon:
             case ChooseHash():
                 self._choose_hash(command)
             case Plumb():
-                self._plumb(command)
+                answers.append(self._plumb(command))
+            case Announce():
+                self._tell_neighbours(command.ifindex, command.hardware_address, command.addresses)
             case Release():
                 self._release(command)
             case WatchInterface():
@@ -207,22 +211,28 @@ class Daemon:
         for ifindex, addresses in wanted.items():
             link = self._engine.scene.view.links.get(ifindex)
             if link is not None:
-                is_router = any(it.version == 6 for it in addresses) and self._devices.is_router(
-                    link.name
-                )
-                self._announcer.announce(
-                    ifindex, link.hardware_address, addresses, is_router=is_router
-                )
+                self._tell_neighbours(ifindex, link.hardware_address, addresses)
 
-    def _plumb(self, plumb: Plumb) -> None:
+    def _tell_neighbours(
+        self, ifindex: int, hardware_address: str, addresses: Sequence[IPAddress]
+    ) -> None:
+        link = self._engine.scene.view.links[ifindex]
+        has_ipv6 = any(it.version == 6 for it in addresses)
+        is_router = has_ipv6 and self._devices.is_router(link.name)
+        self._announcer.announce(ifindex, hardware_address, addresses, is_router=is_router)
+
+    def _plumb(self, plumb: Plumb) -> Plumbed:
         self._refusals.pop(plumb.name, None)
         self._save_sysctls(plumb)
         try:
-            for obstacle in self._devices.plumb(plumb):
-                self.report(Report(Severity.WARNING, "obstacle", plumb.name, obstacle))
+            plumbed = self._devices.plumb(plumb)
         except RcmError as error:
             text = f"{plumb.name} could not be plumbed: {error}"
             self.report(Report(Severity.ERROR, REFUSED, plumb.name, text))
+            return Plumbed(plumb, keeps_address=True)
+        for obstacle in plumbed.obstacles:
+            self.report(Report(Severity.WARNING, "obstacle", plumb.name, obstacle))
+        return plumbed
 
     def _save_sysctls(self, plumb: Plumb) -> None:
         """Without a record they cannot be put back one day; the NIC is needed now."""

@@ -19,6 +19,7 @@ from rcmd.ipmp.events import (
     LinkGone,
     LinkSeen,
     Moved,
+    Plumbed,
     ProbeAnswer,
     SpreadDone,
 )
@@ -48,8 +49,8 @@ class Kernel(Protocol):
 class Devices(Protocol):
     """What is done to a device as a whole; errors are RcmError."""
 
-    def plumb(self, plumb: Plumb) -> tuple[str, ...]:
-        """Sysctls, MTU, hardware address, up.  Returns obstacles, a sentence each."""
+    def plumb(self, plumb: Plumb) -> Plumbed:
+        """Sysctls, MTU, hardware address, up."""
 
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]: ...
 

@@ -100,6 +100,18 @@ class Plumb:
 
 
 @dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell the neighbours under which hardware address these can be reached now.
+
+    They stay where they are; what moves is announced with its `Move`.
+    """
+
+    ifindex: int
+    hardware_address: str
+    addresses: tuple[IPAddress, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """Give a device back: sysctls as they were before `Plumb`; `take_down` also sets it down."""
 
@@ -147,6 +159,7 @@ Command = (
     | Spread
     | ChooseHash
     | Plumb
+    | Announce
     | Release
     | Report
     | WatchInterface

@@ -23,7 +23,7 @@ from rcmd.ipmp import leasing, membership, messages
 from rcmd.ipmp.adoption import absorb_change, adopt_all, forget_expired
 from rcmd.ipmp.arrangement import Targets, arrange, held_by
 from rcmd.ipmp.batches import ItemKey, item_key
-from rcmd.ipmp.commands import Command, Move, Plumb, Release, Spread
+from rcmd.ipmp.commands import Command, Move, Spread
 from rcmd.ipmp.convergence import converge
 from rcmd.ipmp.detection import forget_unwanted, look_at_all
 from rcmd.ipmp.difference import Difference
@@ -39,6 +39,7 @@ from rcmd.ipmp.events import (
     Leave,
     Moved,
     Offline,
+    Plumbed,
     Refusal,
     SpeedSeen,
     SpreadDone,
@@ -48,15 +49,17 @@ from rcmd.ipmp.events import (
     UndoOffline,
     Unplumb,
 )
+from rcmd.ipmp.hardware_addresses import announcements
 from rcmd.ipmp.judgement import Judgement
 from rcmd.ipmp.kernel_view import KernelView, essence
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.listening import absorb_memberships
-from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.member import Member
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.missing import missing_messages
 from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.plumbing import plumb_new, plumbed, release_detached
 from rcmd.ipmp.probe_status import probe_statuses, target_statuses
 from rcmd.ipmp.recollection import memorise, recollect
 from rcmd.ipmp.scene import Circles, Scene
@@ -130,9 +133,10 @@ class Engine:
         if ended:
             circles = EVERYBODY
         forget_unwanted(self.scene)
-        commands += self._plumb()
+        commands += plumb_new(self.scene)
         commands += self.surveillance.follow(now, circles)
         commands += self._judgement.pronounce(now, circles)
+        commands += announcements(self.scene, circles)
         commands += self.surveillance.tell()
         targets = arrange(self.scene, circles=circles)
         # What leaves by a member that has failed is cured first.
@@ -142,7 +146,8 @@ class Engine:
             self.revision += 1
         self.scene.was_interrupted = False
         is_busy = bool(moves) or any(isinstance(command, Spread) for command in commands)
-        return [*commands, *moves] if is_busy else [*commands, *self._release_detached(circles)]
+        last = moves if is_busy else release_detached(self.scene, circles)
+        return [*commands, *last]
 
     def _account_for_time(self, event: Event, now: float) -> None:
         """While moves are being made nobody listens to the kernel: that time is our own."""
@@ -289,6 +294,8 @@ class Engine:
                 commands += leasing.granted(self.scene, lease, options)
             case LeaseLost(home, reason):
                 commands += leasing.lost(self.scene, home, reason)
+            case Plumbed():
+                plumbed(self.scene, event)
             case Moved():
                 commands += self._on_moved(event)
             case SpreadDone():
@@ -381,36 +388,6 @@ class Engine:
 
     # --- acting ---
 
-    def _plumb(self) -> list[Command]:
-        commands: list[Command] = []
-        for member in self.scene.members.values():
-            member.is_being_plumbed = False
-            if member.ifindex in (0, member.plumbed) or member.intent is Intent.DETACHED:
-                continue
-            member.plumbed = member.ifindex
-            member.is_being_plumbed = True
-            commands.append(
-                Plumb(
-                    member.ifindex,
-                    member.name,
-                    member.config.families,
-                    member.config.mtu,
-                    member.config.hardware_address,
-                    is_grouped=bool(member.group),
-                )
-            )
-        return commands
-
-    def _release_detached(self, circles: Touched) -> list[Command]:
-        """A detached device is given back once there is nothing more to take off it."""
-        commands: list[Command] = []
-        for member in self.scene.members_of(circles):
-            if member.intent is Intent.DETACHED and member.plumbed:
-                if member.plumbed == member.ifindex:
-                    commands.append(Release(member.ifindex, member.name, take_down=True))
-                member.plumbed = 0
-        return commands
-
     def _moves_if(self, assumed: dict[str, Fitness], circles: Circles | None = None) -> list[Move]:
         if not self._is_ready:
             return []
@@ -420,7 +397,7 @@ class Engine:
 
 def _answers_moves(event: Event) -> bool:
     parts = event.events if isinstance(event, Together) else (event,)
-    return all(isinstance(part, Moved | SpreadDone) for part in parts)
+    return all(isinstance(part, Moved | SpreadDone | Plumbed) for part in parts)
 
 
 def first_refusals(moved: Moved) -> list[Refusal]:

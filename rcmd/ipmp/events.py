@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rcmd.ipmp.commands import Move, Spread
+from rcmd.ipmp.commands import Move, Plumb, Spread
 from rcmd.ipmp.lease import Lease
 from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.nexthops import PinnedRoute, PinRule, SpreadItem, SpreadRoute
@@ -230,6 +230,17 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Plumbed:
+    """What became of a `Plumb`."""
+
+    plumb: Plumb
+    obstacles: tuple[str, ...] = ()
+    """What could not be done, or does not help, a sentence each."""
+    keeps_address: bool = False
+    """The driver refused the hardware address."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpreadRefusal:
     """Something of a `Spread` that the kernel would not do."""
 
@@ -303,6 +314,7 @@ Event = (
     | LeaseLost
     | Moved
     | SpreadDone
+    | Plumbed
     | SpeedSeen
     | MembershipsSeen
     | Tick

@@ -10,6 +10,7 @@ from rcmd.ipmp import messages
 from rcmd.ipmp.capability import incapacity
 from rcmd.ipmp.commands import Command
 from rcmd.ipmp.guards import Verdict, examine
+from rcmd.ipmp.hardware_addresses import link_to_be
 from rcmd.ipmp.health import Condition, Health, judge
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Fitness
@@ -279,7 +280,7 @@ class Judgement:
             if member.config.group and is_here and member.intent is not Intent.DETACHED:
                 groups.setdefault(member.config.group, []).append(member)
         for group, members in groups.items():
-            links = [self.scene.view.links[member.ifindex] for member in members]
+            links = [link_to_be(it, self.scene.view.links[it.ifindex]) for it in members]
             verdicts = examine(links)
             for member in members:
                 verdict = verdicts.get(member.name, FINE)

@@ -61,6 +61,10 @@ class Member:
     """The ifindex that was plumbed, or GONE; a device is plumbed once in its life."""
     is_being_plumbed: bool = False
     """What was switched off on the device is being switched on in this very turn."""
+    coming_address: str = ""
+    """The hardware address that its file gives it, until the kernel shows it or refuses it."""
+    known_as: str = ""
+    """The hardware address under which the neighbours know what lives on it."""
     barred: str = ""
     """Why it may not serve: its hardware address is not unique."""
     rejected: str = ""

@@ -86,6 +86,8 @@ class Memory:
     flapping: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Name -> its last link-ups, on the clock of the engine, which runs until the next boot."""
     plumbed: Mapping[str, int] = field(default_factory=dict)
+    known_as: Mapping[str, str] = field(default_factory=dict)
+    """Name -> the hardware address that the neighbours were told of, or know."""
     withdrawn: frozenset[IPAddress] = frozenset()
     adopted: tuple[AdoptedAddress, ...] = ()
     lost: tuple[LostAddress, ...] = ()
@@ -119,6 +121,7 @@ class Memory:
                 "spare": sorted(self.spare),
                 "flapping": dict(self.flapping),
                 "plumbed": dict(self.plumbed),
+                "known_as": dict(self.known_as),
                 "withdrawn": sorted(str(address) for address in self.withdrawn),
                 "adopted": [[entry.home, asdict(entry.address)] for entry in self.adopted],
                 "lost": [
@@ -164,6 +167,7 @@ class Memory:
             spare=frozenset(data["spare"]),
             flapping={name: tuple(ups) for name, ups in data["flapping"].items()},
             plumbed=data["plumbed"],
+            known_as=data.get("known_as", {}),
             withdrawn=frozenset(ip_address(address) for address in data["withdrawn"]),
             adopted=tuple(AdoptedAddress(home, _address(it)) for home, it in data["adopted"]),
             lost=tuple(

@@ -143,6 +143,11 @@ def gone(name: str, group: str) -> Report:
     return Report(Severity.ERROR, "removed", name, text, {"group": group})
 
 
+def hardware_address(name: str, old: str, new: str) -> Report:
+    text = f"the hardware address of {name} is {new} now, it was {old}: telling the neighbours"
+    return Report(Severity.NOTICE, "hardware-address", name, text, {"old": old, "new": new})
+
+
 def barred(name: str, reason: str) -> Report:
     text = f"{name}: offlining: {reason}"
     return Report(Severity.ERROR, "barred", name, text, {"reason": reason})

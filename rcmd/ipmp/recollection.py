@@ -39,6 +39,7 @@ def memorise(scene: Scene) -> Memory:
         spare=frozenset(it.name for it in members if it.is_spare),
         flapping={it.name: tuple(it.watch.ups) for it in members if it.watch.is_flapping},
         plumbed={it.name: it.plumbed for it in members if it.plumbed},
+        known_as={it.name: it.known_as for it in members if it.known_as},
         withdrawn=frozenset(ledger.withdrawn),
         adopted=tuple(
             AdoptedAddress(ledger.adopted_home[key], remembered(address))
@@ -123,6 +124,7 @@ def recollect(scene: Scene, memory: Memory) -> None:
 def recollect_member(member: Member, memory: Memory) -> None:
     name = member.name
     member.plumbed = memory.plumbed.get(name, 0)
+    member.known_as = memory.known_as.get(name, "")
     member.is_spare = name in memory.spare
     member.was_failed = name in memory.failed
     member.failed_by_probes = name in memory.failed_by_probes

@@ -23,6 +23,7 @@ from rcmd.ipmp.events import (
     Moved,
     NexthopGone,
     PinRuleGone,
+    Plumbed,
     RouteGone,
     RouteSeen,
     SpeedSeen,
@@ -57,6 +58,8 @@ def touched_by(scene: Scene, event: Event) -> Touched:
             return circles_of(scene, (move.source, move.destination, *names))
         case Attach(name, config) if config is not None:
             return circles_of(scene, (name,))
+        case Plumbed(plumb=plumb):
+            return circles_of(scene, (plumb.name,))
         case SpeedSeen(name):
             return circles_of(scene, (name,))
         case SpreadDone(spread=spread):

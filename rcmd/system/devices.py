@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from rcmd.errors import RcmError
 from rcmd.ipmp.commands import Plumb, Release
+from rcmd.ipmp.events import Plumbed
 from rcmd.model import Identity, LoadSpreading
 from rcmd.system import path_hash, sysctls
 from rcmd.system.rtnetlink import KernelRefused, Rtnetlink
@@ -26,22 +27,24 @@ class KernelDevices:
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]:
         return sysctls.read_member(plumb.name, plumb.families, is_grouped=plumb.is_grouped)
 
-    def plumb(self, plumb: Plumb) -> tuple[str, ...]:
+    def plumb(self, plumb: Plumb) -> Plumbed:
         """Sysctls come first: they must be in force before the first address is.
 
         A NIC with another MTU or hardware address than it was to have is better than none: it is
         set up all the same, and what the driver refused is among the obstacles.
         """
         obstacles = self._apply_sysctls(plumb)
+        refused: tuple[str, ...] = ()
         if plumb.hardware_address is not None:
-            obstacles += _refusal_of(lambda: self._set_hardware_address(plumb), plumb.name)
+            refused = _refusal_of(lambda: self._set_hardware_address(plumb), plumb.name)
+            obstacles += refused
         if plumb.mtu is not None:
             what = f"mtu {plumb.mtu}"
             obstacles += _refusal_of(
                 lambda: self._set(plumb.ifindex, what, mtu=plumb.mtu), plumb.name
             )
         self._set(plumb.ifindex, "up", is_up=True)
-        return obstacles
+        return Plumbed(plumb, obstacles, keeps_address=bool(refused))
 
     def _apply_sysctls(self, plumb: Plumb) -> tuple[str, ...]:
         """Where they cannot be set (a container's /proc/sys may be read-only) the NIC still may."""

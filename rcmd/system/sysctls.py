@@ -3,8 +3,10 @@
 Several NICs on one subnet need them (Documentation/networking/ip-sysctl.rst):
 
 promote_secondaries            deleting the first address of a subnet must not delete the others
-arp_ignore, arp_announce       the NIC that has an address answers and asks for it, no other;
-                               `arp_sender` changes the second for one that has none
+arp_ignore                     the NIC that has an address answers for it, and no other; so also
+                               one that is for IPv6 alone, or it would answer for its neighbours
+arp_announce                   it asks from the best of its addresses, never from another NIC's;
+                               0 where it has none but a test address (`ipmp.bare`)
 rp_filter                      strict filtering would drop what comes in on any NIC but the first
 ignore_routes_with_linkdown    a route through a NIC without carrier is passed over (also of IPv6)
 
@@ -68,15 +70,16 @@ def apply(
 ) -> tuple[str, ...]:
     """Set the sysctls that a device needs for addresses of these families.
 
-    Only a member of a group (`is_grouped`) gets the IPv4 ones; a device that is for no family at
-    all, and so only set up, is kept from answering ARP for its neighbours' addresses.  Returns
-    what is set for `all` devices and defeats this, a sentence each.  Raises SysctlError.
+    Only a member of a group (`is_grouped`) gets the IPv4 ones, for whichever families it is; a
+    device that is for no family at all, and so only set up, is kept from answering ARP for its
+    neighbours' addresses.  Returns what is set for `all` devices and defeats this, a sentence
+    each.  Raises SysctlError.
     """
     wanted = _wanted(name, families, is_grouped=is_grouped, root=root)
     for path, value in wanted.items():
         if _read(path, root) != value:
             _write(path, value, root)
-    return _obstacles(root) if is_grouped and Family.IPV4 in families else ()
+    return obstacles(root) if is_grouped else ()
 
 
 def restore(values: Mapping[str, str], root: Path = PROC_SYS) -> None:
@@ -122,7 +125,7 @@ def _wanted(
     if name in ("", ".", "..", "all", "default") or "/" in name:
         raise SysctlError(f"{name!r} is not the name of a device")
     wanted = {}
-    if is_grouped and Family.IPV4 in families:
+    if is_grouped:
         conf = f"{_IPV4_CONF}/{name}"
         wanted = {f"{conf}/{key}": value for key, value in _MEMBER_IPV4.items()}
         # The greater of `all` and the device's own counts.  0, no filter, is left alone: loose
@@ -130,7 +133,7 @@ def _wanted(
         own = _read_number(f"{conf}/rp_filter", root)
         if max(own, _read_number(f"{_IPV4_CONF}/all/rp_filter", root)) == _RP_FILTER_STRICT:
             wanted[f"{conf}/rp_filter"] = _RP_FILTER_LOOSE
-    if not families:
+    elif not families:
         wanted = {f"{_IPV4_CONF}/{name}/arp_ignore": _MEMBER_IPV4["arp_ignore"]}
     if Family.IPV6 in families:
         wanted[f"{_IPV6_CONF}/{name}/disable_ipv6"] = "0"
@@ -139,7 +142,7 @@ def _wanted(
     return wanted
 
 
-def _obstacles(root: Path) -> tuple[str, ...]:
+def obstacles(root: Path = PROC_SYS) -> tuple[str, ...]:
     """What `all` forces on every device: the greater of it and the device's own counts."""
     path = f"{_IPV4_CONF}/all/arp_ignore"
     value = _read_number(path, root)

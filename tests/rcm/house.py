@@ -29,6 +29,7 @@ from rcmd.ipmp.events import (
     LinkGone,
     LinkSeen,
     Moved,
+    Plumbed,
     SpreadDone,
 )
 from rcmd.ipmp.memory import Memory
@@ -100,10 +101,9 @@ class ModelDevices:
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]:
         return {f"net/ipv4/conf/{plumb.name}/arp_ignore": "0"}
 
-    def plumb(self, plumb: Plumb) -> tuple[str, ...]:
+    def plumb(self, plumb: Plumb) -> Plumbed:
         self._refuse()
-        self.model.plumb(plumb, 0.0)
-        return ()
+        return self.model.plumb(plumb, 0.0)
 
     def release(self, release: Release, saved: Mapping[str, str]) -> None:
         self._refuse()

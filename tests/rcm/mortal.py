@@ -13,7 +13,7 @@ from stories.kernel import Kernel
 
 from rcmd.errors import Veto
 from rcmd.ipmp.commands import Move, Plumb, Release
-from rcmd.ipmp.events import Moved
+from rcmd.ipmp.events import Moved, Plumbed
 from rcmd.rcm.hardware import Hardware, HardwareFailed, HardwareStep, RemoveFunction
 from rcmd.system.store import Store
 
@@ -80,7 +80,7 @@ class MortalDevices(ModelDevices):
         self.acts = 0
         self._fuse = fuse
 
-    def plumb(self, plumb: Plumb) -> tuple[str, ...]:
+    def plumb(self, plumb: Plumb) -> Plumbed:
         self._fuse.check()
         self.acts += 1
         told = super().plumb(plumb)

@@ -24,6 +24,7 @@ from rcmd.ipmp.events import (
     LinkGone,
     LinkSeen,
     Moved,
+    Plumbed,
     Refusal,
     RouteGone,
     RouteSeen,
@@ -325,12 +326,15 @@ class Kernel:
 
     # --- what the daemon asks for ---
 
-    def plumb(self, plumb: Plumb, carrier_after_s: float) -> None:
+    def plumb(self, plumb: Plumb, carrier_after_s: float) -> Plumbed:
         device = self.devices.get(plumb.ifindex)
         if device is None:
-            return
-        if plumb.hardware_address:
-            device.link = replace(device.link, hardware_address=plumb.hardware_address)
+            return Plumbed(plumb)
+        wanted = plumb.hardware_address
+        keeps_address = wanted is not None and ("ether", device.link.name) in self.refusals
+        if wanted and not keeps_address:
+            device.link = replace(device.link, hardware_address=wanted)
+            self._see_link(device)
         was_up = device.link.is_up
         device.link = replace(device.link, is_up=True, mtu=plumb.mtu or device.link.mtu)
         device.is_negotiating = not was_up and carrier_after_s > 0
@@ -338,6 +342,7 @@ class Kernel:
         if Family.IPV6 in plumb.families:
             self._switch_ipv6(device, is_on=device.link.mtu >= SMALLEST_MTU[Family.IPV6])
             self._add_link_local(device)
+        return Plumbed(plumb, keeps_address=keeps_address)
 
     def release(self, release: Release) -> None:
         device = self.devices.get(release.ifindex)

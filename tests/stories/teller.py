@@ -533,6 +533,14 @@ class Teller:
         assert self.world.engine
         assert self.world.engine.is_empty(name)
 
+    def expect_announced(self, address: str, mac: str) -> None:
+        """Where it stays, because its device has another hardware address."""
+        found = self.world.announced.get(ip_address(address))
+        assert found == mac, f"announced: {self.world.announced}"
+
+    def expect_nothing_announced(self) -> None:
+        assert not self.world.announced, self.world.announced
+
     def expect_bare(self, name: str) -> None:
         """Nothing of ours at all: no address, no route."""
         device = self.world.kernel.device(name)
@@ -731,6 +739,8 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect traffic to (\S+) unshared", Teller.expect_unshared),
     (r"expect resilient groups", Teller.expect_resilient),
     (r"expect hash (\S+)", Teller.expect_hash),
+    (r"expect (\S+) announced as (\S+)", Teller.expect_announced),
+    (r"expect nothing announced", Teller.expect_nothing_announced),
     (r"expect plumb (\S+)", Teller.expect_plumb),
     (r"expect no plumb", Teller.expect_no_plumb),
     (r"expect release (\S+?)( down)?", Teller.expect_release),

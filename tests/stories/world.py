@@ -16,6 +16,7 @@ from random import Random
 
 from rcmd.configuration import ConfigurationFiles, load
 from rcmd.ipmp.commands import (
+    Announce,
     Cause,
     ChooseHash,
     Command,
@@ -98,6 +99,8 @@ class World:
         self.commands: list[Command] = []
         """Everything the engine has asked for since `forget_past`."""
         self.transcript: list[str] = []
+        self.announced: dict[IPAddress, str] = {}
+        """What was told of addresses that stayed where they were, since `forget_past`."""
         self.hash = LoadSpreading.OFF
         self.carrier_after_s = 0.0
         self.is_deaf = False
@@ -411,12 +414,14 @@ class World:
                 answers.append(self.kernel.execute(command))
                 self._placed = set()
             case Plumb():
-                self.kernel.plumb(command, self.carrier_after_s)
+                answers.append(self.kernel.plumb(command, self.carrier_after_s))
                 if self.carrier_after_s:
                     ifindex = command.ifindex
                     self.later(
                         self.carrier_after_s, lambda: self.kernel.finish_negotiation(ifindex)
                     )
+            case Announce(_, hardware_address, addresses):
+                self.announced.update(dict.fromkeys(addresses, hardware_address))
             case Release():
                 self.kernel.release(command)
             case WatchInterface():
@@ -623,6 +628,7 @@ class World:
     # --- looking ---
 
     def forget_past(self) -> None:
+        self.announced.clear()
         self.commands.clear()
 
     def name_of(self, ifindex: int) -> str:
@@ -662,6 +668,9 @@ def lines_of(command: Command, name_of: Callable[[int], str]) -> list[str]:
             return [f"report {command.kind} {command.message}"]
         case Plumb():
             return [f"plumb {command.name}"]
+        case Announce():
+            told = ", ".join(map(str, command.addresses))
+            return [f"announce {told} as {command.hardware_address}"]
         case Release():
             return [f"release {command.name}" + (" down" if command.take_down else "")]
         case WatchInterface():

@@ -55,7 +55,9 @@ def plumb(mtu: int | None = None, mac: str | None = None) -> Plumb:
 
 def test_plumb_sets_it_up_last() -> None:
     kernel = Refusing({})
-    assert devices_on(kernel).plumb(plumb(9000, MAC)) == ("all/arp_ignore defeats this",)
+    done = devices_on(kernel).plumb(plumb(9000, MAC))
+    assert done.obstacles == ("all/arp_ignore defeats this",)
+    assert not done.keeps_address
     assert kernel.done == [("hardware_address", MAC), ("mtu", 9000), ("is_up", True)]
 
 
@@ -75,8 +77,9 @@ def test_driver_that_changes_its_address_only_while_down() -> None:
 )
 def test_nic_is_set_up_whatever_else_is_refused(refusals: dict[str, int], message: str) -> None:
     kernel = Refusing(refusals)
-    obstacles = devices_on(kernel).plumb(plumb(9000, MAC))
-    assert f"hme0 goes without {message}" in obstacles
+    done = devices_on(kernel).plumb(plumb(9000, MAC))
+    assert f"hme0 goes without {message}" in done.obstacles
+    assert done.keeps_address is ("hardware_address" in refusals)
     assert kernel.done[-1] == ("is_up", True)
 
 

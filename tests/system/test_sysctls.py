@@ -60,7 +60,16 @@ def test_a_device_without_group_only_gets_its_families(tmp_path: Path) -> None:
     assert read_member(NAME, BOTH, is_grouped=False, root=tmp_path) == {
         f"net/ipv6/conf/{NAME}/disable_ipv6": "1"
     }
-    assert f"{CONF}/arp_ignore" not in read_member(NAME, IPV6, is_grouped=True, root=tmp_path)
+
+
+def test_a_member_for_ipv6_alone_does_not_answer_for_its_neighbours(tmp_path: Path) -> None:
+    build(tmp_path)
+    (tmp_path / CONF / "rp_filter").write_text("1")
+    apply(NAME, IPV6, is_grouped=True, root=tmp_path)
+    found = contents(tmp_path)
+    assert found[f"{CONF}/arp_ignore"] == "1"
+    assert found[f"{CONF}/arp_announce"] == "2"
+    assert found[f"{CONF}/rp_filter"] == "2"
 
 
 def test_a_device_for_no_family_does_not_answer_for_others(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""Under which hardware address the neighbours know what lives on an interface.
+
+It may change under a live interface: by hand, or because its file says so.  The kernel then tells
+nobody (`arp_notify` is off by default, and IPv6 has no such thing), and whoever has talked to us
+goes on sending to the old one: all that lives there has to be announced anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rcmd.ipmp import messages
+from rcmd.ipmp.address_flags import IFA_F_DADFAILED, IFA_F_OPTIMISTIC, IFA_F_TENTATIVE
+from rcmd.ipmp.commands import Announce, Command
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.multicast import is_autojoin
+from rcmd.ipmp.scene import Circles, Scene
+from rcmd.model import Family, IPAddress, KernelAddress, Link
+
+
+def link_to_be(member: Member, link: Link) -> Link:
+    """The device as its file will have made it in a moment: what it is until then says nothing."""
+    if not member.coming_address:
+        return link
+    return replace(link, hardware_address=member.coming_address)
+
+
+def note_coming(member: Member, link: Link) -> None:
+    """It is about to be plumbed."""
+    wanted = (member.config.hardware_address or "").lower()
+    member.coming_address = "" if wanted == link.hardware_address else wanted
+
+
+def announcements(scene: Scene, circles: Circles | None = None) -> list[Command]:
+    """What lives on members (of these circles) whose hardware address is not what it was."""
+    commands: list[Command] = []
+    for member in scene.members_of(circles):
+        link = scene.view.links.get(member.ifindex)
+        if link is None or member.intent is Intent.DETACHED:
+            member.known_as = ""
+            continue
+        if link.hardware_address == member.coming_address:
+            member.coming_address = ""
+        now = link_to_be(member, link).hardware_address
+        if not member.known_as:
+            member.known_as = now
+        # A device that is down can tell nobody; and what is coming is not there yet.
+        if member.known_as == now or member.coming_address or not link.is_running:
+            continue
+        commands.append(messages.hardware_address(member.name, member.known_as, now))
+        member.known_as = now
+        addresses = tuple(_living_on(scene, member))
+        if addresses:
+            commands.append(Announce(member.ifindex, now, addresses))
+    return commands
+
+
+def _living_on(scene: Scene, member: Member) -> Iterator[IPAddress]:
+    for held in scene.view.addresses.get(member.ifindex, {}).values():
+        key = held.address.ip
+        is_original = scene.ledger.autoconfigured_home(key) == member.name
+        is_out_of_service = is_original and not scene.is_serving(member.name, key)
+        if not (is_autojoin(held) or is_out_of_service or _is_unproven(held)):
+            yield key
+
+
+def _is_unproven(address: KernelAddress) -> bool:
+    """It may be another machine's."""
+    detecting = address.flags & (IFA_F_TENTATIVE | IFA_F_OPTIMISTIC) == IFA_F_TENTATIVE
+    is_doubtful = detecting or bool(address.flags & IFA_F_DADFAILED)
+    return address.family is Family.IPV6 and is_doubtful
