@@ -62,6 +62,7 @@ from rcmd.system.service_manager import ServiceManager
 from rcmd.system.sock_diag import list_bound_sockets
 from rcmd.system.store import Store
 from rcmd.system.sysfs import link_speed, shows
+from rcmd.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
@@ -113,16 +114,18 @@ class Assembly:
         self.prober = Prober()
         self.manager = ServiceManager.from_environment(os.environ)
         self.history = HistoryWriter(store, self.loop, [])
+        devices = KernelDevices(self.kernel)
         self.daemon = Daemon(
             Engine(remembered(store), was_interrupted=bool(store.recall(RUNNING_KEY))),
             self.kernel,
-            KernelDevices(self.kernel),
+            devices,
             self.announcer,
             self.prober,
             store,
             self.read_configuration,
             has_hostname_file,
         )
+        self.upkeep = Upkeep(self.daemon, devices, store, self.loop.call_later, self.loop.time)
         self.multicast = MulticastWatch(self.daemon, self.kernel, self.kernel_readable)
         self.attacher = Attacher(self.daemon, store, faulty=set(self.loaded.faulty))
         self.leases = LeaseKeeper(self.daemon, DhcpClient)
@@ -180,7 +183,8 @@ class Assembly:
             self.leases.follow,
         ]
         remember_running(self.store, is_running=True)
-        self.daemon.on_link.append(self.link_changed)
+        self.daemon.on_link += [self.link_changed, self.upkeep.link_changed]
+        self.kernel.on_settings = self.upkeep.settings_changed
         await first_look(self.daemon)
         self.know_speeds()
         self.daemon.feed(Configured(self.loaded.configuration))
@@ -197,6 +201,8 @@ class Assembly:
         self.poll_carrier()
         self.multicast.start(self.repeat)
         self.repeat(RECONCILE_S, self.daemon.look_around)
+        self.upkeep.look_around()
+        self.repeat(RECONCILE_S, self.upkeep.look_around)
         self.repeat(RECONCILE_S, self.watch_speeds)
         self.repeat(RECONCILE_S, self.operations.record_the_rest)
         interval = self.manager.watchdog_interval_s

@@ -112,7 +112,8 @@ class Daemon:
         """Interface -> what was refused since it was plumbed, each sentence once."""
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._unsent: list[UnsentProbe] = []
-        self._hash_choice: ChooseHash | None = None
+        self.hash_choice: ChooseHash | None = None
+        """What was chosen last."""
         self._memory = ""
         self.problems = Problems(
             time.time_ns() // 1000, recalled_from(journal.recall(PROBLEMS_KEY))
@@ -255,7 +256,7 @@ class Daemon:
 
     def _choose_hash(self, choice: ChooseHash) -> None:
         """Never silently: it is one setting for all of the machine's traffic."""
-        is_new, self._hash_choice = choice != self._hash_choice, choice
+        is_new, self.hash_choice = choice != self.hash_choice, choice
         try:
             report = choose_hash(choice, self._devices, self._journal)
         except RcmError as error:
@@ -293,9 +294,6 @@ class Daemon:
         if not self.look():
             self._next_look = self._loop.call_later(RETRY_S, self.look_around)
             return
-        if self._hash_choice is not None:
-            # Somebody may have set it otherwise since.
-            self._choose_hash(self._hash_choice)
         siblings = self._engine.scene.view.nexthops.siblings.values()
         if siblings:
             self._kernel.ask_for_gateways(siblings)

@@ -412,6 +412,8 @@ class ProblemCode(StrEnum):
     """This machine cannot send probes by an interface: they say nothing about it."""
     ADDRESS_MISSING = "address-missing"
     """A data address is wanted, and on no interface."""
+    PRECONDITION = "precondition"
+    """A setting of a device, or of all, is not what its group or its file needs."""
     CONFIGURATION = "configuration"
     """A file that cannot be used as it is."""
 

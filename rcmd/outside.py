@@ -14,6 +14,7 @@ from rcmd.ipmp.commands import (
     UnwatchInterface,
     WatchInterface,
 )
+from rcmd.ipmp.deviation import Deviation
 from rcmd.ipmp.events import (
     KernelSnapshot,
     LinkGone,
@@ -25,7 +26,7 @@ from rcmd.ipmp.events import (
 )
 from rcmd.ipmp.nexthops import Sibling
 from rcmd.ipmp.probe_events import UnsentProbe
-from rcmd.model import Identity, IPAddress, LoadSpreading
+from rcmd.model import Identity, IPAddress, Link, LoadSpreading
 
 
 class Kernel(Protocol):
@@ -51,6 +52,14 @@ class Devices(Protocol):
 
     def plumb(self, plumb: Plumb) -> Plumbed:
         """Sysctls, MTU, hardware address, up."""
+
+    def deviations(self, plumb: Plumb, link: Link) -> Sequence[Deviation]:
+        """What of it is otherwise now.  Not whether it is up, or has IPv6: that is no accident."""
+
+    def put_right(self, plumb: Plumb, deviation: Deviation) -> None: ...
+
+    def obstacles(self, plumbs: Iterable[Plumb]) -> Sequence[str]:
+        """What is set for every device, and defeats what they are to have; a sentence each."""
 
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]: ...
 

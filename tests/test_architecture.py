@@ -36,6 +36,7 @@ MAY_USE: dict[str, set[str]] = {
     "lab": {"model", "errors", "rcm", "configuration", "system", "bus", "ctl"},
     "history": {"rcm"},
     "multicast_watch": {"model", "ipmp", "daemon", "system"},
+    "upkeep": {"model", "errors", "ipmp", "rcm", "outside", "daemon"},
     "starting": {"configuration", "ipmp", "daemon", "system"},
     "assembly": {
         "model",
@@ -49,6 +50,7 @@ MAY_USE: dict[str, set[str]] = {
         "history",
         "multicast_watch",
         "starting",
+        "upkeep",
     },
     "__main__": {"errors", "configuration", "system", "assembly", "starting"},
 }

@@ -97,6 +97,8 @@ class Plumb:
     hardware_address: str | None = None
     is_grouped: bool = False
     """Only members of a group get the sysctls."""
+    is_bare: bool = False
+    """Nothing but a test address lives on it (`bare`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from rcmd.ipmp.bare import bare_members
 from rcmd.ipmp.commands import Command, Plumb, Release
 from rcmd.ipmp.events import Plumbed
 from rcmd.ipmp.hardware_addresses import note_coming
@@ -19,6 +22,21 @@ def plumb_of(member: Member) -> Plumb:
         member.config.hardware_address,
         is_grouped=bool(member.group),
     )
+
+
+def in_use(scene: Scene) -> dict[int, Plumb]:
+    """Every device that was made ready for addresses, by ifindex, and how it is to be now."""
+    bare = bare_members(scene)
+    return {
+        member.ifindex: replace(
+            plumb_of(member), is_bare=bare.get((member.ifindex, member.name), False)
+        )
+        for member in scene.members.values()
+        if member.ifindex
+        and member.ifindex == member.plumbed
+        and member.ifindex in scene.view.links
+        and member.intent is not Intent.DETACHED
+    }
 
 
 def plumb_new(scene: Scene) -> list[Command]:

@@ -11,11 +11,15 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from rcmd.system.sysctls import PROC_SYS, SysctlError, set_arp_announce
+from rcmd.system.sysctls import (
+    ARP_FROM_BEST,
+    ARP_FROM_PACKET,
+    PROC_SYS,
+    SysctlError,
+    set_arp_announce,
+)
 
 log = logging.getLogger(__name__)
-BEST_OF_DEVICE = "2"
-OF_PACKET = "0"
 
 
 class ArpSenders:
@@ -31,7 +35,7 @@ class ArpSenders:
         for device, is_bare in devices.items():
             # Who was just plumbed asks from the best of its addresses.
             if self._bare.get(device, False) is not is_bare:
-                self._set(device[1], OF_PACKET if is_bare else BEST_OF_DEVICE)
+                self._set(device[1], ARP_FROM_PACKET if is_bare else ARP_FROM_BEST)
         self._bare = dict(devices)
 
     def _set(self, name: str, value: str) -> None:

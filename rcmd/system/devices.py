@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from rcmd.errors import RcmError
 from rcmd.ipmp.commands import Plumb, Release
+from rcmd.ipmp.deviation import Deviation
 from rcmd.ipmp.events import Plumbed
-from rcmd.model import Identity, LoadSpreading
+from rcmd.model import Identity, Link, LoadSpreading
 from rcmd.system import path_hash, sysctls
 from rcmd.system.rtnetlink import KernelRefused, Rtnetlink
 from rcmd.system.sysfs import identity_of
@@ -45,6 +46,37 @@ class KernelDevices:
             )
         self._set(plumb.ifindex, "up", is_up=True)
         return Plumbed(plumb, obstacles, keeps_address=bool(refused))
+
+    def deviations(self, plumb: Plumb, link: Link) -> tuple[Deviation, ...]:
+        found = [
+            Deviation(path, *values)
+            for path, values in sysctls.deviations(
+                plumb.name, plumb.families, is_grouped=plumb.is_grouped, is_bare=plumb.is_bare
+            ).items()
+        ]
+        wanted = (plumb.hardware_address or "").lower()
+        if wanted and wanted != link.hardware_address:
+            found.append(Deviation("ether", link.hardware_address, wanted))
+        if plumb.mtu is not None and plumb.mtu != link.mtu:
+            found.append(Deviation("mtu", str(link.mtu), str(plumb.mtu)))
+        return tuple(found)
+
+    def put_right(self, plumb: Plumb, deviation: Deviation) -> None:
+        """Not at any price: a driver that would have to set the device down for it is let be."""
+        match deviation.what:
+            case "ether":
+                self._set(plumb.ifindex, str(deviation), hardware_address=deviation.wanted)
+            case "mtu":
+                self._set(plumb.ifindex, str(deviation), mtu=plumb.mtu)
+            case path:
+                sysctls.restore({path: deviation.wanted})
+
+    def obstacles(self, plumbs: Iterable[Plumb]) -> tuple[str, ...]:
+        grouped = [plumb for plumb in plumbs if plumb.is_grouped]
+        if not grouped:
+            return ()
+        bare = [plumb.name for plumb in grouped if plumb.is_bare]
+        return (*sysctls.obstacles(), *sysctls.obstacles_to_bare(bare))
 
     def _apply_sysctls(self, plumb: Plumb) -> tuple[str, ...]:
         """Where they cannot be set (a container's /proc/sys may be read-only) the NIC still may."""

@@ -48,6 +48,7 @@ class MessageType(IntEnum):
     NEWRULE = 32
     DELRULE = 33
     GETRULE = 34
+    NEWNETCONF = 80
     NEWNEXTHOP = 104
     DELNEXTHOP = 105
     GETNEXTHOP = 106

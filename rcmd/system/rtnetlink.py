@@ -36,9 +36,9 @@ from rcmd.ipmp.events import (
 from rcmd.ipmp.kernel_view import essence
 from rcmd.ipmp.nexthops import PinnedRoute, Sibling, SpreadItem, SpreadRoute
 from rcmd.model import Family, IPAddress, KernelAddress, Link, Route
+from rcmd.system import netconf_messages, nexthop_messages, nexthop_requests, rule_messages
 from rcmd.system import netlink_decoding as decoding
 from rcmd.system import netlink_encoding as encoding
-from rcmd.system import nexthop_messages, nexthop_requests, rule_messages
 from rcmd.system.group_routes import group_route
 from rcmd.system.link_families import multicast_device
 from rcmd.system.local_ports import local_ports
@@ -97,6 +97,8 @@ class Rtnetlink:
         self._receive_buffer = receive_buffer
         self.on_group_route: Callable[[int, IPAddress], None] = lambda _ifindex, _group: None
         """Told of every local route to a multicast group (`group_routes`)."""
+        self.on_settings: Callable[[int], None] = lambda _ifindex: None
+        """Told of every device whose settings have changed (`netconf_messages`)."""
         self._expected: dict[int, tuple[int, bytes, bytes]] = {}
         """Sequence number and identity of our acknowledged IPv4 address changes, until echoed."""
 
@@ -140,6 +142,8 @@ class Rtnetlink:
                         continue
                     if header.kind == MessageType.NEWROUTE and (made := group_route(payload)):
                         self.on_group_route(*made)
+                    if header.kind == MessageType.NEWNETCONF:
+                        self.on_settings(netconf_messages.device_of(payload))
                     changes += _changes(header, payload)
             except MalformedMessage as error:
                 _log.warning("ignored a malformed netlink message: %s", error)

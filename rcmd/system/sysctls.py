@@ -31,10 +31,14 @@ _log = logging.getLogger(__name__)
 PROC_SYS = Path("/proc/sys")
 _IPV4_CONF = "net/ipv4/conf"
 _IPV6_CONF = "net/ipv6/conf"
+ARP_FROM_BEST = "2"
+"""arp_announce: asked from the best address of the device."""
+ARP_FROM_PACKET = "0"
+"""From the address of the packet, whose ever it is."""
 _MEMBER_IPV4 = {
     "promote_secondaries": "1",
     "arp_ignore": "1",
-    "arp_announce": "2",
+    "arp_announce": ARP_FROM_BEST,
     "ignore_routes_with_linkdown": "1",
 }
 _RP_FILTER_STRICT = 1
@@ -63,6 +67,26 @@ def differing(wanted: Mapping[str, str], root: Path = PROC_SYS) -> dict[str, str
     """The present value of each sysctl that is not as wanted, by path.  Raises SysctlError."""
     present = {path: _read(path, root) for path in wanted}
     return {path: value for path, value in present.items() if value != wanted[path]}
+
+
+def deviations(
+    name: str,
+    families: Collection[Family],
+    *,
+    is_grouped: bool,
+    is_bare: bool,
+    root: Path = PROC_SYS,
+) -> dict[str, tuple[str, str]]:
+    """What `apply` made and is otherwise now: path -> (found, wanted).  Raises SysctlError.
+
+    But for `disable_ipv6`: who switches IPv6 off on a device means it.
+    """
+    wanted = _wanted(name, families, is_grouped=is_grouped, root=root)
+    wanted.pop(f"{_IPV6_CONF}/{name}/disable_ipv6", None)
+    announce = f"{_IPV4_CONF}/{name}/arp_announce"
+    if is_bare and announce in wanted:
+        wanted[announce] = ARP_FROM_PACKET
+    return {path: (found, wanted[path]) for path, found in differing(wanted, root).items()}
 
 
 def apply(
@@ -149,6 +173,18 @@ def obstacles(root: Path = PROC_SYS) -> tuple[str, ...]:
     if value in _ARP_IGNORE_BY_NIC:
         return ()
     return (f"{path} is {value}: the wrong NIC of a group may answer ARP, or none; set it to 0",)
+
+
+def obstacles_to_bare(names: Collection[str], root: Path = PROC_SYS) -> tuple[str, ...]:
+    """What `all` forces on those that carry nothing but a test address."""
+    path = f"{_IPV4_CONF}/all/arp_announce"
+    value = _read_number(path, root)
+    if not value or not names:
+        return ()
+    return (
+        f"{path} is {value}: {', '.join(sorted(names))} may ask by ARP from the address of"
+        " another NIC; set it to 0",
+    )
 
 
 def _read(path: str, root: Path) -> str:

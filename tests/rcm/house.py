@@ -21,6 +21,7 @@ from rcmd.ipmp.commands import (
     UnwatchInterface,
     WatchInterface,
 )
+from rcmd.ipmp.deviation import Deviation
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import (
     BootSettled,
@@ -34,7 +35,7 @@ from rcmd.ipmp.events import (
 )
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.nexthops import Sibling
-from rcmd.model import Identity, IPAddress, LoadSpreading
+from rcmd.model import Identity, IPAddress, Link, LoadSpreading
 from rcmd.rcm.attach import Attacher
 from rcmd.rcm.bystanders import BoundSocket
 from rcmd.rcm.coordination import Coordination
@@ -97,6 +98,8 @@ class ModelDevices:
         self.bus_paths: dict[str, str] = {}
         self.restored: list[Mapping[str, str]] = []
         self.sysctls: dict[str, str] = {}
+        self.set_by_others: dict[str, list[Deviation]] = {}
+        self.told_obstacles: tuple[str, ...] = ()
 
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]:
         return {f"net/ipv4/conf/{plumb.name}/arp_ignore": "0"}
@@ -104,6 +107,23 @@ class ModelDevices:
     def plumb(self, plumb: Plumb) -> Plumbed:
         self._refuse()
         return self.model.plumb(plumb, 0.0)
+
+    def deviations(self, plumb: Plumb, link: Link) -> tuple[Deviation, ...]:
+        """What another program has set, and the MTU of a file as it really is."""
+        found = list(self.set_by_others.get(plumb.name, ()))
+        if plumb.mtu is not None and plumb.mtu != link.mtu:
+            found.append(Deviation("mtu", str(link.mtu), str(plumb.mtu)))
+        return tuple(found)
+
+    def put_right(self, plumb: Plumb, deviation: Deviation) -> None:
+        self._refuse()
+        if deviation.what == "mtu":
+            self.model.set_mtu(plumb.name, int(deviation.wanted))
+        else:
+            self.set_by_others[plumb.name].remove(deviation)
+
+    def obstacles(self, plumbs: Iterable[Plumb]) -> tuple[str, ...]:
+        return self.told_obstacles if list(plumbs) else ()
 
     def release(self, release: Release, saved: Mapping[str, str]) -> None:
         self._refuse()

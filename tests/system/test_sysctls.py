@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from rcmd.model import Family
-from rcmd.system.sysctls import SysctlError, apply, is_ipv6_router, read_member, restore
+from rcmd.system.sysctls import (
+    SysctlError,
+    apply,
+    deviations,
+    is_ipv6_router,
+    obstacles_to_bare,
+    read_member,
+    restore,
+)
 
 IPV4 = (Family.IPV4,)
 IPV6 = (Family.IPV6,)
@@ -123,6 +131,48 @@ def test_a_value_for_all_that_defeats_ours_is_told(
     obstacles = apply(NAME, IPV4, is_grouped=True, root=tmp_path)
     assert [f"arp_ignore is {value}" in sentence for sentence in obstacles] == [True] * is_told
     assert apply(NAME, IPV4, is_grouped=False, root=tmp_path) == ()
+
+
+def deviating(root: Path, *, is_bare: bool = False) -> dict[str, tuple[str, str]]:
+    return deviations(NAME, BOTH, is_grouped=True, is_bare=is_bare, root=root)
+
+
+def test_what_was_set_otherwise_since_is_seen(tmp_path: Path) -> None:
+    """`sysctl --system` at run time."""
+    build(tmp_path)
+    apply(NAME, BOTH, is_grouped=True, root=tmp_path)
+    assert deviating(tmp_path) == {}
+    for key, value in (("rp_filter", "1"), ("arp_ignore", "0"), ("arp_announce", "0")):
+        (tmp_path / CONF / key).write_text(f"{value}\n")
+    assert deviating(tmp_path) == {
+        f"{CONF}/rp_filter": ("1", "2"),
+        f"{CONF}/arp_ignore": ("0", "1"),
+        f"{CONF}/arp_announce": ("0", "2"),
+    }
+    assert deviating(tmp_path, is_bare=True).keys() == {f"{CONF}/rp_filter", f"{CONF}/arp_ignore"}
+
+
+def test_every_setting_of_ours_is_watched_but_ipv6_as_such(tmp_path: Path) -> None:
+    build(tmp_path)
+    ours = read_member(NAME, BOTH, is_grouped=True, root=tmp_path).keys()
+    assert ours - deviating(tmp_path).keys() == {f"net/ipv6/conf/{NAME}/disable_ipv6"}
+
+
+def test_the_greater_of_all_and_its_own_counts(tmp_path: Path) -> None:
+    build(tmp_path)
+    apply(NAME, BOTH, is_grouped=True, root=tmp_path)
+    (tmp_path / "net/ipv4/conf/all/rp_filter").write_text("1\n")
+    assert deviating(tmp_path) == {f"{CONF}/rp_filter": ("0", "2")}
+
+
+@pytest.mark.parametrize(("value", "is_told"), [("0", False), ("1", True), ("2", True)])
+def test_what_defeats_those_with_only_a_test_address_is_told(
+    tmp_path: Path, value: str, is_told: bool
+) -> None:
+    build(tmp_path)
+    (tmp_path / "net/ipv4/conf/all/arp_announce").write_text(f"{value}\n")
+    assert bool(obstacles_to_bare([NAME], tmp_path)) is is_told
+    assert obstacles_to_bare([], tmp_path) == ()
 
 
 def test_a_missing_device_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,199 @@
+"""Keeps devices as they were made ready: what another program sets otherwise is set again.
+
+`sysctl --system`, a tuning daemon or a person may change at run time what the groups rely on (the
+sysctls of their members), or what a file asks for (MTU, hardware address).  Every device in use is
+compared at each look at everything, and a moment after the kernel has told of it or of its
+settings.  Nobody is fought (`Patience`): what is changed again and again is left alone for a
+minute, and while it is not as it should be it is a problem.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import inf
+
+from rcmd.daemon import Daemon
+from rcmd.errors import RcmError
+from rcmd.ipmp.commands import Plumb, Report, Severity
+from rcmd.ipmp.deviation import Deviation
+from rcmd.ipmp.drift import QUIET_S
+from rcmd.ipmp.events import LinkGone, LinkSeen
+from rcmd.ipmp.patience import Patience, Turn
+from rcmd.ipmp.plumbing import in_use
+from rcmd.model import LoadSpreading, Problem, ProblemCode, ProblemSeverity
+from rcmd.outside import Devices
+from rcmd.rcm.journal import Journal, SavedSysctls
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 0.2
+"""From the news to the look: who writes one setting goes on to the next."""
+MOST_AT_ONCE = 16
+"""Devices that are looked at in one turn of the loop; each costs a dozen small files."""
+
+ALL = -1
+"""In the place of an ifindex (NETCONFA_IFINDEX_ALL)."""
+
+CODE = ProblemCode.PRECONDITION
+EVERY_DEVICE = "every device"
+"""The subject of what is set for all of them."""
+ADVICE = "Find out what sets it (files in sysctl.d, a tuning daemon), and leave it to rcmd."
+
+STORY_S = 2 * QUIET_S
+"""What is undone again within it is no news."""
+
+_Thing = tuple[str, str]
+"""Of a device, by its name, and which."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    is_right: bool
+    tell: Severity | None = None
+
+
+CallLater = Callable[[float, Callable[[], None]], object]
+"""`loop.call_later` of asyncio."""
+
+
+class Upkeep:
+    def __init__(
+        self,
+        daemon: Daemon,
+        devices: Devices,
+        journal: Journal,
+        call_later: CallLater,
+        now: Callable[[], float],
+    ) -> None:
+        self._daemon = daemon
+        self._devices = devices
+        self._journal = journal
+        self._call_later = call_later
+        self._now = now
+        self._patience = Patience()
+        self._waiting: dict[int, None] = {}
+        """Devices to be looked at, first come, first served."""
+        self._undone_at: dict[_Thing, float] = {}
+        self._warned: set[_Thing] = set()
+        self._is_due = False
+
+    # --- what wakes it ---
+
+    def link_changed(self, change: LinkSeen | LinkGone) -> None:
+        """Also told of every link at each look at everything."""
+        if isinstance(change, LinkSeen):
+            self.settings_changed(change.link.ifindex)
+
+    def look_around(self) -> None:
+        self.settings_changed(ALL)
+
+    def settings_changed(self, ifindex: int) -> None:
+        """Of one device, or of all: what is not in our care is sorted out when it is looked at."""
+        self._waiting[ifindex] = None
+        if not self._is_due:
+            self._is_due = True
+            self._call_later(GRACE_S, self.look)
+
+    # --- looking ---
+
+    def look(self) -> None:
+        """At those that wait, some at a time."""
+        self._is_due = False
+        used = in_use(self._daemon.engine.scene)
+        if ALL in self._waiting:
+            self._look_at_every_device(used.values())
+            self._waiting = dict.fromkeys(used)
+        waiting = [it for it in self._waiting if it in used]
+        for ifindex in waiting[:MOST_AT_ONCE]:
+            self._look_at(used[ifindex])
+        self._waiting = dict.fromkeys(waiting[MOST_AT_ONCE:])
+        if self._waiting:
+            self._is_due = True
+            self._call_later(0.0, self.look)
+
+    def _look_at(self, plumb: Plumb) -> None:
+        link = self._daemon.engine.scene.view.links[plumb.ifindex]
+        try:
+            found = self._devices.deviations(plumb, link)
+        except RcmError as error:
+            # It may just have gone; else the next look says so again.
+            log.debug("%s: %s", plumb.name, error)
+            return
+
+        def put_right(deviation: Deviation) -> None:
+            if deviation.is_sysctl:
+                values = {deviation.what: deviation.found}
+                self._journal.save_sysctls(SavedSysctls(plumb.name, plumb.ifindex, values))
+            self._devices.put_right(plumb, deviation)
+
+        left = self._set_again(plumb.name, found, put_right)
+        self._note_problem(plumb.name, left)
+
+    def _look_at_every_device(self, used: Iterable[Plumb]) -> None:
+        """At what is set for all of them, and for the whole machine."""
+        try:
+            obstacles = self._devices.obstacles(used)
+            found = self._deviations_of_hash()
+        except RcmError as error:
+            log.debug("%s", error)
+            return
+        left = self._set_again(
+            EVERY_DEVICE, found, lambda it: self._devices.put_sysctls({it.what: it.wanted})
+        )
+        self._note_problem(EVERY_DEVICE, (*obstacles, *left))
+
+    def _deviations_of_hash(self) -> list[Deviation]:
+        """What was there before it was chosen is recorded since then."""
+        choice = self._daemon.hash_choice
+        if choice is None or choice.mode is LoadSpreading.OFF:
+            return []
+        wanted = self._devices.hash_sysctls(choice.mode)
+        found = self._devices.differing_sysctls(wanted)
+        return [Deviation(path, value, wanted[path]) for path, value in found.items()]
+
+    # --- setting it again ---
+
+    def _set_again(
+        self, subject: str, found: Iterable[Deviation], put_right: Callable[[Deviation], None]
+    ) -> list[str]:
+        """What is left as it is, a sentence each."""
+        outcomes = {it: self._try(subject, it, put_right) for it in found}
+        for severity, told in (
+            (Severity.NOTICE, "it was set again"),
+            (Severity.WARNING, "it is set so again and again, and left alone for a minute"),
+        ):
+            which = [str(it) for it, outcome in outcomes.items() if outcome.tell is severity]
+            if which:
+                text = f"{subject}: {'; '.join(which)}: {told}"
+                self._daemon.report(Report(severity, CODE, subject, text))
+        return [str(it) for it, outcome in outcomes.items() if not outcome.is_right]
+
+    def _try(
+        self, subject: str, deviation: Deviation, put_right: Callable[[Deviation], None]
+    ) -> _Outcome:
+        now, thing = self._now(), (subject, deviation.what)
+        if self._patience.is_over(thing, now):
+            return _Outcome(is_right=False)
+        is_news = now - self._undone_at.get(thing, -inf) > STORY_S
+        self._undone_at[thing] = now
+        if is_news:
+            self._warned.discard(thing)
+        if self._patience.taken(thing, now) is Turn.LAST:
+            is_warning = thing not in self._warned
+            self._warned.add(thing)
+            return _Outcome(is_right=False, tell=Severity.WARNING if is_warning else None)
+        try:
+            put_right(deviation)
+        except RcmError as error:
+            log.info("%s: %s", subject, error)
+            return _Outcome(is_right=False)
+        return _Outcome(is_right=True, tell=Severity.NOTICE if is_news else None)
+
+    def _note_problem(self, subject: str, sentences: Iterable[str]) -> None:
+        text = "; ".join(sentences)
+        if text:
+            self._daemon.set_problem(Problem(CODE, ProblemSeverity.WARNING, subject, text, ADVICE))
+        else:
+            self._daemon.clear_problem(CODE, subject)
