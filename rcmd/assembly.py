@@ -40,6 +40,7 @@ from rcmd.starting import (
     claims_on,
     keep_settings,
     open_store,
+    recalled,
     remember_running,
     remembered,
     starting_configuration,
@@ -115,8 +116,9 @@ class Assembly:
         self.manager = ServiceManager.from_environment(os.environ)
         self.history = HistoryWriter(store, self.loop, [])
         devices = KernelDevices(self.kernel)
+        memory, self.forgotten = remembered(store)
         self.daemon = Daemon(
-            Engine(remembered(store), was_interrupted=bool(store.recall(RUNNING_KEY))),
+            Engine(memory, was_interrupted=bool(recalled(store, RUNNING_KEY))),
             self.kernel,
             devices,
             self.announcer,
@@ -234,6 +236,10 @@ class Assembly:
 
     def report_faults(self) -> None:
         """To the log, the history and the bus."""
+        if self.forgotten is not None:
+            self.daemon.set_problem(self.forgotten)
+            told = f"{self.forgotten.text} ({self.forgotten.advice})"
+            self.daemon.report(Report(Severity.WARNING, "memory", self.forgotten.subject, told))
         for fault in self.loaded.faults:
             if not fault.is_warning:
                 report = Report(Severity.ERROR, "configuration", fault.file, str(fault))

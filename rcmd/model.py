@@ -414,6 +414,8 @@ class ProblemCode(StrEnum):
     """A data address is wanted, and on no interface."""
     PRECONDITION = "precondition"
     """A setting of a device, or of all, is not what its group or its file needs."""
+    MEMORY = "memory"
+    """Not all of what was remembered before the start can be understood."""
     CONFIGURATION = "configuration"
     """A file that cannot be used as it is."""
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from rcmd.configuration import Loaded, load
 from rcmd.daemon import MEMORY_KEY
-from rcmd.ipmp.memory import Memory
+from rcmd.ipmp.memory import Memory, read_memory
+from rcmd.model import Problem, ProblemCode, ProblemSeverity
+from rcmd.system.aside import keep_aside
 from rcmd.system.files import read_tree
 from rcmd.system.instance import boot_id
 from rcmd.system.store import Store, StoreError
@@ -26,6 +28,9 @@ log = logging.getLogger(__name__)
 RUNNING_KEY = "running"
 """Remembered from the start to the end of a process; what is found at a start is a crash."""
 STORE_PATH = Path("/var/lib/rcmd/rcmd.db")
+ASIDE_PATH = STORE_PATH.with_name("remembered")
+_SHOWN = 5
+"""Things that were forgotten, in one sentence."""
 
 
 def open_store() -> Store:
@@ -50,10 +55,18 @@ def starting_configuration(store: Store) -> Loaded:
     if not loaded.settings_faults:
         keep_settings(store, files.settings)
         return loaded
-    last_good = store.last_good_settings()
+    last_good = _last_good_settings(store)
     which = "defaults" if last_good is None else "the last good one"
     log.error("/etc/rcmd/rcmd.yaml has faults: going on with %s", which)
     return replace(load(files, settings_text=last_good or ""), faults=loaded.faults)
+
+
+def _last_good_settings(store: Store) -> str | None:
+    try:
+        return store.last_good_settings()
+    except StoreError as error:
+        log.error("%s", error)
+        return None
 
 
 def keep_settings(store: Store, text: str) -> None:
@@ -73,15 +86,31 @@ def claims_on(names: Sequence[str]) -> tuple[Claim, ...]:
     return find_claims(names, read_neighbours(names))
 
 
-def remembered(store: Store) -> Memory:
-    text = store.recall(MEMORY_KEY)
+def remembered(store: Store, aside: Path = ASIDE_PATH) -> tuple[Memory, Problem | None]:
+    """What the last process knew, and what is wrong where not all of it can be understood."""
+    text = recalled(store, MEMORY_KEY)
     if text is None:
-        return Memory()
+        return Memory(), None
+    memory, lost = read_memory(text)
+    if not lost:
+        return memory, None
+    kept = keep_aside(aside, text)
+    shown = "; ".join(lost[:_SHOWN]) + (f"; and {len(lost) - _SHOWN} more" if lost[_SHOWN:] else "")
+    return memory, Problem(
+        ProblemCode.MEMORY,
+        ProblemSeverity.WARNING,
+        "rcmd",
+        f"what was remembered before the start is not all understood, and forgotten: {shown}",
+        f"see {kept}" if kept else "",
+    )
+
+
+def recalled(store: Store, key: str) -> str | None:
     try:
-        return Memory.from_text(text)
-    except (ValueError, KeyError, TypeError) as error:
-        log.error("what was remembered cannot be read (%s): starting anew", error)
-        return Memory()
+        return store.recall(key)
+    except StoreError as error:
+        log.error("%s", error)
+        return None
 
 
 def remember_running(store: Store, *, is_running: bool) -> None:

@@ -37,7 +37,7 @@ MAY_USE: dict[str, set[str]] = {
     "history": {"rcm"},
     "multicast_watch": {"model", "ipmp", "daemon", "system"},
     "upkeep": {"model", "errors", "ipmp", "rcm", "outside", "daemon"},
-    "starting": {"configuration", "ipmp", "daemon", "system"},
+    "starting": {"configuration", "ipmp", "model", "daemon", "system"},
     "assembly": {
         "model",
         "errors",

@@ -66,13 +66,38 @@ def test_history_is_written_later_and_read_at_once() -> None:
     asyncio.run(asyncio.wait_for(main(), 10))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"offline": 7}'])
-def test_unreadable_memory_is_no_memory(text: str, caplog: pytest.LogCaptureFixture) -> None:
-    store = Store.volatile("boot")
-    assert remembered(store) == Memory()
+def test_memory_that_cannot_be_understood_is_kept_aside_and_told(tmp_path: Path) -> None:
+    store, aside = Store.volatile("boot"), tmp_path / "remembered"
+    assert remembered(store, aside) == (Memory(), None)
+    store.remember(MEMORY_KEY, Memory(offline=frozenset({"hme0"})).to_text())
+    assert remembered(store, aside) == (Memory(offline=frozenset({"hme0"})), None)
+    text = '{"flapping": null, "offline": ["hme0"]}'
     store.remember(MEMORY_KEY, text)
-    assert remembered(store) == Memory()
-    assert "starting anew" in caplog.text
+    memory, problem = remembered(store, aside)
+    assert memory == Memory(offline=frozenset({"hme0"}))
+    assert problem is not None
+    assert "forgotten: flapping: None is not an object" in problem.text
+    kept = tmp_path / "remembered.damaged-1"
+    assert str(kept) in problem.advice
+    assert kept.read_text() == text
+    store.close()
+
+
+def test_memory_that_cannot_be_kept_aside_costs_nothing_more(tmp_path: Path) -> None:
+    store = Store.volatile("boot")
+    store.remember(MEMORY_KEY, "[" * 100_000)
+    memory, problem = remembered(store, tmp_path / "nowhere" / "remembered")
+    assert memory == Memory()
+    assert problem is not None
+    assert problem.advice == ""
+    store.close()
+
+
+def test_a_store_that_cannot_be_read_costs_what_it_held(caplog: pytest.LogCaptureFixture) -> None:
+    store = Store.volatile("boot")
+    store._database.execute("DROP TABLE remembered")
+    assert remembered(store) == (Memory(), None)
+    assert "the store cannot be used" in caplog.text
     store.close()
 
 

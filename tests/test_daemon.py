@@ -257,8 +257,9 @@ def test_only_what_belongs_to_an_operation_waits_for_the_disk() -> None:
             def __getattr__(self, name: str) -> object:
                 return getattr(house.store, name)
 
-            def remember(self, *_: str, is_part_of_operation: bool) -> None:
-                remembered.append(is_part_of_operation)
+            def remember(self, key: str, _: str, *, is_part_of_operation: bool = False) -> None:
+                if key == MEMORY_KEY:
+                    remembered.append(is_part_of_operation)
 
         house.daemon._journal = Watched()  # type: ignore[assignment]
         house.daemon.feed(Leave("hme0"))

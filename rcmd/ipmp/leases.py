@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 from rcmd.ipmp.kernel_view import RouteKey
-from rcmd.ipmp.lease import RTPROT_DHCP, Lease, LeaseRoute
-from rcmd.model import RCMD_PROTOCOL, IPAddress, Route
+from rcmd.ipmp.lease import RTPROT_DHCP, Lease
+from rcmd.model import RCMD_PROTOCOL, IPAddress, IPNetwork, Route
 
 PROTOCOLS = frozenset({RTPROT_DHCP, RCMD_PROTOCOL})
 """Of the routes of a lease: at home, and away."""
@@ -55,26 +54,49 @@ class Leases:
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedRoute:
+    """Of a lease that is over: as much as tells it from others."""
+
+    destination: IPNetwork
+    gateway: IPAddress | None = None
+    scope: int = 0
+    is_onlink: bool = False
+
+    def route(self) -> Route:
+        return Route(
+            0,
+            self.destination,
+            self.gateway,
+            protocol=0,
+            scope=self.scope,
+            is_onlink=self.is_onlink,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseMemory:
     """What of it has to be remembered until the next boot."""
 
     leases: tuple[Lease, ...] = ()
     told: tuple[tuple[IPAddress, int, float | None], ...] = ()
-    dropped: tuple[Route, ...] = ()
+    dropped: tuple[DroppedRoute, ...] = ()
 
     @classmethod
     def of(cls, leases: Leases) -> LeaseMemory:
         return cls(
             tuple(leases.by_home.values()),
             tuple((key, *what) for key, what in leases.told.items()),
-            tuple(key.route for key in leases.dropped),
+            tuple(
+                DroppedRoute(it.destination, it.gateway, it.scope, it.is_onlink)
+                for it in (key.route for key in leases.dropped)
+            ),
         )
 
     def recall(self) -> Leases:
         return Leases(
             {lease.home: lease for lease in self.leases},
             {key: (ifindex, expires_at) for key, ifindex, expires_at in self.told},
-            {RouteKey.of(route): None for route in self.dropped},
+            {RouteKey.of(dropped.route()): None for dropped in self.dropped},
         )
 
     def to_data(self) -> dict[str, Any]:
@@ -87,26 +109,6 @@ class LeaseMemory:
                 for it in self.dropped
             ],
         }
-
-    @classmethod
-    def from_data(cls, data: dict[str, Any]) -> LeaseMemory:
-        """Raises ValueError, KeyError or TypeError if it is not what `to_data` makes."""
-        data = dict(data)
-        return cls(
-            tuple(_lease_from_data(it) for it in data.get("leases", ())),
-            tuple((ip_address(key), ifindex, end) for key, ifindex, end in data.get("told", ())),
-            tuple(
-                Route(
-                    0,
-                    ip_network(destination),
-                    _address(gateway),
-                    protocol=0,
-                    scope=scope,
-                    is_onlink=is_onlink,
-                )
-                for destination, gateway, scope, is_onlink in data.get("dropped", ())
-            ),
-        )
 
 
 def _lease_to_data(lease: Lease) -> dict[str, Any]:
@@ -122,28 +124,5 @@ def _lease_to_data(lease: Lease) -> dict[str, Any]:
     }
 
 
-def _lease_from_data(data: dict[str, Any]) -> Lease:
-    return Lease(
-        **{
-            **data,
-            "address": ip_interface(data["address"]),
-            "routes": tuple(
-                LeaseRoute(_network(destination), _address(gateway))
-                for destination, gateway in data["routes"]
-            ),
-            "broadcast": _address(data["broadcast"]),
-            "server": _address(data["server"]),
-        }
-    )
-
-
 def _text(address: IPAddress | None) -> str | None:
     return None if address is None else str(address)
-
-
-def _network(text: str) -> Any:
-    return ip_network(text)
-
-
-def _address(text: str | None) -> Any:
-    return None if text is None else ip_address(text)

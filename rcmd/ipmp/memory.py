@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 from rcmd.ipmp.leases import LeaseMemory
-from rcmd.model import IPAddress, KernelAddress, Route
+from rcmd.ipmp.plain_data import read_record
+from rcmd.model import Family, IPAddress, KernelAddress, Route, family_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,91 +156,45 @@ class Memory:
 
     @classmethod
     def from_text(cls, text: str) -> Memory:
-        """Raises ValueError, KeyError or TypeError if the text is not what `to_text` writes."""
-        data: dict[str, Any] = json.loads(text)
-        return cls(
-            offline=frozenset(data["offline"]),
-            detached=data["detached"],
-            failed=frozenset(data["failed"]),
-            failed_by_probes=frozenset(data.get("failed_by_probes", ())),
-            unproven=frozenset(data.get("unproven", ())),
-            spare=frozenset(data["spare"]),
-            flapping={name: tuple(ups) for name, ups in data["flapping"].items()},
-            plumbed=data["plumbed"],
-            known_as=data.get("known_as", {}),
-            withdrawn=frozenset(ip_address(address) for address in data["withdrawn"]),
-            adopted=tuple(AdoptedAddress(home, _address(it)) for home, it in data["adopted"]),
-            lost=tuple(
-                LostAddress(home, ip_address(key), _address(it) if it else None)
-                for home, key, it in data["lost"]
-            ),
-            recalls=tuple(
-                Recall(
-                    interface,
-                    frozenset(ip_address(key) for key in keys),
-                    tuple(HomedRoute(home, _route(it)) for home, it in routes),
-                )
-                for interface, keys, routes in data["recalls"]
-            ),
-            away={ip_address(key): home for key, home in data["away"].items()},
-            routes=tuple(HomedRoute(home, _route(it)) for home, it in data["routes"]),
-            numbers={
-                ip_address(key): (host, number)
-                for key, (host, number) in data.get("numbers", {}).items()
-            },
-            guests={
-                name: {ip_address(key): number for key, number in guests.items()}
-                for name, guests in data.get("guests", {}).items()
-            },
-            given_up=tuple(
-                GivenUpAddress(at, ip_address(key), home, _address(it) if it else None)
-                for at, key, home, it in data.get("given_up", ())
-            ),
-            given_up_routes=tuple(
-                GivenUpRoute(at, HomedRoute(home, _route(it)))
-                for at, (home, it) in data.get("given_up_routes", ())
-            ),
-            leases=LeaseMemory.from_data(data.get("leases", {})),
-            has_settled=data["has_settled"],
-            joined=tuple(
-                Joined(home, ip_address(group), ifindex)
-                for home, group, ifindex in data.get("joined", ())
-            ),
-            stuck_groups=tuple(
-                (ifindex, ip_address(group)) for ifindex, group in data.get("stuck_groups", ())
-            ),
-            told_groups=tuple(
-                (home, ip_address(group)) for home, group in data.get("told_groups", ())
-            ),
-        )
+        """As much of it as can be understood."""
+        return read_memory(text)[0]
+
+
+def read_memory(text: str) -> tuple[Memory, tuple[str, ...]]:
+    """What can be understood of a text, and a phrase for each thing that cannot.
+
+    Whatever the text is: each thing that is remembered stands by itself.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return Memory(), (f"not JSON: {error}",)
+    found, lost = read_record(Memory, data, _is_sound)
+    return Memory(**found), tuple(lost)
+
+
+def _is_sound(value: object) -> bool:
+    """Whether the kernel could be told of it."""
+    match value:
+        case KernelAddress():
+            others = [value.broadcast, value.peer]
+            numbers = [value.ifindex, value.flags, value.metric]
+            numbers += [it for it in (value.valid_s, value.preferred_s) if it is not None]
+            octets = [value.scope, value.protocol]
+        case Route():
+            # An IPv4 route may have an IPv6 gateway.
+            others = [value.source, value.gateway if value.family is Family.IPV6 else None]
+            numbers = [value.ifindex, value.table, value.priority, value.realm]
+            numbers += [number for metric in value.metrics for number in metric]
+            octets = [value.scope, value.protocol, value.tos, value.preference]
+        case _:
+            return True
+    return (
+        min(numbers) >= 0
+        and all(octet in range(256) for octet in octets)
+        and all(other is None or family_of(other) is value.family for other in others)
+    )
 
 
 def _homed(routes: Iterable[HomedRoute]) -> list[list[Any]]:
     return [[entry.home, asdict(entry.route)] for entry in routes]
-
-
-def _address(data: dict[str, Any]) -> KernelAddress:
-    return KernelAddress(
-        **{
-            **data,
-            "address": ip_interface(data["address"]),
-            "broadcast": _optional_ip(data["broadcast"]),
-            "peer": _optional_ip(data["peer"]),
-        }
-    )
-
-
-def _route(data: dict[str, Any]) -> Route:
-    return Route(
-        **{
-            **data,
-            "destination": ip_network(data["destination"]),
-            "gateway": _optional_ip(data["gateway"]),
-            "source": _optional_ip(data["source"]),
-            "metrics": tuple((number, value) for number, value in data["metrics"]),
-        }
-    )
-
-
-def _optional_ip(text: str | None) -> Any:
-    return None if text is None else ip_address(text)

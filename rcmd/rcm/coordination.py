@@ -238,6 +238,8 @@ class Coordination:
         interfaces = loaded.configuration.interfaces
         self._refuse_to_lose_held(interfaces)
         self.attacher.faulty.clear()
+        # Whoever reads the files again has seen it; and more will not come of it.
+        self.machine.clear_problem(ProblemCode.MEMORY, "rcmd")
         self.machine.feed(Configured(loaded.configuration))
         for link in list(self.machine.engine.scene.view.links.values()):
             if link.name in interfaces:

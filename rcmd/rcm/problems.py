@@ -16,6 +16,8 @@ from rcmd.model import Problem, ProblemCode
 STARTING_US = 30_000_000
 """So long after a start a problem that the last process knew is taken for the same one."""
 
+_LATEST_US = 2**53
+"""In the year 2255; what is later is damaged."""
 _Key = tuple[str, str]
 """Code and subject."""
 
@@ -61,6 +63,19 @@ def recalled_from(text: str | None) -> dict[_Key, int]:
     """What `to_text` wrote; anything else is worth nothing, and costs nothing."""
     try:
         entries = json.loads(text) if text else []
-        return {(str(code), str(subject)): int(since) for code, subject, since in entries}
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, RecursionError):
         return {}
+    return dict(_entry(it) for it in entries if _is_entry(it)) if isinstance(entries, list) else {}
+
+
+def _is_entry(data: object) -> bool:
+    match data:
+        case [str(), str(), int(since)]:
+            return since in range(_LATEST_US)
+        case _:
+            return False
+
+
+def _entry(data: list[str | int]) -> tuple[_Key, int]:
+    code, subject, since = data
+    return (str(code), str(subject)), int(since)

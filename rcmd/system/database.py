@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rcmd.errors import RcmError
 from rcmd.rcm.journal import OperationKind, Step
+from rcmd.system.aside import name_aside
 
 SCHEMA_VERSION = 2
 
@@ -90,7 +91,6 @@ _HELD_UP = {
 """The file may be sound and only cannot be used now: it stays where it is."""
 
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
-_MOST_ASIDE = 9
 _SMALLEST = 512
 """Bytes of the smallest possible page; SQLite takes some shorter files for empty ones."""
 
@@ -262,9 +262,8 @@ def _expected_shape() -> list[tuple[str, str | None]]:
 
 
 def _move_aside(path: Path, label: str) -> Path:
-    """Rename the database and its companions; after nine, the last of them is replaced."""
-    candidates = [path.with_name(f"{path.name}.{label}-{n}") for n in range(1, _MOST_ASIDE + 1)]
-    aside = next((each for each in candidates if not each.exists()), candidates[-1])
+    """Rename the database and its companions."""
+    aside = name_aside(path, label)
     try:
         for companion in _COMPANIONS:
             source = path.with_name(path.name + companion)

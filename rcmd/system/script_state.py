@@ -198,7 +198,7 @@ class AskedFile:
 def _asked(line: str) -> Asked | None:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     match row:
         case [str(script), str(resource), bool(is_released)]:

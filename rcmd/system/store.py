@@ -242,13 +242,13 @@ class Store:
     def since(self, time_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
         """The newest `limit` events at or after the time, less the newest `skip` of them.
 
-        In the order in which they happened.
+        In the order in which they happened.  Numbers beyond 63 bits count as that.
         """
         with self._transaction() as database:
             rows = database.execute(
                 "SELECT time_us, severity, kind, subject, message, detail FROM history"
                 " WHERE time_us >= ? ORDER BY number DESC LIMIT ? OFFSET ?",
-                (time_us, max(limit, 0), skip),
+                tuple(map(_integer, (time_us, max(limit, 0), max(skip, 0)))),
             ).fetchall()
         return tuple(
             HistoryEvent(at_us, severity, kind, subject, message, _from_json(detail))
@@ -341,6 +341,11 @@ def _saved_sysctls(database: sqlite3.Connection, name: str, ifindex: int) -> Sav
     return None if row is None else SavedSysctls(name, ifindex, _from_json(row[0]))
 
 
+def _integer(number: int) -> int:
+    """What SQLite can hold: nothing is later or more than that."""
+    return max(-(2**63), min(number, 2**63 - 1))
+
+
 def _storable(text: str) -> str:
     """What UTF-8 cannot hold, undecodable bytes of a file name, is escaped."""
     return escaped(text)
@@ -351,11 +356,13 @@ def _to_json(values: Mapping[str, str]) -> str:
 
 
 def _from_json(text: str) -> dict[str, str]:
-    """Return what `_to_json` wrote, and nothing where a damaged disk has changed it."""
+    """What `_to_json` wrote; where a damaged disk has changed it, as much as is still so."""
     try:
         values = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError) as error:
+        _log.warning("a record of the store cannot be read: %s", error)
         return {}
     if not isinstance(values, dict):
+        _log.warning("a record of the store is of another shape")
         return {}
-    return {str(key): str(value) for key, value in values.items()}
+    return {escaped(it): escaped(that) for it, that in values.items() if isinstance(that, str)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rcmd.ipmp.lease import Lease, LeaseRoute
-from rcmd.ipmp.leases import LeaseMemory
+from rcmd.ipmp.leases import DroppedRoute, LeaseMemory
 from rcmd.ipmp.memory import (
     AdoptedAddress,
     GivenUpAddress,
@@ -20,6 +21,7 @@ from rcmd.ipmp.memory import (
     LostAddress,
     Memory,
     Recall,
+    read_memory,
 )
 from rcmd.model import KernelAddress, Route
 
@@ -85,9 +87,7 @@ FULL = Memory(
             ),
         ),
         told=((ip_address("192.168.85.100"), 5, 600.5),),
-        dropped=(
-            Route(0, ip_network("0.0.0.0/0"), ip_address("10.0.0.1"), protocol=0, is_onlink=True),
-        ),
+        dropped=(DroppedRoute(ip_network("0.0.0.0/0"), ip_address("10.0.0.1"), is_onlink=True),),
     ),
     has_settled=True,
     joined=(
@@ -119,10 +119,105 @@ def test_keys_of_a_newer_version_are_ignored() -> None:
     assert Memory.from_text(text) == FULL
 
 
-@pytest.mark.parametrize("text", ["", "{", "{}", "[]", "null", '{"offline": 3}'])
-def test_what_is_no_memory_is_said_to_be_none(text: str) -> None:
-    with pytest.raises((ValueError, KeyError, TypeError)):
-        Memory.from_text(text)
+def changed(**fields: object) -> str:
+    return json.dumps({**json.loads(FULL.to_text()), **fields})
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("", "not JSON"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ('{"offline": ' + "[" * 100_000, "not JSON"),
+        ('{"offline": ' + "9" * 5000 + "}", "not JSON"),
+        ("[]", "an array of 0 is not an object"),
+        ("null", "None is not an object"),
+    ],
+)
+def test_what_is_no_memory_is_said_to_be_none(text: str, phrase: str) -> None:
+    memory, lost = read_memory(text)
+    assert memory == Memory()
+    assert phrase in lost[0]
+
+
+def test_what_is_not_there_was_not_written_and_is_no_loss() -> None:
+    assert read_memory("{}") == (Memory(), ())
+
+
+ROUTE_DATA = {"ifindex": 4, "destination": "10.0.0.0/8", "gateway": "192.168.85.1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "phrase"),
+    [
+        ("flapping", None, "flapping: None is not an object"),
+        ("flapping", {"hme0": None}, "flapping[0]: None is not an array"),
+        ("flapping", {"hme0": [1e999]}, "flapping[0]: inf is not of type float"),
+        ("flapping", {"hme0": ["soon"]}, "flapping[0]: 'soon' is not of type float"),
+        ("offline", 3, "offline: 3 is not an array"),
+        ("offline", [["hme0"]], "offline[0]: an array of 1 is not of type str"),
+        ("offline", ["h\udcff"], "offline[0]: 'h\\udcff' is not of type str"),
+        ("offline", ["h" * 300], "offline[0]: 'hhh"),
+        ("detached", {"hme0": True}, "detached[0]: True is not of type int"),
+        ("detached", {"hme0": 2**70}, "detached[0]: 1180591620717411303424 is not of type int"),
+        ("withdrawn", [7], "withdrawn[0]: 7 is not an address"),
+        ("withdrawn", ["fe80::1%eth0"], "withdrawn[0]: 'fe80::1%eth0' is not an address"),
+        ("adopted", [["hme0", None]], "adopted[0]: None is not an object"),
+        ("adopted", [["hme0", {"ifindex": 4}]], "adopted[0]: an object of 1 is not complete"),
+        ("adopted", [["hme0", {}, 1, 2]], "adopted[0]: 4 items instead of 2"),
+        (
+            "adopted",
+            [["hme0", {"ifindex": 4, "address": "10.0.0.1/24", "scope": 300}]],
+            "adopted[0]: an object of 3 makes no sense",
+        ),
+        (
+            "adopted",
+            [["hme0", {"ifindex": -4, "address": "10.0.0.1/24"}]],
+            "adopted[0]: an object of 2 makes no sense",
+        ),
+        (
+            "adopted",
+            [["hme0", {"ifindex": 4, "address": "10.0.0.1/24", "peer": "fe80::1"}]],
+            "adopted[0]: an object of 3 makes no sense",
+        ),
+        ("routes", [["hme0", ROUTE_DATA | {"metrics": [[2]]}]], "routes[0]: 1 items instead of 2"),
+        (
+            "routes",
+            [["hme0", ROUTE_DATA | {"tos": -1}]],
+            "routes[0]: an object of 4 makes no sense",
+        ),
+        (
+            "routes",
+            [["hme0", ROUTE_DATA | {"destination": "10.0.0.1/8"}]],
+            "routes[0]: '10.0.0.1/8' is not an address",
+        ),
+        ("recalls", [["hme0", ["nowhere"], []]], "recalls[0]: 'nowhere' is not an address"),
+        ("numbers", {"10.0.0.1": ["hme0"]}, "numbers[0]: 1 items instead of 2"),
+        ("numbers", {"hme0": ["hme0", 1]}, "numbers[0]: 'hme0' is not an address"),
+        ("has_settled", "no", "has_settled: 'no' is not of type bool"),
+        ("leases", [], "leases: an array of 0 is not an object"),
+        ("leases", {"told": [[1]]}, "leases: told[0]: 1 items instead of 3"),
+        ("leases", {"leases": [{}]}, "leases: leases[0]: an object of 0 is not complete"),
+    ],
+)
+def test_what_cannot_be_understood_is_left_out_by_itself(
+    name: str, value: object, phrase: str
+) -> None:
+    memory, lost = read_memory(changed(**{name: value}))
+    assert len(lost) == 1
+    assert phrase in lost[0]
+    for field in fields(Memory):
+        if field.name != name:
+            assert getattr(memory, field.name) == getattr(FULL, field.name)
+
+
+def test_the_rest_of_a_collection_is_understood() -> None:
+    data = json.loads(FULL.to_text())
+    routes = [None, data["routes"][0], ["hme9"], data["routes"][1], {}]
+    memory, lost = read_memory(changed(routes=routes, plumbed={"hme0": 4, "hme1": "x", "hme2": 6}))
+    assert memory == FULL
+    assert len(lost) == 4
 
 
 names = st.frozensets(st.text(min_size=1, max_size=15))

@@ -55,7 +55,18 @@ def test_long_after_a_start_it_is_a_new_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "{", "{}", "null", "[[1]]", '[["a", "b", null]]', "[" * 100_000]
+    "text",
+    [
+        None,
+        "",
+        "{",
+        "{}",
+        "null",
+        "[[1]]",
+        '[["a", "b", null]]',
+        "[" * 100_000,
+        '[["a", "b", Infinity], ["a", [], 1], ["a", "b", -1], ["a", "b", 1e999]]',
+    ],
 )
 def test_a_damaged_record_costs_only_itself(text: str | None) -> None:
     assert recalled_from(text) == {}

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -362,6 +363,28 @@ def test_any_bytes_in_the_file_cost_at_most_its_content(path: Path) -> None:
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
         path.write_bytes(damaged)
         assert_works(path)
+
+
+@pytest.mark.parametrize("detail", ["{", "[1]", "7", "[" * 100_000, '{"to": ' * 50_000])
+def test_a_damaged_record_costs_what_it_held(store: Store, detail: str) -> None:
+    events = [
+        HistoryEvent(n, 4, "failover", "hme0", f"message {n}", {"to": "hme1"}) for n in (1, 2)
+    ]
+    store.append(events)
+    store._database.execute("UPDATE history SET detail = ? WHERE time_us = 1", (detail,))
+    assert store.since(0, limit=10) == (replace(events[0], detail={}), events[1])
+    store.save_sysctls(SavedSysctls("hme0", 4, {"net/ipv4/conf/hme0/arp_ignore": "0"}))
+    store._database.execute('UPDATE sysctls SET "values" = ?', (detail,))
+    assert store.take_sysctls("hme0", 4) == SavedSysctls("hme0", 4, {})
+
+
+def test_numbers_that_no_history_reaches(store: Store) -> None:
+    event = HistoryEvent(7, 4, "failover", "hme0", "message")
+    store.append([event])
+    for number in (2**63, 2**64 - 1, 2**100):
+        assert store.since(number, limit=10) == ()
+        assert store.since(-number, limit=number) == (event,)
+        assert store.since(0, limit=10, skip=number) == ()
 
 
 def test_damaged_wal_costs_at_most_what_was_in_it(path: Path, tmp_path: Path) -> None:
