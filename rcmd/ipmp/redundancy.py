@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from rcmd.ipmp.arrangement import arrange, held_by
+from rcmd.ipmp.capability import can_hold
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.placement import Fitness
@@ -43,12 +44,15 @@ def objection(scene: Scene, name: str, leaving: Collection[str]) -> str | None:
     return None
 
 
-def spares(members: Collection[Member]) -> int:
+def spares(scene: Scene, members: Collection[Member]) -> int:
     """How many members of a group may fail or go before an address has nowhere to live.
 
-    A family counts where a member is configured for it.
+    A family counts where a member is configured for it, and a member where its device can hold it.
     """
-    usable = [member.candidate() for member in members if member.fitness >= Fitness.UNKNOWN]
+    usable = [member for member in members if member.fitness >= Fitness.UNKNOWN]
     families = {family for member in members for family in member.config.families}
-    holders = (sum(family in it.families for it in usable) for family in families)
+    holders = (
+        sum(family in it.config.families and can_hold(scene, it, family) for it in usable)
+        for family in families
+    )
     return max(min(holders, default=len(usable)) - 1, 0)

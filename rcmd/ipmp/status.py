@@ -70,7 +70,7 @@ def _groups(scene: Scene, surveillance: Surveillance) -> Iterator[GroupStatus]:
             probed.detection.current_ms if probed else requested_ms,
             scene.settings.group(name).load_spreading,
             tuple(it.name for it in members if scene.view.nexthops.is_used(it.ifindex)),
-            spares(members),
+            spares(scene, members),
         )
 
 

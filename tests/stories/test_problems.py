@@ -134,3 +134,18 @@ def test_a_family_that_only_one_member_takes_has_no_spare() -> None:
     )
     tell(DUAL_STACK, "expect 1 spare in test")
     tell(THREE, "expect 2 spares in test")
+
+
+def test_a_device_that_cannot_hold_a_family_is_no_spare_for_it() -> None:
+    # behaviour 65
+    tell(
+        DUAL_STACK,
+        """
+        at 60s  expect 1 spare in test
+                switch IPv6 off on hme1
+                expect 0 spares in test
+                expect warning no-spare test
+        at 70s  switch IPv6 on on hme1
+                expect 1 spare in test
+        """,
+    )
