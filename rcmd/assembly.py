@@ -13,7 +13,7 @@ from typing import Any
 from rcmd.bus.clients import ClientRegistry
 from rcmd.bus.objects import ServiceState
 from rcmd.bus.service import BusService
-from rcmd.configuration import Loaded, load
+from rcmd.configuration_reader import ConfigurationReader, Reading
 from rcmd.daemon import RECONCILE_S, RETRY_S, Daemon
 from rcmd.errors import RcmError
 from rcmd.history import HistoryWriter, RecordedHistory
@@ -24,6 +24,7 @@ from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import Configured, LinkGone, LinkSeen, SpeedSeen
 from rcmd.model import Link, Weights
 from rcmd.multicast_watch import MulticastWatch
+from rcmd.rcm.arrivals import Arrivals
 from rcmd.rcm.attach import UDEV_GRACE_S, Attacher
 from rcmd.rcm.boot import settle
 from rcmd.rcm.clients import Everybody
@@ -52,7 +53,7 @@ from rcmd.system.arp_sender import ArpSenders
 from rcmd.system.carrier import CarrierWatch, PollPace
 from rcmd.system.devices import KernelDevices
 from rcmd.system.dhcp_client import DhcpClient
-from rcmd.system.files import has_hostname_file, read_tree
+from rcmd.system.files import has_hostname_file
 from rcmd.system.hardware_control import SysfsControl
 from rcmd.system.kernel_log import KernelLog
 from rcmd.system.prober import Prober
@@ -124,12 +125,13 @@ class Assembly:
             self.announcer,
             self.prober,
             store,
-            self.read_configuration,
+            ConfigurationReader(self.keep_good_settings).read,
             has_hostname_file,
         )
         self.upkeep = Upkeep(self.daemon, devices, store, self.loop.call_later, self.loop.time)
         self.multicast = MulticastWatch(self.daemon, self.kernel, self.kernel_readable)
         self.attacher = Attacher(self.daemon, store, faulty=set(self.loaded.faulty))
+        self.arrivals = Arrivals(self.attacher, self.watched)
         self.leases = LeaseKeeper(self.daemon, DhcpClient)
         self.failure: BaseException | None = None
         self.tasks: set[asyncio.Task[None]] = set()
@@ -161,12 +163,9 @@ class Assembly:
     def hook_timeout_s(self) -> float:
         return self.daemon.engine.scene.settings.hook_timeout_s
 
-    def read_configuration(self) -> Loaded:
-        files = read_tree()
-        loaded = load(files)
-        if not loaded.settings_faults:
-            keep_settings(self.store, files.settings)
-        return loaded
+    def keep_good_settings(self, reading: Reading) -> None:
+        if not reading.loaded.settings_faults:
+            keep_settings(self.store, reading.settings)
 
     def fail(self, error: BaseException) -> None:
         """An impossible state ends the process; what is started next finds out what to finish."""
@@ -308,7 +307,7 @@ class Assembly:
         elif self.attacher.is_wanted(change.link):
             ifindex = change.link.ifindex
             if self.names_are_final(change.link):
-                self.attacher.take(change.link)
+                self.arrivals.take(change.link)
             else:
                 # udev may still rename it; what udev does not announce is taken all the same.
                 self.loop.call_later(UDEV_GRACE_S, self.take, ifindex)
@@ -319,7 +318,7 @@ class Assembly:
     def take(self, ifindex: int) -> None:
         link = self.daemon.engine.scene.view.links.get(ifindex)
         if link is not None:
-            self.attacher.take(link)
+            self.arrivals.take(link)
 
     def udev_readable(self) -> None:
         assert self.udev is not None
@@ -364,11 +363,14 @@ class Assembly:
 
     # --- until the end ---
 
-    def reload(self) -> None:
+    def asked_to_reload(self) -> None:
+        self.watched(self.reload(), "reload")
+
+    async def reload(self) -> None:
         self.manager.reloading()
         try:
             self.scripts.reload()
-            self.coordination.reconfigure()
+            await self.coordination.reconfigure()
         except RcmError as error:
             text = f"the configuration was not read again: {error}"
             self.daemon.report(Report(Severity.ERROR, "configuration", "rcmd", text))
@@ -384,7 +386,7 @@ class Assembly:
         be_first()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self.stop.set)
-        self.loop.add_signal_handler(signal.SIGHUP, self.reload)
+        self.loop.add_signal_handler(signal.SIGHUP, self.asked_to_reload)
         await self.start()
         wait_s = self.loaded.configuration.settings.missing_at_boot_wait_s
         self.watched(settle(self.daemon, udev.has_settled, wait_s), "boot")

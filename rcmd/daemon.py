@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import assert_never
 
 from rcmd.configuration import Loaded
@@ -90,7 +90,7 @@ class Daemon:
         announcer: Announcer,
         probes: Probes,
         journal: Journal,
-        read_configuration: Callable[[], Loaded],
+        read_configuration: Callable[[], Awaitable[Loaded]],
         has_hostname_file: Callable[[str], bool],
     ) -> None:
         self._engine = engine
@@ -99,7 +99,7 @@ class Daemon:
         self._announcer = announcer
         self._probes = probes
         self._journal = journal
-        self.read_configuration = read_configuration
+        self._read_configuration = read_configuration
         self.has_hostname_file = has_hostname_file
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[Event] = deque()
@@ -405,6 +405,9 @@ class Daemon:
             # To find it out took its time, even where its bytes are there already.
             yield
             yield from self._kernel.prepare(move)
+
+    async def read_configuration(self) -> Loaded:
+        return await self._read_configuration()
 
     # --- devices ---
 

@@ -78,7 +78,7 @@ def test_address_that_went_away_is_announced_no_more() -> None:
         pull(house, "hme0")
         assert ip_address("192.168.85.19") in house.announcements.told
         house.files.hostname["/etc/hostname.hme0"] = "192.168.85.39/24 group test up\n"
-        house.coordination.reconfigure()
+        await house.coordination.reconfigure()
         assert ip_address("192.168.85.19") not in house.announcements.told
 
     play(story)
@@ -91,10 +91,10 @@ POLICY = "net/ipv4/fib_multipath_hash_policy"
 def test_the_hash_is_chosen_aloud_and_given_back() -> None:
     async def story(house: House) -> None:
         house.files.settings = SPREAD
-        house.coordination.reconfigure()
+        await house.coordination.reconfigure()
         assert house.devices.sysctls[POLICY] == "3"
         house.files.settings = "groups: {test: {probe: none}}"
-        house.coordination.reconfigure()
+        await house.coordination.reconfigure()
         assert house.devices.sysctls[POLICY] == "0"
 
     told = [it.message for it in play(story).events if it.kind == "hash"]
@@ -193,7 +193,7 @@ def test_device_that_cannot_be_plumbed_is_reported_and_the_others_work() -> None
     async def story(house: House) -> None:
         house.devices.refusal = "mtu 9000: Invalid argument"
         house.files.hostname["/etc/hostname.hme0"] = PAIR["/etc/hostname.hme0"] + "mtu 9000\n"
-        house.coordination.reconfigure()
+        await house.coordination.reconfigure()
         assert hosts(house, "192.168.85.20") == ["hme1"]
 
     house = play(story)
@@ -209,7 +209,7 @@ def test_sysctls_are_kept_until_they_have_been_put_back() -> None:
         assert saved is not None
         del house.files.hostname["/etc/hostname.hme1"]
         house.devices.refusal = "down: Device or resource busy"
-        house.coordination.reconfigure()
+        await house.coordination.reconfigure()
         assert house.store.saved_sysctls("hme1", ifindex) == saved
 
     assert "refused" in play(story).kinds()
@@ -218,7 +218,7 @@ def test_sysctls_are_kept_until_they_have_been_put_back() -> None:
 def test_given_back_device_has_its_sysctls_back() -> None:
     async def story(house: House) -> None:
         del house.files.hostname["/etc/hostname.hme1"]
-        house.coordination.reconfigure()
+        await house.coordination.reconfigure()
         ifindex = house.model.device("hme1").link.ifindex
         assert house.store.saved_sysctls("hme1", ifindex) is None
 

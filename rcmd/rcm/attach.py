@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from rcmd.configuration import Loaded
 from rcmd.configuration.files import hostname_interface
 from rcmd.errors import RcmError
 from rcmd.ipmp.commands import Report, Severity
@@ -62,21 +63,20 @@ class Attacher:
         if not self._is_taken(link) and not self.is_held(link.name):
             self._take(link, config)
 
-    def take(self, link: Link) -> None:
-        """Take a device into use that was not looked at before."""
+    def take(self, link: Link, loaded: Loaded | None) -> None:
+        """Take a device into use that was not looked at before; None: there is no file for it."""
         if self.is_wanted(link):
-            self.take_again(link)
+            self.take_again(link, loaded)
 
-    def take_again(self, link: Link) -> bool:
+    def take_again(self, link: Link, loaded: Loaded | None) -> bool:
         """Take a device into use, if there is a file for it or it was here before.  Was it?"""
-        return self._take(link, self._read_config(link.name))
+        return self._take(link, self._config(link.name, loaded))
 
-    def _read_config(self, name: str) -> InterfaceConfig | None:
+    def _config(self, name: str, loaded: Loaded | None) -> InterfaceConfig | None:
         """As its files are now; what is wrong with them is told."""
         self.faulty.discard(name)
-        if not self.machine.has_hostname_file(name):
+        if loaded is None:
             return None
-        loaded = self.machine.read_configuration()
         if name in loaded.faulty:
             self.faulty.add(name)
         for fault in loaded.faults:

@@ -159,7 +159,11 @@ class AttachOnRequest:
         member = machine.engine.scene.members.get(name)
         if member and member.ifindex == link.ifindex and member.intent is not Intent.DETACHED:
             return ""
-        if not self.attacher.take_again(link):
+        loaded = await machine.read_configuration() if machine.has_hostname_file(name) else None
+        link = machine.engine.scene.view.link_named(name)
+        if link is None:
+            raise NoSuchResource(f"{name}: it has gone again")
+        if not self.attacher.take_again(link, loaded):
             raise self._unusable(name)
         is_in_use = await machine.until(
             lambda: self._is_in_use(name) or bool(machine.refusals(name)), SETTLE_S / 2

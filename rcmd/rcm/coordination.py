@@ -227,12 +227,12 @@ class Coordination:
         return member
 
     async def reload(self, caller: Caller) -> None:
-        self.reconfigure()
+        await self.reconfigure()
         self._tell("reload", "rcmd", "the configuration was read again", caller)
 
-    def reconfigure(self) -> None:
+    async def reconfigure(self) -> None:
         """Read the files again.  One fault, and nothing of them is taken."""
-        loaded = self.machine.read_configuration()
+        loaded = await self.machine.read_configuration()
         if loaded.has_errors:
             raise ConfigurationError(loaded.refusal)
         interfaces = loaded.configuration.interfaces

@@ -28,8 +28,8 @@ class Machine(Protocol):
     def report(self, report: Report) -> None:
         """Tell the log, the history and the bus."""
 
-    def read_configuration(self) -> Loaded:
-        """The files as they are now."""
+    async def read_configuration(self) -> Loaded:
+        """The files as they are now; takes its time, and other things happen meanwhile."""
 
     def has_hostname_file(self, name: str) -> bool:
         """Is there any for this interface?  Does not read it."""

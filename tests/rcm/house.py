@@ -262,6 +262,13 @@ class Files:
         self.reads += 1
         return load(ConfigurationFiles(hostname=self.hostname, settings=self.settings))
 
+    async def read(self) -> Loaded:
+        return self.load()
+
+    def about(self, name: str) -> Loaded | None:
+        """What there is to read for a device of that name."""
+        return self.load() if self.has_hostname_file(name) else None
+
     def has_hostname_file(self, name: str) -> bool:
         return any(hostname_interface(path) == name for path in self.hostname)
 
@@ -299,7 +306,7 @@ class House:
             self.announcements,
             NoProbes(),
             self.store,
-            self.files.load,
+            self.files.read,
             self.files.has_hostname_file,
         )
         self.daemon.on_report.append(self.events.append)
@@ -307,7 +314,7 @@ class House:
         loaded = self.files.load()
         operations = Operations(self.store)
         self.stage = Stage(self.daemon, self.clients, self.hardware, self.bound_sockets, operations)
-        self.coordination = Coordination(self.stage, self.store, self.attacher, self.attacher.take)
+        self.coordination = Coordination(self.stage, self.store, self.attacher, self.take)
         self.model.unread.clear()
         self.daemon.feed(self.kernel.snapshot())
         self.daemon.feed(Configured(loaded.configuration))
@@ -317,6 +324,9 @@ class House:
         self.listen()
         self.daemon.feed(BootSettled())
         self.listen()
+
+    def take(self, link: Link) -> None:
+        self.attacher.take(link, self.files.about(link.name))
 
     def listen(self) -> None:
         """Hear what the kernel has to say, until it has no more to say."""

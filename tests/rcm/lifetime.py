@@ -10,6 +10,7 @@ from rcmd.daemon import RECONCILE_S, Daemon
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import Configured, LinkGone, LinkSeen
 from rcmd.ipmp.member import Intent
+from rcmd.rcm.arrivals import Arrivals
 from rcmd.rcm.attach import Attacher
 from rcmd.rcm.boot import settle
 from rcmd.rcm.bystanders import BoundSocket
@@ -60,10 +61,11 @@ class Lifetime:
             Announcements(),
             NoProbes(),
             self.store,
-            host.load,
+            host.read,
             host.has_hostname_file,
         )
         self.attacher = Attacher(self.daemon, self.store)
+        self.arrivals = Arrivals(self.attacher, self.watched)
         self.operations = Operations(self.store)
         self.peer = Owner("peer")
         """A program on the bus: it registers anew with every daemon, and waits for nothing then."""
@@ -80,7 +82,7 @@ class Lifetime:
         )
         self.failure: BaseException | None = None
         self.drains = Drains(self.stage, self.fail)
-        self.coordination = Coordination(self.stage, self.store, self.attacher, self.attacher.take)
+        self.coordination = Coordination(self.stage, self.store, self.attacher, self.arrivals.take)
         self.tasks: set[asyncio.Task[None]] = set()
         self.told: list[HistoryEvent] = []
         self._is_woken = False
@@ -125,8 +127,8 @@ class Lifetime:
         await self.drains.close()
         remember_running(self.store, is_running=False)
 
-    def watched(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self.loop.create_task(work)
+    def watched(self, work: Coroutine[Any, Any, None], name: str = "") -> None:
+        task = self.loop.create_task(work, name=name)
         self.tasks.add(task)
         task.add_done_callback(self._ended)
 
@@ -167,7 +169,7 @@ class Lifetime:
     def take(self, ifindex: int) -> None:
         link = self.engine.scene.view.links.get(ifindex)
         if link is not None:
-            self.attacher.take(link)
+            self.arrivals.take(link)
 
     # --- what owners are told ---
 

@@ -30,7 +30,7 @@ def come_back(house: House, name: str) -> None:
     house.listen()
     house.model.put_in(name, mac=mac)
     house.listen()
-    house.attacher.take(house.model.device(name).link)
+    house.take(house.model.device(name).link)
     house.listen()
 
 
@@ -42,7 +42,7 @@ def test_device_that_returns_is_reattached_once(play: Play) -> None:
         assert house.model.layout() == before
         link = house.model.device("hme0").link
         assert not house.attacher.is_wanted(link)
-        house.attacher.take(link)
+        house.take(link)
         assert house.kinds().count("reattach") == 1
 
     play(story)
@@ -73,21 +73,10 @@ def test_stranger_without_a_file_is_left_alone(play: Play) -> None:
     async def story(house: House) -> None:
         stranger = house.model.put_in("eth9")
         house.listen()
-        house.attacher.take(stranger.link)
+        house.take(stranger.link)
         assert not house.model.device("eth9").link.is_up
 
     assert "attach" not in play(story).kinds()
-
-
-def test_for_a_stranger_without_a_file_nothing_is_read(play: Play) -> None:
-    async def story(house: House) -> None:
-        before = house.files.reads
-        stranger = house.model.put_in("veth1234")
-        house.listen()
-        assert not house.attacher.take_again(stranger.link)
-        assert house.files.reads == before
-
-    play(story)
 
 
 def test_attach_of_a_stranger_without_a_file_is_refused(play: Play) -> None:
@@ -105,7 +94,7 @@ def test_faults_of_a_device_that_appears_are_told_and_shown(play: Play) -> None:
         house.files.hostname["/etc/hostname.eth9"] = "192.168.85.29/24 group test frobnicate\n"
         house.model.put_in("eth9")
         house.listen()
-        house.attacher.take(house.model.device("eth9").link)
+        house.take(house.model.device("eth9").link)
         told = [event.message for event in house.events if event.kind == "configuration"]
         assert [message.partition(": ")[0] for message in told] == ["/etc/hostname.eth9:1"]
         shown = {it.name: it.problem for it in house.coordination.status().interfaces}
@@ -124,7 +113,11 @@ def test_attach_of_a_stranger_with_an_unreadable_file_says_so(play: Play) -> Non
         house.files.hostname[path] = ""
         fault = Fault(path, 1, "not a regular file")
         loaded = Loaded(Configuration(), (fault,), frozenset({"eth9"}))
-        house.daemon.read_configuration = lambda: loaded
+
+        async def read() -> Loaded:
+            return loaded
+
+        house.daemon.read_configuration = read
         house.model.put_in("eth9")
         house.listen()
         with pytest.raises(ConfigurationError, match=r"eth9: its hostname file has faults"):
@@ -174,7 +167,7 @@ def test_attach_on_request(play: Play) -> None:
         await house.coordination.attach("hme0", ROOT)
         assert house.kinds() == []
         await house.coordination.detach("hme0", ROOT, force=False)
-        house.attacher.take(house.model.device("hme0").link)
+        house.take(house.model.device("hme0").link)
         assert house.model.layout() != before
         await house.coordination.attach("hme0", ROOT)
         house.listen()

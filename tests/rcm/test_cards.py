@@ -342,7 +342,7 @@ def test_every_recorded_step_is_recovered_from(play: Play, step: Step, is_gone: 
         for name in NICS:
             link = house.daemon.engine.scene.view.link_named(name)
             if link:
-                house.attacher.take(link)
+                house.take(link)
         house.listen()
         assert house.store.unfinished() == ()
         if step is Step.REMOVING and is_gone == "everything":

@@ -304,7 +304,7 @@ def test_device_that_returns_while_scripts_are_told_is_taken_up(play: Play) -> N
         await house.hardware.perform(PowerOn("1"))
         link = house.daemon.engine.scene.view.link_named("hme0")
         assert link is not None
-        house.attacher.take(link)
+        house.take(link)
         assert state_of(house, "hme0") is InterfaceState.RUNNING
         may_go_on.set()
         await finished(house)

@@ -220,7 +220,7 @@ def test_one_that_is_not_asked_for_any_more_ends() -> None:
     async def scenario() -> None:
         scene = Scene()
         scene.house.files.hostname["/etc/hostname.hme0"] = "group test\n"
-        scene.house.coordination.reconfigure()
+        await scene.house.coordination.reconfigure()
         await scene.listen()
         assert scene.clients.running == []
 

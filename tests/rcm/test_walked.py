@@ -77,7 +77,7 @@ def test_what_was_detached_before_does_not_call_its_addresses_from_where_they_ar
 ) -> None:
     async def story(house: House) -> None:
         house.files.settings = NO_FAILBACK
-        house.coordination.reconfigure()
+        await house.coordination.reconfigure()
         await house.coordination.detach("hme0", ROOT, force=False)
         host = next(line.split()[0] for line in layout(house) if " 192.168.85.19/" in line)
         before = layout(house)
@@ -96,7 +96,7 @@ def test_failure_of_a_device_that_was_set_down_to_be_detached_is_void(play: Play
 
     async def story(house: House) -> None:
         house.files.settings = NO_FAILBACK
-        house.coordination.reconfigure()
+        await house.coordination.reconfigure()
         before = layout(house)
         operation = house.store.begin(OperationKind.DETACH, "hme0", "uid 0", interfaces=("hme0",))
         house.store.advance(operation, Step.UNPLUMBING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from functools import cache
@@ -23,6 +24,8 @@ PORTS = {"1": ("hme0", "hme1"), "2": ("hme2", "qfe0")}
 """Slot -> the ports of the card in it; hme3 is on the board."""
 DEVICES = {"1": "0000:05:00", "2": "0000:06:00"}
 SLOT_OF = {port: slot for slot, ports in PORTS.items() for port in ports}
+READ_S = 0.02
+"""How long it takes to read the files."""
 NAMES = ("hme0", "hme1", "hme2", "hme3", "qfe0")
 BASE = {
     "/etc/hostname.hme0": "10.0.0.1/24 group test up\naddif 10.0.0.11/24 -failover deprecated up\n",
@@ -100,6 +103,12 @@ class Host:
 
     def load(self) -> Loaded:
         return _loaded(tuple(self.files.items()), self.settings)
+
+    async def read(self) -> Loaded:
+        """Beside the loop: other things happen meanwhile."""
+        loaded = self.load()
+        await asyncio.sleep(READ_S)
+        return loaded
 
     def has_hostname_file(self, name: str) -> bool:
         return any(hostname_interface(path) == name for path in self.files)
