@@ -55,7 +55,7 @@ class Lifetime:
         self.kernel = MortalKernel(host.kernel, fuse)
         self.devices = MortalDevices(host.kernel, fuse)
         self.daemon = Daemon(
-            Engine(remembered(self.store), was_interrupted=bool(self.store.recall(RUNNING_KEY))),
+            Engine(remembered(self.store)[0], was_interrupted=bool(self.store.recall(RUNNING_KEY))),
             self.kernel,
             self.devices,
             Announcements(),
