@@ -130,7 +130,9 @@ class Assembly:
         )
         self.upkeep = Upkeep(self.daemon, devices, store, self.loop.call_later, self.loop.time)
         self.multicast = MulticastWatch(self.daemon, self.kernel, self.kernel_readable)
-        self.attacher = Attacher(self.daemon, store, faulty=set(self.loaded.faulty))
+        self.attacher = Attacher(
+            self.daemon, store, faulty={it: self.loaded.fault_of(it) for it in self.loaded.faulty}
+        )
         self.arrivals = Arrivals(self.attacher, self.watched)
         self.leases = LeaseKeeper(self.daemon, DhcpClient)
         self.failure: BaseException | None = None
@@ -239,6 +241,7 @@ class Assembly:
             self.daemon.set_problem(self.forgotten)
             told = f"{self.forgotten.text} ({self.forgotten.advice})"
             self.daemon.report(Report(Severity.WARNING, "memory", self.forgotten.subject, told))
+        self.coordination.files.started(self.loaded)
         for fault in self.loaded.faults:
             if not fault.is_warning:
                 report = Report(Severity.ERROR, "configuration", fault.file, str(fault))
@@ -371,6 +374,8 @@ class Assembly:
         try:
             self.scripts.reload()
             await self.coordination.reconfigure()
+            text = "the configuration was read again, asked by a signal"
+            self.daemon.report(Report(Severity.NOTICE, "reload", "rcmd", text))
         except RcmError as error:
             text = f"the configuration was not read again: {error}"
             self.daemon.report(Report(Severity.ERROR, "configuration", "rcmd", text))

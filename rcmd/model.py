@@ -418,6 +418,8 @@ class ProblemCode(StrEnum):
     """Not all of what was remembered before the start can be understood."""
     CONFIGURATION = "configuration"
     """A file that cannot be used as it is."""
+    FILE_NOT_TRUSTED = "file-not-trusted"
+    """Others than root may write a file that decides about the network."""
 
 
 @dataclass(frozen=True, slots=True)

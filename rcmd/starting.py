@@ -58,7 +58,12 @@ def starting_configuration(store: Store) -> Loaded:
     last_good = _last_good_settings(store)
     which = "defaults" if last_good is None else "the last good one"
     log.error("/etc/rcmd/rcmd.yaml has faults: going on with %s", which)
-    return replace(load(files, settings_text=last_good or ""), faults=loaded.faults)
+    return replace(
+        load(files, settings_text=last_good or ""),
+        faults=loaded.faults,
+        more=loaded.more,
+        answer=f"going on with {which}",
+    )
 
 
 def _last_good_settings(store: Store) -> str | None:

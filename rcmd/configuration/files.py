@@ -56,7 +56,9 @@ class ConfigurationFiles:
     devices: frozenset[str] | None = None
     """Of the names of the hostname files those that devices have; None where nobody has looked."""
     faults: tuple[Fault, ...] = ()
-    """Files that could not be read, and what is wrong with who may write them."""
+    """Files that could not be read, and directories where a file should be."""
+    distrusted: tuple[Fault, ...] = ()
+    """Warnings of files that others than root may write."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

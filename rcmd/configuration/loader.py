@@ -34,6 +34,10 @@ class Loaded:
     """Interfaces with a fault, warnings aside; also those whose file gave no configuration."""
     more: int = 0
     """So many faults are not among those above."""
+    distrusted: tuple[Fault, ...] = ()
+    """Warnings of files that others than root may write; among the faults, too."""
+    answer: str = ""
+    """What a start has put in the place of a bad rcmd.yaml, in words."""
 
     @property
     def settings_faults(self) -> tuple[Fault, ...]:
@@ -44,6 +48,11 @@ class Loaded:
     def errors(self) -> tuple[Fault, ...]:
         """The faults that are not just warnings."""
         return tuple(fault for fault in self.faults if not fault.is_warning)
+
+    def fault_of(self, interface: str) -> str:
+        """The first fault of an interface's files, with its place; empty where none is listed."""
+        own = (str(it) for it in self.errors if hostname_interface(it.file) == interface)
+        return next(own, "")
 
     @property
     def refusal(self) -> str:
@@ -71,7 +80,7 @@ def load(files: ConfigurationFiles, *, settings_text: str | None = None) -> Load
     # First those of rcmd.yaml: a thousand faults elsewhere must not hide that it is not usable.
     parsed = parse_settings(text, base)
     findings = parsed.findings
-    for fault in files.faults:
+    for fault in (*sorted(files.faults, key=_is_elsewhere), *files.distrusted):
         if settings_text is None or fault.file != SETTINGS_PATH:
             findings.add_fault(fault)
     interfaces = read_interfaces(files, _names(files, findings), findings)
@@ -87,7 +96,12 @@ def load(files: ConfigurationFiles, *, settings_text: str | None = None) -> Load
         findings.faults,
         frozenset(hostname_interface(file) for file in +findings.files) - {""},
         findings.more,
+        files.distrusted,
     )
+
+
+def _is_elsewhere(fault: Fault) -> bool:
+    return fault.file != SETTINGS_PATH
 
 
 def check(files: ConfigurationFiles) -> tuple[Fault, ...]:

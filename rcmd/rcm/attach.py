@@ -34,8 +34,8 @@ class Attacher:
     """Whether an operation works on the interface: it decides what becomes of its device."""
     seen: dict[int, str] = field(default_factory=dict)
     """Devices that were looked at under this name, so that each is taken once."""
-    faulty: set[str] = field(default_factory=set)
-    """Interfaces whose files had faults when they were last read."""
+    faulty: dict[str, str] = field(default_factory=dict)
+    """Interfaces whose files had faults when they were last read, and the first of them."""
 
     def is_wanted(self, link: Link) -> bool:
         """Does a device wait to be taken into use?"""
@@ -74,11 +74,11 @@ class Attacher:
 
     def _config(self, name: str, loaded: Loaded | None) -> InterfaceConfig | None:
         """As its files are now; what is wrong with them is told."""
-        self.faulty.discard(name)
+        self.faulty.pop(name, None)
         if loaded is None:
             return None
         if name in loaded.faulty:
-            self.faulty.add(name)
+            self.faulty[name] = loaded.fault_of(name)
         for fault in loaded.faults:
             if not fault.is_warning and hostname_interface(fault.file) == name:
                 report = Report(Severity.ERROR, "configuration", fault.file, str(fault))
@@ -145,6 +145,6 @@ class Attacher:
     def _report(self, kind: str, name: str, text: str) -> None:
         self.machine.report(Report(Severity.NOTICE, kind, name, text))
 
-
-def fault_text(name: str) -> str:
-    return f"its hostname file has faults; see rcmd --check (/etc/hostname.{name})"
+    def fault_text(self, name: str) -> str:
+        first = self.faulty.get(name) or f"/etc/hostname.{name}"
+        return f"its hostname file has faults: {first}; see rcmd --check"

@@ -24,7 +24,7 @@ from functools import partial
 from rcmd.errors import ConfigurationError, NoSuchResource, RcmError, Veto, Vetoed
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Intent
-from rcmd.rcm.attach import Attacher, fault_text
+from rcmd.rcm.attach import Attacher
 from rcmd.rcm.hardware import AuthorizeUsb, Hardware, HardwareStep, ProbeDriver
 from rcmd.rcm.hardware_names import lies_below, related_names
 from rcmd.rcm.hardware_steps import is_removed, restoring_steps_by_name
@@ -196,6 +196,6 @@ class AttachOnRequest:
     def _unusable(self, name: str) -> RcmError:
         """Why a device that is there cannot be taken into use."""
         if name in self.attacher.faulty:
-            return ConfigurationError(f"{name}: {fault_text(name)}")
+            return ConfigurationError(f"{name}: {self.attacher.fault_text(name)}")
         reason = f"there is no /etc/hostname.{name}: rcmd does not manage it"
         return Vetoed((Veto(name, "managed", reason),))

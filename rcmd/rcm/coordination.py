@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Container, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from rcmd.errors import Busy, ConfigurationError, RolledBack, Veto, Vetoed
 from rcmd.ipmp.commands import Report, Severity
@@ -24,11 +24,12 @@ from rcmd.model import (
     Status,
     TargetStatus,
 )
-from rcmd.rcm.attach import Attacher, fault_text
+from rcmd.rcm.attach import Attacher
 from rcmd.rcm.attach_request import AttachOnRequest
 from rcmd.rcm.bystanders import Session
 from rcmd.rcm.coordinator import Caller, OperationStatus
 from rcmd.rcm.detach import Detach
+from rcmd.rcm.file_problems import FileProblems
 from rcmd.rcm.journal import History, HistoryEvent, OperationKind, Step
 from rcmd.rcm.machine import Machine
 from rcmd.rcm.plan import DetachPlan
@@ -51,7 +52,10 @@ class Coordination:
     """Take a device into use once its name is final, if it was not looked at before."""
     list_scripts: Callable[[], tuple[ScriptStatus, ...]] = tuple
 
+    files: FileProblems = field(init=False)
+
     def __post_init__(self) -> None:
+        self.files = FileProblems(self.machine)
         self.attacher.is_held = self.stage.operations.holds
         self.stage.operations.on_release.append(self._take_what_waited)
 
@@ -76,7 +80,7 @@ class Coordination:
                 ProblemCode.CONFIGURATION,
                 ProblemSeverity.ERROR,
                 name,
-                fault_text(name),
+                self.attacher.fault_text(name),
                 "Run `rcmd --check`, mend the file, then `rcmctl reload`.",
             )
 
@@ -86,11 +90,11 @@ class Coordination:
         for interface in interfaces:
             listed.add(interface.name)
             if interface.name in self.attacher.faulty:
-                parts = (interface.problem, fault_text(interface.name))
+                parts = (interface.problem, self.attacher.fault_text(interface.name))
                 yield replace(interface, problem="; ".join(part for part in parts if part))
             else:
                 yield interface
-        for name in sorted(self.attacher.faulty - listed):
+        for name in sorted(self.attacher.faulty.keys() - listed):
             yield InterfaceStatus(
                 name=name,
                 ifindex=0,
@@ -100,7 +104,7 @@ class Coordination:
                 link_up=False,
                 is_standby=False,
                 hardware_address="",
-                problem=fault_text(name),
+                problem=self.attacher.fault_text(name),
             )
 
     def identity(self, interface: str) -> Identity:
@@ -234,9 +238,13 @@ class Coordination:
         """Read the files again.  One fault, and nothing of them is taken."""
         loaded = await self.machine.read_configuration()
         if loaded.has_errors:
+            self.files.refused(loaded)
             raise ConfigurationError(loaded.refusal)
         interfaces = loaded.configuration.interfaces
         self._refuse_to_lose_held(interfaces)
+        self.files.taken(loaded)
+        for fault in loaded.faults:
+            self.machine.report(Report(Severity.WARNING, "configuration", fault.file, str(fault)))
         self.attacher.faulty.clear()
         # Whoever reads the files again has seen it; and more will not come of it.
         self.machine.clear_problem(ProblemCode.MEMORY, "rcmd")

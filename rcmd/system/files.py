@@ -45,6 +45,7 @@ class _Unreadable(Exception):
 class _Gatherer:
     root: Path
     faults: list[Fault] = field(default_factory=list)
+    distrusted: list[Fault] = field(default_factory=list)
 
     def text(self, path: str, largest: int = LARGEST) -> str | None:
         """The file's text; None where it does not exist or, which is a fault, is unreadable.
@@ -59,7 +60,7 @@ class _Gatherer:
         if found is None:
             return None
         content, status = found
-        self.warn(path, _distrusted(status))
+        self.distrust(path, _distrusted(status))
         return content.decode("utf-8-sig", "surrogateescape")
 
     def texts(self, paths: Iterable[str], largest: int = LARGEST) -> dict[str, str]:
@@ -107,14 +108,17 @@ class _Gatherer:
             reason = _distrusted((self.root / str(directory).lstrip("/")).stat())
         except OSError:
             return
-        self.warn(path, f"its directory {directory} {reason}" if reason else "")
+        self.distrust(path, f"its directory {directory} {reason}" if reason else "")
 
     def fault(self, path: str, message: str) -> None:
         self.faults.append(Fault(printable(path), 1, message))
 
     def warn(self, path: str, message: str) -> None:
-        if message:
-            self.faults.append(Fault(printable(path), 1, message, is_warning=True))
+        self.faults.append(Fault(printable(path), 1, message, is_warning=True))
+
+    def distrust(self, path: str, reason: str) -> None:
+        if reason:
+            self.distrusted.append(Fault(printable(path), 1, reason, is_warning=True))
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:
@@ -190,6 +194,7 @@ def read_tree(
         netmasks=gatherer.texts(NETMASKS_PATHS),
         devices=devices,
         faults=tuple(gatherer.faults),
+        distrusted=tuple(gatherer.distrusted),
     )
 
 

@@ -186,7 +186,12 @@ def test_reload_of_a_bad_file_is_refused_whole(lab: Lab, path: str, text: str) -
     os.kill(lab.daemon().pid, signal.SIGHUP)
     await_event(lab, "configuration", "rcmd")
     assert dump(lab) == before
-    assert status(lab) == told
+    # That the files are not what runs shows until they are mended; nothing else has changed.
+    now = status(lab)
+    (problem,) = (it for it in now.pop("problems") if it["subject"] == path)
+    assert (problem["code"], problem["severity"]) == ("configuration", "warning")
+    assert f"{path}:1: " in problem["text"]
+    assert now == {key: value for key, value in told.items() if key != "problems"}
 
 
 # Reload
@@ -211,7 +216,8 @@ def test_reload_adds_and_removes_addresses(lab: Lab) -> None:
     lab.write("/etc/hostname.hme0", f"{HME0.rstrip()} \\\naddif 192.168.85.40/24 up\n")
     os.kill(lab.daemon().pid, signal.SIGHUP)
     await_hosted(lab, "hme0", "192.168.85.19", "192.168.85.40")
-    assert hosts_of(lab, "192.168.85.39") == []
+    # What is there comes before what goes.
+    await_hosted(lab, None, "192.168.85.39")
 
 
 def test_removed_address_is_removed_wherever_it_lives(lab: Lab) -> None:

@@ -288,7 +288,7 @@ def test_reload_takes_all_or_nothing(play: Play) -> None:
 
 def test_faulty_file_shows_beside_its_interface(play: Play) -> None:
     async def story(house: House) -> None:
-        house.attacher.faulty = {"hme1", "hme9"}
+        house.attacher.faulty = {"hme1": "/etc/hostname.hme1:2: frob", "hme9": ""}
         shown = {it.name: it for it in house.coordination.status().interfaces}
         assert shown["hme0"].problem == ""
         for name, state in (
@@ -297,6 +297,7 @@ def test_faulty_file_shows_beside_its_interface(play: Play) -> None:
         ):
             assert "rcmd --check" in shown[name].problem
             assert shown[name].state is state
+        assert "/etc/hostname.hme1:2: frob" in shown["hme1"].problem
 
     play(story)
 
