@@ -342,7 +342,13 @@ def _plan(body: Sequence[Any]) -> DetachPlan:
 
 
 def _move(move: Mapping[str, str]) -> PlannedMove:
-    return PlannedMove(MovableKind(move["kind"]), move["what"], move["from"], move["to"] or None)
+    return PlannedMove(
+        MovableKind(move["kind"]),
+        move["what"],
+        move["from"],
+        move["to"] or None,
+        move.get("reason", ""),
+    )
 
 
 def _operation(row: Mapping[str, Any]) -> dict[str, Any]:

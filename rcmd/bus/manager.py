@@ -258,7 +258,7 @@ def _veto(veto: Veto) -> VariantMap:
 
 
 def _move(move: PlannedMove) -> VariantMap:
-    """`address` is there for addresses only; `what` names all that moves."""
+    """`address` is there for addresses only; `what` names all of it."""
     return string_map(
         {
             "kind": move.kind.value,
@@ -266,6 +266,8 @@ def _move(move: PlannedMove) -> VariantMap:
             "address": move.what if move.kind is MovableKind.ADDRESS else "",
             "from": move.source,
             "to": move.destination or "",
+            "fate": move.fate.value,
+            "reason": move.reason,
         }
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, assert_never
 
 from rcmd.ctl.output import Line, Output, Span, Tone
 from rcmd.ctl.session import session_of
@@ -13,7 +13,7 @@ from rcmd.ctl.table import blocks
 from rcmd.ctl.verb import Manager, Verb
 from rcmd.ctl.waiting import outcome
 from rcmd.errors import Vetoed
-from rcmd.rcm.plan import DetachPlan, PlannedMove
+from rcmd.rcm.plan import MATTER_OF_COURSE, DetachPlan, Fate, PlannedMove
 
 RESOURCE_HELP = (
     "an interface (eth0), a PCI device or one function of it (pci:0000:03:00, pci:0000:03:00.0), "
@@ -84,10 +84,17 @@ def _moves(plan: DetachPlan, disappears: str) -> Iterator[Line]:
 
 
 def _row(move: PlannedMove, disappears: str) -> tuple[Span, ...]:
-    if move.destination is None:
-        where = Span(f"nowhere: {disappears} with {move.source}", Tone.WARNING)
-    else:
-        where = Span(f"{move.source} -> {move.destination}")
+    reason = f" ({move.reason})" if move.reason else ""
+    match move.fate:
+        case Fate.LOST:
+            tone = Tone.PLAIN if move.reason in MATTER_OF_COURSE else Tone.WARNING
+            where = Span(f"nowhere: {disappears} with {move.source}{reason}", tone)
+        case Fate.STAYS:
+            where = Span(f"stays on {move.source}{reason}")
+        case Fate.MOVED:
+            where = Span(f"{move.source} -> {move.destination}")
+        case _:
+            assert_never(move.fate)
     return (Span(move.kind), Span(move.what), where)
 
 
@@ -109,6 +116,8 @@ def _document(plan: DetachPlan) -> dict[str, Any]:
                 "address": move.what,
                 "from": move.source,
                 "to": move.destination,
+                "fate": str(move.fate),
+                "reason": move.reason,
             }
             for move in plan.moves
         ],

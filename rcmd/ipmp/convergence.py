@@ -9,6 +9,8 @@ from rcmd.ipmp.arrangement import Targets, held_by
 from rcmd.ipmp.batches import ItemKey
 from rcmd.ipmp.commands import Move
 from rcmd.ipmp.difference import Difference, independent
+from rcmd.ipmp.events import Moved, Refusal
+from rcmd.ipmp.kernel_view import essence
 from rcmd.ipmp.ledger import MovableKey
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.placement import Fitness
@@ -27,6 +29,18 @@ def converge(
     _note_hosts_of_down(scene, targets, circles)
     _forget_recalls(scene)
     return moves
+
+
+def first_refusals(moved: Moved) -> list[Refusal]:
+    """Without those that only follow: what could not be added elsewhere was kept.  It may be
+    removed as soon as there is another place for it."""
+    additions = {*moved.move.add, *moved.move.add_routes}
+    not_added = {essence(it.item) for it in moved.refusals if it.item in additions}
+    return [
+        refusal
+        for refusal in moved.refusals
+        if refusal.item in additions or essence(refusal.item) not in not_added
+    ]
 
 
 def _note_hosts_of_down(scene: Scene, targets: Targets, circles: Touched) -> None:

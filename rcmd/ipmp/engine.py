@@ -15,16 +15,16 @@ Only those are looked at whom an event concerns (`touched`), and now and then, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from random import Random
 from typing import assert_never
 
 from rcmd.ipmp import leasing, membership, messages
 from rcmd.ipmp.adoption import absorb_change, adopt_all, forget_expired
-from rcmd.ipmp.arrangement import Targets, arrange, held_by
+from rcmd.ipmp.arrangement import arrange, held_by
 from rcmd.ipmp.batches import ItemKey, item_key
 from rcmd.ipmp.commands import Command, Move, Spread
-from rcmd.ipmp.convergence import converge
+from rcmd.ipmp.convergence import converge, first_refusals
 from rcmd.ipmp.detection import forget_unwanted, look_at_all
 from rcmd.ipmp.difference import Difference
 from rcmd.ipmp.events import (
@@ -51,7 +51,7 @@ from rcmd.ipmp.events import (
 )
 from rcmd.ipmp.hardware_addresses import announcements
 from rcmd.ipmp.judgement import Judgement
-from rcmd.ipmp.kernel_view import KernelView, essence
+from rcmd.ipmp.kernel_view import KernelView, RouteKey
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.listening import absorb_memberships
 from rcmd.ipmp.member import Member
@@ -62,6 +62,8 @@ from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.plumbing import plumb_new, plumbed, release_detached
 from rcmd.ipmp.probe_status import probe_statuses, target_statuses
 from rcmd.ipmp.recollection import memorise, recollect
+from rcmd.ipmp.redundancy import objection
+from rcmd.ipmp.rehearsal import Rehearsal, rehearse
 from rcmd.ipmp.scene import Circles, Scene
 from rcmd.ipmp.spreading import Spreading
 from rcmd.ipmp.status import status_of
@@ -252,13 +254,25 @@ class Engine:
         """What was called back is back, and nothing else is left to do."""
         return not self.scene.members[name].recalls and self.is_settled()
 
-    def targets_if_leaving(self, names: frozenset[str]) -> Targets:
-        """Where everything would live without these interfaces."""
-        return arrange(self.scene, dict.fromkeys(names, Fitness.CLOSED))
+    def rehearse(self, names: Collection[str], going: Collection[str] = ()) -> Rehearsal:
+        """The detach of these interfaces; the detach of `going` began before."""
+        return rehearse(self.scene, self._refused, names, going)
+
+    def objection(self, name: str, leaving: Collection[str]) -> str | None:
+        """Why an interface cannot be spared when all of `leaving` go; None if it can."""
+        return objection(self.scene, name, leaving, self._refused)
+
+    def reasons(self) -> dict[RouteKey, str]:
+        """Why routes are not where they should be: what the kernel refused, in sentences."""
+        return {key: text for (_, key), text in self._refused.items() if isinstance(key, RouteKey)}
 
     def is_settled(self) -> bool:
         """Nothing is left to do."""
         return not self._moves_if({})
+
+    def is_at_rest(self) -> bool:
+        """Nothing is left to do but what the kernel has refused."""
+        return not Difference(self.scene, arrange(self.scene), self._refused).moves()
 
     # --- taking in ---
 
@@ -398,15 +412,3 @@ class Engine:
 def _answers_moves(event: Event) -> bool:
     parts = event.events if isinstance(event, Together) else (event,)
     return all(isinstance(part, Moved | SpreadDone | Plumbed) for part in parts)
-
-
-def first_refusals(moved: Moved) -> list[Refusal]:
-    """Without those that only follow: what could not be added elsewhere was kept.  It may be
-    removed as soon as there is another place for it."""
-    additions = {*moved.move.add, *moved.move.add_routes}
-    not_added = {essence(it.item) for it in moved.refusals if it.item in additions}
-    return [
-        refusal
-        for refusal in moved.refusals
-        if refusal.item in additions or essence(refusal.item) not in not_added
-    ]

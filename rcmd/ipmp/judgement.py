@@ -340,7 +340,10 @@ class Judgement:
 
 
 def _functions(member: Member) -> bool:
-    return member.fitness >= Fitness.UNPROVEN and member.health is not Health.FAILED
+    """Also one that works and is leaving: until it has gone it carries what nobody else can."""
+    is_leaving = member.intent is Intent.LEAVING and not (member.is_offline or member.barred)
+    is_in_use = is_leaving or member.fitness >= Fitness.UNPROVEN
+    return is_in_use and member.health is not Health.FAILED
 
 
 def _problem(condition: Condition, member: Member) -> str:

@@ -76,6 +76,19 @@ class KernelView:
     def _all(self) -> object:
         return self.links, self.addresses, self.routes, self.nexthops, self.local_ports
 
+    def copy(self) -> KernelView:
+        """One that can be changed without a change to this one."""
+        view = KernelView()
+        view.links = dict(self.links)
+        view.addresses = {ifindex: dict(held) for ifindex, held in self.addresses.items()}
+        view.routes = {ifindex: dict(held) for ifindex, held in self.routes.items()}
+        view.nexthops = view_of(self.nexthops.items(), self.nexthops.foreign)
+        view.local_ports = self.local_ports
+        view._holders = {key: dict(places) for key, places in self._holders.items()}
+        view._carriers = {key: dict(places) for key, places in self._carriers.items()}
+        view._sourced = {key: dict(places) for key, places in self._sourced.items()}
+        return view
+
     def all_addresses(self) -> frozenset[IPAddress]:
         """Every address of this machine."""
         return frozenset(self._holders)

@@ -24,6 +24,9 @@ class Leases:
     now: float = 0.0
     """On the clock of the engine: lifetimes in the kernel count from the moment they are set."""
 
+    def copy(self) -> Leases:
+        return Leases(dict(self.by_home), dict(self.told), dict(self.dropped), self.now)
+
     def holder_of(self, key: IPAddress) -> Lease | None:
         """Asked of every address there is, and few machines have a lease."""
         if not self.by_home:

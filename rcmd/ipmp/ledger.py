@@ -154,6 +154,20 @@ class Ledger:
     """The source addresses that known IPv6 routes prefer, and how many do."""
     leases: Leases = field(default_factory=Leases)
 
+    def copy(self) -> Ledger:
+        """One that can be changed without a change to this one."""
+        return Ledger(
+            configured=dict(self.configured),
+            adopted=dict(self.adopted),
+            adopted_home=dict(self.adopted_home),
+            withdrawn=set(self.withdrawn),
+            routes=dict(self.routes),
+            _homes={key: dict(homes) for key, homes in self._homes.items()},
+            _expiring=dict(self._expiring),
+            sources=Counter(self.sources),
+            leases=self.leases.copy(),
+        )
+
     def configure(self, configuration: Configuration) -> None:
         """Replace what the files ask for."""
         shared = {

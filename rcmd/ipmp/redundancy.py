@@ -1,47 +1,83 @@
 """May these interfaces go?  The checks before an offline or a detach.
 
 The real test is whether everybody else can carry on: another functioning member in the group, and
-a place for every data address (overview, "Detaching NICs"; solaris.md 1.12).  All interfaces that
-leave together are judged together.
+a place for every data address and known route (overview, "Detaching NICs"; solaris.md 1.12).  All
+interfaces that leave together are judged together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
-from rcmd.ipmp.arrangement import arrange, held_by
+from rcmd.ipmp.batches import ItemKey
 from rcmd.ipmp.capability import can_hold
-from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.ipmp.health import Health
+from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.rehearsal import Rehearsal, rehearse
+from rcmd.ipmp.route_words import describe_route
 from rcmd.ipmp.scene import Scene
-from rcmd.model import Family
+from rcmd.model import family_of
+
+MOST_NAMED = 3
+"""Routes in one sentence."""
+_NOTHING: Mapping[ItemKey, str] = {}
 
 
-def objection(scene: Scene, name: str, leaving: Collection[str]) -> str | None:
+def objection(
+    scene: Scene, name: str, leaving: Collection[str], refused: Mapping[ItemKey, str] = _NOTHING
+) -> str | None:
     """Why the interface cannot be spared when all of `leaving` go; None if it can."""
+    return objection_in(rehearse(scene, refused, {name, *leaving}), scene, name)
+
+
+def objection_in(rehearsal: Rehearsal, scene: Scene, name: str) -> str | None:
+    """As `objection`, of one of those that leave in the rehearsal."""
     member = scene.members[name]
     if not member.group:
         return "it is not in a group, so its addresses have nowhere to go"
+    stranded = rehearsal.stranded(name)
     others = [
         peer
         for peer in scene.peers(member)
-        if peer.name not in leaving and peer.fitness >= Fitness.UNKNOWN
+        if peer.name not in rehearsal.leaving and peer.fitness >= Fitness.UNKNOWN
     ]
-    if not others and member.fitness < Fitness.UNKNOWN:
-        return f"no other interface of group {member.group} is functioning"
-    if not others:
+    if not others and member.fitness >= Fitness.UNKNOWN:
         return f"it is the only functioning interface of group {member.group}"
-    targets = arrange(scene, dict.fromkeys(leaving, Fitness.CLOSED))
-    stranded = {
-        Family.IPV4 if key.version == 4 else Family.IPV6
-        for key in held_by(scene, name)
-        if not isinstance(key, RouteAtHome) and targets.get(key) in (name, None)
-    }
-    if stranded:
-        families = " and ".join(str(family) for family in sorted(stranded))
-        return f"no other functioning interface of group {member.group} takes {families} addresses"
-    return None
+    if not others and rehearsal.before[name]:
+        return f"no other interface of group {member.group} is functioning"
+    return _stranding(rehearsal, stranded, member.group)
+
+
+def last_words(scene: Scene, name: str) -> str | None:
+    """Why an interface that works, and has been emptied already, cannot be spared after all."""
+    member = scene.members[name]
+    works = member.health in (Health.RUNNING, Health.NO_TARGETS) and not member.is_offline
+    if not member.group or not works:
+        return None
+    if any(peer.fitness >= Fitness.UNKNOWN for peer in scene.peers(member)):
+        return None
+    return f"it is the only functioning interface of group {member.group}"
+
+
+def _stranding(rehearsal: Rehearsal, stranded: Collection[MovableKey], group: str) -> str | None:
+    addresses = {family_of(key) for key in stranded if not isinstance(key, RouteAtHome)}
+    if addresses:
+        families = " and ".join(str(family) for family in sorted(addresses))
+        return f"no other functioning interface of group {group} takes {families} addresses"
+    routes = sorted({_route(rehearsal, it) for it in stranded if isinstance(it, RouteAtHome)})
+    if not routes:
+        return None
+    more = [f"{len(routes) - MOST_NAMED} more"] if len(routes) > MOST_NAMED else []
+    named = ", ".join([*routes[:MOST_NAMED], *more])
+    return f"no other functioning interface of group {group} takes its routes: {named}"
+
+
+def _route(rehearsal: Rehearsal, known: RouteAtHome) -> str:
+    text = describe_route(known.key.route)
+    reason = rehearsal.reasons().get(known.key, "")
+    return f"{text} ({reason})" if reason else text
 
 
 def spares(scene: Scene, members: Collection[Member]) -> int:

@@ -96,8 +96,10 @@ class RouteDifference:
         wanted: set[ItemKey],
         blocked: set[RouteKey],
     ) -> None:
-        by_key = {known.key: known for known in targets if known.key not in blocked}
-        for key, known in by_key.items():
+        by_key = {
+            (known.key, self._circle(known)): known for known in targets if known.key not in blocked
+        }
+        for (key, _), known in by_key.items():
             for name in self._scene.route_hosts(known):
                 ifindex = self._scene.members[name].ifindex
                 route = self._scene.view.routes[ifindex][key]
@@ -105,6 +107,10 @@ class RouteDifference:
                     target = targets[known]
                     cause = cause_of(self._scene, known.home, name, target, route.family)
                     self._batches.of(cause, name, target).remove_routes.append(route)
+
+    def _circle(self, known: RouteAtHome) -> str:
+        home = self._scene.members.get(known.home)
+        return home.circle if home else ""
 
     def _dropped_routes(self) -> None:
         """Those of leases that are over."""

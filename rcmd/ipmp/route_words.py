@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from rcmd.ipmp.kernel_view import DEFAULT_IPV6_METRIC
 from rcmd.model import Route
+
+_USUAL_METRICS = (0, DEFAULT_IPV6_METRIC)
 
 
 def describe_route(route: Route) -> str:
@@ -13,4 +16,8 @@ def describe_route(route: Route) -> str:
         parts.append(f"via {route.gateway}")
     if route.table != 254:
         parts.append(f"table {route.table}")
+    if route.priority not in _USUAL_METRICS:
+        parts.append(f"metric {route.priority}")
+    if route.tos:
+        parts.append(f"tos {route.tos:#x}")
     return " ".join(parts)

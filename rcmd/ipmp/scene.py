@@ -138,8 +138,14 @@ class Scene:
         )
 
     def route_hosts(self, known: RouteAtHome) -> list[str]:
+        """Where it is.  The same route of another group, on its own interfaces, is another one."""
+        home = self.members.get(known.home)
         carriers = (self.member_at(ifindex) for ifindex in self.view.carriers_of(known.key))
-        return sorted(member.name for member in carriers if member is not None)
+        return sorted(
+            member.name
+            for member in carriers
+            if member is not None and (home is None or member.circle == home.circle)
+        )
 
     def test_addresses(self, member: Member) -> Iterator[Address]:
         """The test addresses that should be on the interface now."""

@@ -1,4 +1,4 @@
-"""What is tied to an interface and cannot follow its addresses: told in the plan of a detach.
+"""What is tied to an interface and does not follow by our doing: named in the plan of a detach.
 
 | what                                              | why it stays                                 |
 |---------------------------------------------------|----------------------------------------------|
@@ -7,6 +7,9 @@
 | a special type                                    | put back as it was it does not move          |
 | a route of a routing daemon                       | the daemon moves it by what it hears         |
 | a route learned from router advertisements        | each interface learns its own                |
+| a route that the kernel makes for an address      | it makes another where the address goes      |
+| an entry of the neighbour table made by hand      | the neighbours of one link are not those of  |
+|                                                   | another for certain                          |
 | a policy rule with iif or oif                     | a copy would also apply to what the other    |
 |                                                   | interface sends and receives already         |
 """
@@ -18,7 +21,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-MOST_NAMED = 8
+from rcmd.model import IPNetwork
+from rcmd.rcm.plan import KERNELS_OWN, MovableKind
+
+MOST_NAMED = 1000
 """Of each kind on an interface; a routing daemon may have a million."""
 
 
@@ -30,36 +36,51 @@ class Tie(StrEnum):
     ENCAPSULATION = "is encapsulated and does not follow"
     SOURCE_SPECIFIC = "is for certain sources only and does not follow"
     SPECIAL_TYPE = "is of a special type and does not follow"
-    LEARNED = "was learned from router advertisements and stays with the interface"
+    LEARNED = "was learned from router advertisements, and every interface learns its own"
+    KERNELS_OWN = KERNELS_OWN
+    BY_HAND = "was entered by hand for this interface only"
     ROUTING_DAEMON = "belongs to a routing daemon, which has to move it"
     NAMES_INTERFACE = "names the interface and does not follow"
 
 
 @dataclass(frozen=True, slots=True)
 class Anchored:
-    """One route or rule."""
+    """One route, rule or neighbour entry."""
 
     ifindex: int
     what: str
-    """`route 10.5.0.0/16 via 10.0.0.254`, `rule 1000 (oif hme0)`."""
+    """`10.5.0.0/16 via 10.0.0.254`, `IPv4 rule 1000 (oif hme0 table 7)`."""
     tie: Tie
+    kind: MovableKind | None = MovableKind.ROUTE
+    """None: a rule.  It stays, but nothing leaves by that interface any more."""
+    network: IPNetwork | None = None
+    """The destination of a route."""
+    others: tuple[int, ...] = ()
+    """The devices (ifindex) of its other next hops."""
+
+
+def named(found: Iterable[Anchored]) -> tuple[tuple[Anchored, ...], tuple[Anchored, ...]]:
+    """Those that are named one by one, and the rest of those of which there are too many."""
+    told: Counter[tuple[int, Tie]] = Counter()
+    first: list[Anchored] = []
+    rest: list[Anchored] = []
+    for each in found:
+        told[each.ifindex, each.tie] += 1
+        (first if told[each.ifindex, each.tie] <= MOST_NAMED else rest).append(each)
+    return tuple(first), tuple(rest)
 
 
 def anchored_warnings(found: Iterable[Anchored], names: Mapping[int, str]) -> Iterator[str]:
-    """A sentence for each; of many of a kind the rest is counted.
+    """A sentence for each rule; of many of a kind the rest is counted, whatever they are.
 
     `names` are the devices that go, by ifindex; what is tied to others does not count.
     """
-    told: Counter[tuple[int, Tie]] = Counter()
-    for each in found:
-        if each.ifindex not in names:
-            continue
-        told[each.ifindex, each.tie] += 1
-        if told[each.ifindex, each.tie] <= MOST_NAMED:
+    first, rest = named(it for it in found if it.ifindex in names)
+    for each in first:
+        if each.kind is None:
             yield f"{names[each.ifindex]}: {each.what} {each.tie}"
-    for (ifindex, tie), count in told.items():
-        if count > MOST_NAMED:
-            yield f"{names[ifindex]}: the same goes for {count - MOST_NAMED} more: each {tie}"
+    for (ifindex, tie), count in Counter((it.ifindex, it.tie) for it in rest).items():
+        yield f"{names[ifindex]}: the same goes for {count} more: each {tie}"
 
 
 async def nothing_anchored(_: Collection[int]) -> tuple[Anchored, ...]:

@@ -6,8 +6,8 @@
 | state       | an interface that is detached already, or missing                  | no      |
 | hardware    | what cannot be taken away: sysfs is read-only, no power switch     | no      |
 | redundancy  | a member without a group, the only functioning one of its group,   | yes     |
-|             | or whose addresses no other member can take; judged with every     |         |
-|             | interface of the card gone                                         |         |
+|             | or whose addresses or routes no other member can take; judged with |         |
+|             | every interface of the card gone                                   |         |
 | stacking    | an interface that something is stacked on                          | yes     |
 | unmanaged   | another interface of the card, not ours, that has addresses        | yes     |
 | functions   | a function that has a driver and shows no interface here: a guest, | yes     |
@@ -29,7 +29,8 @@ from dataclasses import dataclass
 from rcmd.errors import Veto
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.member import Intent
-from rcmd.ipmp.redundancy import objection
+from rcmd.ipmp.redundancy import objection_in
+from rcmd.ipmp.rehearsal import Rehearsal
 from rcmd.model import KernelAddress
 from rcmd.rcm.hardware import PciFunction
 from rcmd.rcm.removal import Removal
@@ -46,6 +47,8 @@ class Question:
     removal: Removal
     going: frozenset[str] = frozenset()
     """Interfaces whose detach began before: they help nobody any more."""
+    rehearsal: Rehearsal | None = None
+    """What would become of all that is on it; None: nobody has looked yet."""
 
 
 Check = Callable[[Question], Iterator[Veto]]
@@ -83,9 +86,11 @@ def hardware(question: Question) -> Iterator[Veto]:
 
 
 def redundancy(question: Question) -> Iterator[Veto]:
-    leaving = {*question.removal.members, *question.going}
+    rehearsal = question.rehearsal
+    if rehearsal is None:
+        rehearsal = question.engine.rehearse(question.removal.members, question.going)
     for name in question.removal.members:
-        reason = objection(question.engine.scene, name, leaving)
+        reason = objection_in(rehearsal, question.engine.scene, name)
         if reason:
             yield Veto(name, "redundancy", reason)
 

@@ -11,7 +11,6 @@ from rcmd.errors import Busy, ConfigurationError, RolledBack, Veto, Vetoed
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.events import Configured, Offline, UndoOffline
 from rcmd.ipmp.member import Intent, Member
-from rcmd.ipmp.redundancy import objection
 from rcmd.model import (
     Identity,
     InterfaceState,
@@ -201,7 +200,7 @@ class Coordination:
         member = self._member(interface)
         self.stage.operations.check_free((interface,))
         going = {interface, *self.stage.operations.going()}
-        reason = _offline_obstacle(member) or objection(self.machine.engine.scene, interface, going)
+        reason = _offline_obstacle(member) or self.machine.engine.objection(interface, going)
         if reason:
             raise Vetoed((Veto(interface, "redundancy", f"cannot offline: {reason}"),))
         self.machine.feed(Offline(interface))

@@ -9,18 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rcmd.errors import RcmError, RolledBack, Vetoed
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.events import Leave, Stay, Together, Unplumb
+from rcmd.ipmp.redundancy import last_words
+from rcmd.rcm import checks
 from rcmd.rcm.bystanders import Session
 from rcmd.rcm.hardware import HardwareFailed
+from rcmd.rcm.holdings import Difference, Holding, Outcome, lost_after_all
 from rcmd.rcm.journal import Step
 from rcmd.rcm.machine import REPLUMB_S, SETTLE_S
 from rcmd.rcm.operations import Awaits, Running
-from rcmd.rcm.plan import DetachPlan
-from rcmd.rcm.planning import check_unchanged, concerned, plan_detach
+from rcmd.rcm.plan import DetachPlan, PlannedMove
+from rcmd.rcm.planning import (
+    check_unchanged,
+    concerned,
+    devices_of,
+    foreseen,
+    found_on,
+    plan_detach,
+    rehearse,
+)
 from rcmd.rcm.removal import Removal
 from rcmd.rcm.resources import restoring_steps
 from rcmd.rcm.stage import Stage
@@ -48,9 +59,20 @@ class Detach:
     """The resources whose clients were told to let go, in that order."""
     not_restored: list[str] = field(default_factory=list)
     """After a failed step: what is not back as it was, in sentences."""
+    found: tuple[Holding, ...] = ()
+    """What lay there just before it was moved."""
+    planned: tuple[PlannedMove, ...] = ()
+    """What was to become of it."""
+    done: tuple[PlannedMove, ...] = ()
+    """What became of it."""
+    differences: tuple[Difference, ...] = ()
+    """Only with force: without it they are a reason to undo everything."""
 
     async def run(self) -> DetachPlan:
-        """Raises Vetoed, or RolledBack if a step failed: all is then as before, or becomes so."""
+        """What was done.
+
+        Raises Vetoed, or RolledBack if a step failed: all is then as before, or becomes so.
+        """
         plan = await self._ask()
         undo = UndoStack()
         try:
@@ -66,7 +88,8 @@ class Detach:
             raise
         self._report("detach", f"{self.removal.name} was detached")
         await to_the_end(self._tell_gone())
-        return plan
+        warnings = (*plan.warnings, *(str(it) for it in self.differences))
+        return replace(plan, moves=self.done, warnings=warnings)
 
     # --- forward ---
 
@@ -78,8 +101,8 @@ class Detach:
                 self.stage,
                 self.removal,
                 session=self.session,
-                going=operations.going(before=self.running),
-                force=self.running.operation.is_forced,
+                going=self._going(),
+                force=self._is_forced,
             )
         except asyncio.CancelledError:
             operations.try_advance(self.running, Step.REFUSED)
@@ -99,7 +122,7 @@ class Detach:
         self._advance(Step.PREPARING, self.stage.clients.awaited)
         undo.push(self._tell_undone)
         await self._prepare()
-        check_unchanged(self.stage, self.removal)
+        await self._look_again()
         self._advance(Step.LEAVING, self._not_empty)
         undo.push(self._stay)
         self._feed(Leave)
@@ -107,6 +130,7 @@ class Detach:
         self._advance(Step.UNPLUMBING, self._not_unplumbed)
         self._feed(Unplumb)
         await self._unplumbed()
+        self._compare()
         if self.removal.steps:
             self._advance(Step.REMOVING, _the_hardware)
             undo.push(self._restore_hardware)
@@ -116,17 +140,29 @@ class Detach:
 
     async def _prepare(self) -> None:
         """Parents before their children; the first refusal ends it (solaris.md 4.4, 4)."""
-        for name in concerned(self.stage.engine, self.removal):
+        rehearsal = rehearse(self.stage, self.removal, self._going())
+        for name in concerned(self.stage.engine, self.removal, rehearsal):
             self.told.append(name)
-            is_forced = self.running.operation.is_forced
-            vetoes = await self.stage.clients.pre_remove(name, force=is_forced)
+            vetoes = await self.stage.clients.pre_remove(name, force=self._is_forced)
             if vetoes:
                 raise StepFailed("; ".join(f"{veto.client}: {veto.reason}" for veto in vetoes))
 
+    async def _look_again(self) -> None:
+        """While others were told, a cable may have been pulled, or a route added."""
+        tied = await self.stage.anchored(devices_of(self.stage, self.removal))
+        check_unchanged(self.stage, self.removal)
+        going, engine = self._going(), self.stage.engine
+        rehearsal = rehearse(self.stage, self.removal, going)
+        question = checks.Question(engine, self.removal, going, rehearsal)
+        if not self._is_forced and (vetoes := checks.objections(question)):
+            raise StepFailed("; ".join(str(veto) for veto in vetoes))
+        self.found = found_on(engine, self.removal, tied)
+        self.planned = foreseen(self.removal, rehearsal).of(self.found)
+
     async def _emptied(self) -> None:
         engine = self.stage.engine
-        if self.running.operation.is_forced:
-            await self.stage.machine.until(engine.is_settled, SETTLE_S)
+        if self._is_forced:
+            await self.stage.machine.until(engine.is_at_rest, SETTLE_S)
             return
         is_over = await self.stage.machine.until(
             lambda: not self._not_empty() or bool(self._refusals()), SETTLE_S
@@ -136,10 +172,26 @@ class Detach:
                 "its addresses did not leave in time" if not is_over else "it could not be emptied"
             )
             raise StepFailed("; ".join(self._refusals()) or late)
+        for name in self.removal.members:
+            if reason := last_words(engine.scene, name):
+                raise StepFailed(f"{name}: {reason}")
 
     async def _unplumbed(self) -> None:
         if not await self.stage.machine.until(lambda: not self._not_unplumbed(), SETTLE_S):
             raise StepFailed(f"{', '.join(self._not_unplumbed())} could not be unplumbed")
+
+    def _compare(self) -> None:
+        """The deed is the plan, or it is undone; with force it is told what is not."""
+        engine, leaving = self.stage.engine, self.removal.members
+        outcome = Outcome(engine.scene, leaving, bool(self.removal.steps), engine.reasons())
+        done = outcome.of(self.found)
+        found = lost_after_all(engine.scene, self.found, self.planned, done)
+        if found and not self._is_forced:
+            raise StepFailed("; ".join(str(it) for it in found))
+        self.differences = found
+        pairs = zip(self.planned, done, strict=True)
+        # What came as it was foreseen is told in the same words.
+        self.done = tuple(was if was.destination == now.destination else now for was, now in pairs)
 
     async def _remove(self) -> None:
         for step in self.removal.steps:
@@ -153,6 +205,13 @@ class Detach:
             await self.stage.clients.post_remove(name)
 
     # --- questions ---
+
+    @property
+    def _is_forced(self) -> bool:
+        return self.running.operation.is_forced
+
+    def _going(self) -> frozenset[str]:
+        return self.stage.operations.going(before=self.running)
 
     def _not_empty(self) -> list[str]:
         return [it for it in self.removal.members if not self.stage.engine.is_empty(it)]

@@ -12,18 +12,42 @@ class MovableKind(StrEnum):
     ADDRESS = "address"
     ROUTE = "route"
     MULTICAST = "multicast"
+    NEIGHBOUR = "neighbour"
+    """An entry of the neighbour table that was made by hand."""
+
+
+class Fate(StrEnum):
+    MOVED = "moved"
+    STAYS = "stays"
+    """Its device stays, and keeps it."""
+    LOST = "lost"
+
+
+TEST = "a test address never moves"
+LINK_LOCAL = "link-local: every interface has its own"
+KERNELS_OWN = "is made by the kernel for an address"
+MATTER_OF_COURSE = frozenset({TEST, LINK_LOCAL, KERNELS_OWN})
+"""The reasons for which things go with every interface, and nobody misses them."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedMove:
-    """Where one address, route or multicast membership would go."""
+    """What becomes of one address, route, multicast membership or neighbour entry."""
 
     kind: MovableKind
     what: str
     """`192.168.85.19/24`, `default via 192.168.85.1`, or `239.1.2.3`."""
     source: str
     destination: str | None
-    """None: it has nowhere to go and would disappear with the interface."""
+    """Where it is afterwards.  None: nowhere, it disappears with the interface."""
+    reason: str = ""
+    """Why it does not follow, if it does not."""
+
+    @property
+    def fate(self) -> Fate:
+        if self.destination is None:
+            return Fate.LOST
+        return Fate.STAYS if self.destination == self.source else Fate.MOVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +57,6 @@ class DetachPlan:
     resource: str
     vetoes: tuple[Veto, ...] = ()
     moves: tuple[PlannedMove, ...] = ()
+    """All that lies on what goes."""
     warnings: tuple[str, ...] = ()
-    """What cannot follow, in sentences."""
+    """What else would suffer, in sentences."""

@@ -1,23 +1,23 @@
-"""What a detach would do: everybody asked, every move read off the engine, nothing changed."""
+"""What a detach would do: everybody asked, the deed rehearsed, nothing changed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rcmd.errors import Busy, NoSuchResource, Veto
-from rcmd.ipmp.arrangement import Targets, held_by
-from rcmd.ipmp.autojoin import host_of
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.messages import only_from
-from rcmd.ipmp.route_words import describe_route
+from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.rehearsal import Rehearsal
 from rcmd.rcm import checks
-from rcmd.rcm.anchored import anchored_warnings
+from rcmd.rcm.anchored import Anchored, anchored_warnings, named
 from rcmd.rcm.bystanders import Session, bystander_warnings
 from rcmd.rcm.coordinator import Clients
-from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
+from rcmd.rcm.holdings import Holding, Outcome, holdings
+from rcmd.rcm.plan import DetachPlan
 from rcmd.rcm.removal import Removal, find_removal
 from rcmd.rcm.resources import stacked_on
 from rcmd.rcm.stage import Stage
@@ -31,21 +31,24 @@ async def plan_detach(
     going: frozenset[str],
     force: bool,
 ) -> DetachPlan:
-    """All refusals and all moves; with force, our own objections are warnings.
+    """All refusals, and what becomes of all that goes; with force, our own objections are warnings.
 
     Raises Busy where what is asked about changes under the question.
     """
-    question = checks.Question(stage.engine, removal, going)
-    prerequisites = checks.prerequisites(question)
+    prerequisites = checks.prerequisites(checks.Question(stage.engine, removal, going))
     if prerequisites:
         return DetachPlan(removal.name, prerequisites)
-    asked = await ask_all(stage.clients, concerned(stage.engine, removal), force=force)
-    names = _devices(stage, removal)
+    rehearsal = rehearse(stage, removal, going)
+    asked = await ask_all(stage.clients, concerned(stage.engine, removal, rehearsal), force=force)
+    names = devices_of(stage, removal)
     sockets = await stage.bound_sockets(names) if names else ()
     anchored = await stage.anchored(names) if names else ()
     # Judged after the answers: meanwhile a cable may have been pulled, or a file removed.
     check_unchanged(stage, removal)
-    moves = planned_moves(stage.engine, removal.members)
+    rehearsal = rehearse(stage, removal, going)
+    question = checks.Question(stage.engine, removal, going, rehearsal)
+    found = found_on(stage.engine, removal, anchored)
+    moves = foreseen(removal, rehearsal).of(found)
     noticed = bystander_warnings(sockets=sockets, names=names, session=session, moves=moves)
     plan = DetachPlan(
         removal.name,
@@ -54,6 +57,25 @@ async def plan_detach(
         (*warnings(stage.engine, removal), *anchored_warnings(anchored, names), *noticed),
     )
     return _overridden(plan) if force else plan
+
+
+def rehearse(stage: Stage, removal: Removal, going: frozenset[str]) -> Rehearsal:
+    """`going` are the interfaces whose detach began before: they help nobody any more."""
+    known = going & stage.engine.scene.members.keys()
+    return stage.engine.rehearse(removal.members, known - {*removal.members})
+
+
+def found_on(
+    engine: Engine, removal: Removal, anchored: Iterable[Anchored] = ()
+) -> tuple[Holding, ...]:
+    """All that lies on what goes, also on the devices that are none of ours."""
+    first, _ = named(anchored)
+    return holdings(engine.scene, _named_devices(removal), first)
+
+
+def foreseen(removal: Removal, rehearsal: Rehearsal) -> Outcome:
+    """What is going to be."""
+    return Outcome(rehearsal.after, rehearsal.leaving, bool(removal.steps), rehearsal.reasons())
 
 
 def check_unchanged(stage: Stage, removal: Removal) -> None:
@@ -66,19 +88,23 @@ def check_unchanged(stage: Stage, removal: Removal) -> None:
         raise Busy(f"{removal.name}: what belongs to it has changed meanwhile; ask again")
 
 
-def concerned(engine: Engine, removal: Removal) -> tuple[str, ...]:
-    """What clients are asked about: the resources, and the addresses that have nowhere to go.
+def concerned(engine: Engine, removal: Removal, rehearsal: Rehearsal) -> tuple[str, ...]:
+    """What clients are asked about: the resources, and the addresses that will not be served.
 
     Of those that move nobody needs to be asked (solaris.md 5.3).  Parents before their children.
     """
-    targets = engine.targets_if_leaving(frozenset(removal.members))
-    stranded = (
+    stranded = {
         f"ip:{key}"
         for name in removal.members
-        for key in held_by(engine.scene, name)
-        if not isinstance(key, RouteAtHome) and _outside(targets.get(key), removal.members) is None
-    )
+        for key in rehearsal.before[name]
+        if not isinstance(key, RouteAtHome) and not _is_served(engine, rehearsal.place(key))
+    }
     return (*removal.asked_about, *sorted(stranded))
+
+
+def _is_served(engine: Engine, name: str | None) -> bool:
+    """One that waits on a failed interface for its cable is not."""
+    return name is not None and engine.scene.members[name].fitness >= Fitness.UNKNOWN
 
 
 async def ask_all(clients: Clients, names: tuple[str, ...], *, force: bool) -> tuple[Veto, ...]:
@@ -101,42 +127,6 @@ def _overridden_text(plan: DetachPlan, veto: Veto) -> str:
     return veto.reason if veto.resource == plan.resource else f"{veto.resource}: {veto.reason}"
 
 
-def planned_moves(engine: Engine, members: tuple[str, ...]) -> tuple[PlannedMove, ...]:
-    """Everything that lives on the interfaces, in the order in which it lies there."""
-    targets = engine.targets_if_leaving(frozenset(members))
-    return tuple(move for name in members for move in _moves(engine, name, targets, members))
-
-
-def _moves(
-    engine: Engine, name: str, targets: Targets, members: tuple[str, ...]
-) -> Iterator[PlannedMove]:
-    scene = engine.scene
-    member = scene.members[name]
-    held = held_by(scene, name)
-    for address in scene.view.addresses.get(member.ifindex, {}):
-        if address.ip in held:
-            target = _outside(targets.get(address.ip), members)
-            yield PlannedMove(MovableKind.ADDRESS, str(address), name, target)
-    for test in scene.test_addresses(member):
-        yield PlannedMove(MovableKind.ADDRESS, str(test.address), name, None)
-    for key in scene.ledger.routes:
-        if key in held:
-            target = _outside(targets.get(key), members)
-            yield PlannedMove(MovableKind.ROUTE, describe_route(key.key.route), name, target)
-    groups = {
-        membership.group: _outside(targets.get(membership), members)
-        for membership in scene.memberships.keys(None)
-        if host_of(scene, membership) == name
-    }
-    for group, target in groups.items():
-        yield PlannedMove(MovableKind.MULTICAST, str(group), name, target)
-
-
-def _outside(target: str | None, members: tuple[str, ...]) -> str | None:
-    """What stays where it is disappears with it."""
-    return None if target in members else target
-
-
 def warnings(engine: Engine, removal: Removal) -> tuple[str, ...]:
     """What cannot follow, in sentences; told also where force overrides a veto."""
     cut_off = [
@@ -157,8 +147,15 @@ def warnings(engine: Engine, removal: Removal) -> tuple[str, ...]:
     return (*cut_off, *unmanaged, *immovable)
 
 
-def _devices(stage: Stage, removal: Removal) -> dict[int, str]:
+def _named_devices(removal: Removal) -> tuple[str, ...]:
+    """Those that go: of hardware all of its devices, else only what is in our care."""
+    if removal.is_interface:
+        return removal.members
+    return removal.resource.interfaces()
+
+
+def devices_of(stage: Stage, removal: Removal) -> dict[int, str]:
     """The names of the devices that go, by ifindex."""
     view = stage.engine.scene.view
-    links = (view.link_named(name) for name in removal.resource.interfaces())
+    links = (view.link_named(name) for name in _named_devices(removal))
     return {link.ifindex: link.name for link in links if link is not None}

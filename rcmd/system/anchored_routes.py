@@ -1,4 +1,4 @@
-"""The routes and policy rules that are tied to a device, as the kernel lists them.
+"""The routes, rules and neighbour entries that are tied to a device, as the kernel lists them.
 
 `rtnetlink` reads what can move; this reads the rest, only when a detach is planned.  The kernel
 picks out the devices (linux:net/ipv4/fib_frontend.c, ip_valid_fib_dump_req).  A machine with a
@@ -14,12 +14,13 @@ import socket
 import struct
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from rcmd.foreign_text import from_bytes
 from rcmd.ipmp.adoption import RTPROT_BY_DAEMON
-from rcmd.model import RCMD_PROTOCOL, Family
+from rcmd.model import RCMD_PROTOCOL, Family, IPNetwork
 from rcmd.rcm.anchored import Anchored, Tie
+from rcmd.rcm.plan import MovableKind
 from rcmd.system.netlink_message import (
     HEADER,
     NLM_F_DUMP,
@@ -34,11 +35,16 @@ _log = logging.getLogger(__name__)
 TIMEOUT_S = 5.0
 _ATTEMPTS = 5
 
-_GETROUTE, _GETRULE, _GETNEXTHOP = 26, 34, 106
+_GETROUTE, _GETNEIGHBOUR, _GETRULE, _GETNEXTHOP = 26, 30, 34, 106
 _ROUTE = struct.Struct("=8BI")
 """struct rtmsg: family, lengths of destination and source, tos, table, protocol, scope, type,
 flags."""
 _U32 = struct.Struct("=I")
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")
+"""struct ndmsg: family, ifindex, state, flags, type."""
+_NDA_DST, _NDA_LLADDR, _NDA_IFINDEX = 1, 2, 8
+_NUD_PERMANENT = 0x80
+_NTF_PROXY = 0x08
 _RULE_BYTES = 12
 _NEXTHOP_BYTES = 8
 _RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY = 1, 2, 4, 5
@@ -87,6 +93,8 @@ class _Reader:
         for ifindex in sorted(ifindexes):
             for family in Family:
                 yield from self._routes(family, ifindex)
+                yield from self._neighbours(family, ifindex, 0)
+                yield from self._neighbours(family, ifindex, _NTF_PROXY)
         names = {name: ifindex for ifindex in ifindexes if (name := _name_of(ifindex))}
         for family in Family:
             yield from self._rules(family, names)
@@ -116,16 +124,21 @@ class _Reader:
             found = _attributes(payload, _ROUTE.size)
             tie = self._tie(family, payload, found, ifindex)
             if tie is not None:
-                yield Anchored(ifindex, _route_text(payload, found), tie)
+                network = _destination(family, payload, found)
+                others = _hops(found.get(_RTA_MULTIPATH, b"")) - {ifindex}
+                text = _route_text(payload, found)
+                yield Anchored(ifindex, text, tie, network=network, others=tuple(sorted(others)))
 
     def _tie(self, family: Family, payload: bytes, found: Attributes, ifindex: int) -> Tie | None:
         _, _, source_length, _, table, protocol, _, kind, _ = _ROUTE.unpack_from(payload)
-        table = _number(found, _RTA_TABLE, table)
-        if table == _RT_TABLE_LOCAL or protocol in (_RTPROT_REDIRECT, _RTPROT_KERNEL):
-            # The kernel makes them for each interface.
+        is_kernels = protocol in (_RTPROT_REDIRECT, _RTPROT_KERNEL)
+        if is_kernels and _number(found, _RTA_TABLE, table) == _RT_TABLE_LOCAL:
+            # That an address is of this machine.
             return None
         if not _uses(found, ifindex) or protocol == RCMD_PROTOCOL:
             return None
+        if is_kernels:
+            return Tie.KERNELS_OWN
         if protocol == _RTPROT_RA:
             return Tie.LEARNED
         if protocol in RTPROT_BY_DAEMON:
@@ -155,6 +168,22 @@ class _Reader:
             )
         return self._our_nexthops
 
+    def _neighbours(self, family: Family, ifindex: int, flags: int) -> Iterator[Anchored]:
+        """Those that were entered by hand; with `_NTF_PROXY`, those that we answer for."""
+        body = _NEIGHBOUR.pack(family, 0, 0, flags, 0)
+        body += struct.pack("=HHI", 8, _NDA_IFINDEX, ifindex)
+        for payload in self._dump(_GETNEIGHBOUR, body):
+            if len(payload) < _NEIGHBOUR.size:
+                continue
+            its_family, device, state, its_flags, _ = _NEIGHBOUR.unpack_from(payload)
+            is_proxy = bool(its_flags & _NTF_PROXY)
+            if (its_family, device, is_proxy) != (family, ifindex, bool(flags)):
+                # A kernel that does not check requests strictly lists those of all devices.
+                continue
+            if is_proxy or state & _NUD_PERMANENT:
+                text = _neighbour_text(_attributes(payload, _NEIGHBOUR.size), is_proxy=is_proxy)
+                yield Anchored(ifindex, text, Tie.BY_HAND, MovableKind.NEIGHBOUR)
+
     def _rules(self, family: Family, names: Mapping[str, int]) -> Iterator[Anchored]:
         for payload in self._dump(_GETRULE, bytes([family]) + bytes(_RULE_BYTES - 1)):
             if len(payload) < _RULE_BYTES or payload[0] != family:
@@ -166,7 +195,7 @@ class _Reader:
                 name = from_bytes(found.get(kind, b"").rstrip(b"\0"))
                 if name in names:
                     text = _rule_text(family, f"{word} {name}", found, payload[4])
-                    yield Anchored(names[name], text, Tie.NAMES_INTERFACE)
+                    yield Anchored(names[name], text, Tie.NAMES_INTERFACE, None)
 
 
 def _name_of(ifindex: int) -> str:
@@ -223,7 +252,7 @@ def _hops(payload: bytes) -> set[int]:
 def _route_text(payload: bytes, found: Attributes) -> str:
     _, length, source_length, _, table, _, _, _, _ = _ROUTE.unpack_from(payload)
     table = _number(found, _RTA_TABLE, table)
-    parts = ["route", _network(found.get(_RTA_DST), length)]
+    parts = [_network(found.get(_RTA_DST), length)]
     if source_length:
         parts.append(f"from {_network(found.get(_RTA_SRC), source_length)}")
     gateway = found.get(_RTA_GATEWAY, b"")
@@ -232,6 +261,19 @@ def _route_text(payload: bytes, found: Attributes) -> str:
     if table != _RT_TABLE_MAIN:
         parts.append(f"table {table}")
     return " ".join(parts)
+
+
+def _destination(family: Family, payload: bytes, found: Attributes) -> IPNetwork:
+    address = found.get(_RTA_DST) or bytes(4 if family is Family.IPV4 else 16)
+    return ip_network((ip_address(address), payload[1]), strict=False)
+
+
+def _neighbour_text(found: Attributes, *, is_proxy: bool) -> str:
+    address = found.get(_NDA_DST, b"")
+    who = str(ip_address(address)) if len(address) in (4, 16) else "?"
+    if is_proxy:
+        return f"proxy {who}"
+    return f"{who} lladdr {found.get(_NDA_LLADDR, b'').hex(':')}"
 
 
 def _network(address: bytes | None, length: int) -> str:

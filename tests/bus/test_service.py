@@ -367,6 +367,8 @@ def test_a_plan(address: str) -> None:
                     "address": "192.168.85.19/24",
                     "from": "hme0",
                     "to": "hme1",
+                    "fate": "moved",
+                    "reason": "",
                 },
                 {
                     "kind": "route",
@@ -374,6 +376,8 @@ def test_a_plan(address: str) -> None:
                     "address": "",
                     "from": "hme0",
                     "to": "",
+                    "fate": "lost",
+                    "reason": "",
                 },
             ],
             "warnings": ["the route to 10.0.0.0/8 cannot follow"],

@@ -95,10 +95,31 @@ def test_a_dry_run_in_json(rcmctl: Rcmctl) -> None:
         "client": "network",
         "reason": "vlan7 is stacked on hme0",
     }
-    assert document["moves"][:2] == [
-        {"kind": "address", "address": "192.168.85.19/24", "from": "hme0", "to": "hme1"},
-        {"kind": "address", "address": "192.168.85.21/24", "from": "hme0", "to": None},
-    ]
+    first, second, _ = document["moves"]
+    assert first == {
+        "kind": "address",
+        "address": "192.168.85.19/24",
+        "from": "hme0",
+        "to": "hme1",
+        "fate": "moved",
+        "reason": "",
+    }
+    assert (second["address"], second["to"], second["fate"]) == ("192.168.85.21/24", None, "lost")
+
+
+def test_what_stays_or_is_lost_is_told_with_the_reason(rcmctl: Rcmctl) -> None:
+    plan = DetachPlan(
+        "hme0",
+        moves=(
+            PlannedMove(MovableKind.ADDRESS, "169.254.3.4/16", "hme0", "hme0", "link-local"),
+            PlannedMove(MovableKind.ROUTE, "10.9.0.0/16", "hme0", None, "is encapsulated"),
+        ),
+    )
+    assert rcmctl(FakeManager(plan=plan), "detach", "hme0").out == (
+        "  address  169.254.3.4/16  stays on hme0 (link-local)\n"
+        "  route    10.9.0.0/16     nowhere: disappeared with hme0 (is encapsulated)\n"
+        "hme0: detached\n"
+    )
 
 
 def test_a_detach_says_what_moved(rcmctl: Rcmctl) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 
+from rcmd.ipmp.health import Health
 from rcmd.ipmp.redundancy import objection
-from rcmd.model import Address, Family, InterfaceConfig
+from rcmd.model import Address, Family, InterfaceConfig, KernelAddress, Route
 
 from .scenes import config, scene
 
@@ -53,3 +54,38 @@ def test_every_family_needs_a_place() -> None:
         "no other functioning interface of group test takes IPv4 and IPv6 addresses"
     )
     assert objection(made, "hme1", {"hme1"}) is None
+
+
+def test_one_that_is_not_proven_is_nobody_to_rely_on() -> None:
+    # behaviour 118
+    made = scene(HELD, HME0, HME1)
+    made.members["hme1"].health = Health.UNPROVEN
+    assert objection(made, "hme0", {"hme0"}) == (
+        "it is the only functioning interface of group test"
+    )
+    made.members["hme1"].health = Health.NO_TARGETS
+    assert objection(made, "hme0", {"hme0"}) is None
+
+
+def test_in_a_group_failure_one_without_anything_may_go() -> None:
+    # behaviour 125
+    both = {"hme0": [], "hme1": ["10.0.0.1/24", "10.0.0.2/24"]}
+    made = scene(both, HME0, HME1, failed=frozenset({"hme0", "hme1"}))
+    assert objection(made, "hme0", {"hme0"}) is None
+    assert objection(made, "hme1", {"hme1"}) == ("no other interface of group test is functioning")
+
+
+def test_every_route_needs_a_place() -> None:
+    made = scene(HELD, HME0, HME1)
+    hme0 = made.members["hme0"]
+    passing = KernelAddress(hme0.ifindex, ip_interface("10.66.0.5/24"), valid_s=60)
+    made.view.add_address(passing)
+    for number, gateway in enumerate(("10.0.0.254", "10.66.0.1")):
+        destination = ip_network(f"10.{77 + number}.0.0/16")
+        route = Route(hme0.ifindex, destination, ip_address(gateway))
+        made.view.add_route(route)
+        made.ledger.record_route("hme0", route)
+    assert objection(made, "hme0", {"hme0"}) == (
+        "no other functioning interface of group test takes its routes: 10.78.0.0/16 via "
+        "10.66.0.1 (the kernel would refuse it on hme1: Network is unreachable)"
+    )

@@ -1,4 +1,4 @@
-"""One of each: every route that can follow follows as it is, and every other one is told of."""
+"""One of each: every route that can follow follows as it is, and every other one is named."""
 
 from __future__ import annotations
 
@@ -40,31 +40,35 @@ FOLLOWING = (
     f"-6 route add 2001:db8:2::/48 via {ROUTER6} dev hme0 src 2001:db8:85::19 mtu 1400",
     f"-6 route add 2001:db8:3::/48 via {ROUTER6} dev hme0 table 77 hoplimit 9",
 )
-STAYING = {
-    f"-4 route add 10.20.0.0/16 nexthop via {ROUTER} dev hme0 nexthop via {ROUTER} dev hme1": (
-        "route 10.20.0.0/16 has several next hops and does not follow"
-    ),
+LOST = {
     "-4 route add 10.21.0.0/16 encap ip id 5 dst 192.168.85.1 dev hme0": (
-        "route 10.21.0.0/16 is encapsulated and does not follow"
+        "10.21.0.0/16",
+        "is encapsulated and does not follow",
     ),
     "-4 route add 10.22.0.0/16 nhid 5": (
-        f"route 10.22.0.0/16 via {ROUTER} uses a nexthop object of others and does not follow"
+        f"10.22.0.0/16 via {ROUTER}",
+        "uses a nexthop object of others and does not follow",
     ),
     f"-4 route add 10.23.0.0/16 via {ROUTER} dev hme0 proto bird": (
-        f"route 10.23.0.0/16 via {ROUTER} belongs to a routing daemon, which has to move it"
+        f"10.23.0.0/16 via {ROUTER}",
+        "belongs to a routing daemon, which has to move it",
     ),
     f"-6 route add 2001:db8:4::/48 from 2001:db8:9::/48 via {ROUTER6} dev hme0": (
-        f"route 2001:db8:4::/48 from 2001:db8:9::/48 via {ROUTER6} "
-        "is for certain sources only and does not follow"
+        f"2001:db8:4::/48 from 2001:db8:9::/48 via {ROUTER6}",
+        "is for certain sources only and does not follow",
     ),
     f"-6 route add default via {ROUTER6} dev hme0 proto ra metric 900": (
-        f"route default via {ROUTER6} "
-        "was learned from router advertisements and stays with the interface"
+        f"default via {ROUTER6}",
+        "was learned from router advertisements, and every interface learns its own",
     ),
-    "-4 rule add pref 100 oif hme0 lookup 77": (
-        "IPv4 rule 100 (oif hme0 table 77) names the interface and does not follow"
+    "neigh add 192.168.85.77 lladdr 02:00:00:00:00:77 nud permanent dev hme0": (
+        "192.168.85.77 lladdr 02:00:00:00:00:77",
+        "was entered by hand for this interface only",
     ),
 }
+SHARED = f"-4 route add 10.20.0.0/16 nexthop via {ROUTER} dev hme0 nexthop via {ROUTER} dev hme1"
+RULE = "-4 rule add pref 100 oif hme0 lookup 77"
+KERNELS_OWN = "is made by the kernel for an address"
 
 
 def ip(lab: Lab, words: str) -> None:
@@ -95,7 +99,7 @@ def test_every_route_follows_or_is_told_of(lab: Lab) -> None:
     start(lab, DUAL_STACK)
     await_settled(lab)
     ip(lab, f"nexthop add id 5 via {ROUTER} dev hme0")
-    for command in (*FOLLOWING, *STAYING):
+    for command in (*FOLLOWING, *LOST, SHARED, RULE):
         ip(lab, command)
     before = routes_on(lab, "hme0")
     assert len(before) == len(FOLLOWING)
@@ -103,15 +107,29 @@ def test_every_route_follows_or_is_told_of(lab: Lab) -> None:
     asked = lab.rcmctl("detach", "hme0", "--dry-run", "--json")
     assert asked.returncode == 0, asked.stderr
     plan = json.loads(asked.stdout)
-    assert sorted(plan["warnings"]) == sorted(f"hme0: {text}" for text in STAYING.values())
-    moves = [it for it in plan["moves"] if it["kind"] == "route"]
-    assert len(moves) == len(FOLLOWING)
-    assert {it["to"] for it in moves} == {"hme1"}
+    (rule,) = plan["warnings"]
+    assert rule == (
+        "hme0: IPv4 rule 100 (oif hme0 table 77) names the interface and does not follow"
+    )
+    rest = [it for it in plan["moves"] if it["kind"] in ("route", "neighbour")]
+    lost = {(it["address"], it["reason"]) for it in rest if it["fate"] == "lost"}
+    assert lost == {*LOST.values(), ("fe80::/64", KERNELS_OWN)}
+    moved = {it["address"]: it for it in rest if it["fate"] == "moved"}
+    assert {it["to"] for it in moved.values()} == {"hme1"}
+    assert moved.pop("10.20.0.0/16")["reason"] == "has several next hops and does not follow"
+    for prefix in ("192.168.85.0/24", "2001:db8:85::/64"):
+        assert moved.pop(prefix)["reason"] == KERNELS_OWN
+    assert len(moved) == len(FOLLOWING)
     assert routes_on(lab, "hme0") == before
 
-    done = lab.rcmctl("detach", "hme0")
+    done = lab.rcmctl("detach", "hme0", "--json")
     assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["moves"] == plan["moves"]
     assert routes_on(lab, "hme1") == before
+    ways = json.loads(lab.run(["ip", "-j", "route", "show", "10.20.0.0/16"], check=True).stdout)
+    assert [hop["dev"] for it in ways for hop in it["nexthops"] if "dead" not in hop["flags"]] == [
+        "hme1"
+    ]
     assert all(590 < left < 602 for left in ends(lab))
     assert all(
         it.protocol in (2, RCMD_PROTOCOL)

@@ -25,6 +25,7 @@ from .lifetime import Lifetime
 from .mortal import Fuse, Mood, Spark
 from .virtual_loop import Killed, VirtualLoop
 from .walk_host import MORE, NAMES, PORTS, SLOT_OF, Host
+from .walk_plans import Deed
 from .walk_rules import Expected, Rules
 
 UNCHANGED = (Vetoed, Busy, NoSuchResource, InvalidArgument)
@@ -95,6 +96,30 @@ def steps() -> st.SearchStrategy[list[Step]]:
         st.sampled_from(PAUSES),
     )
     return st.lists(step, min_size=6, max_size=24)
+
+
+SCENERY = (
+    *("odd things",) * 9,
+    *("add by hand", "add by hand", "cable out", "cable out", "offline"),
+    *("tear out", "put in", "attach"),
+)
+
+
+def plans() -> st.SearchStrategy[list[Step]]:
+    """Scenes in which a detach has more to decide than where one address goes, and the detach."""
+    names, pauses = st.sampled_from(NAMES), st.sampled_from(("", "3 turns", "7 s"))
+    scenery = st.builds(Step, st.sampled_from(SCENERY), names, st.integers(0, 31), pauses)
+    deed = st.builds(
+        Step,
+        st.sampled_from(("plan and detach", "plan and force")),
+        st.sampled_from(RESOURCES),
+        pause=st.just("rest"),
+    )
+    scene = st.lists(scenery, min_size=4, max_size=12)
+    acts = st.tuples(scene, deed).map(lambda it: [*it[0], Step("nothing", pause="rest"), it[1]])
+    return st.lists(acts, min_size=1, max_size=3).map(
+        lambda it: [step for act in it for step in act]
+    )
 
 
 OUTSIDE = frozenset({"cable out", "cable in", "tear out", "put in", "change file"})
@@ -247,7 +272,8 @@ class Walk:
             await self._until(Rules(self._life).is_calm, "it does not come to rest")
         Rules(self._life).check(self.expected)
         self._check_interrupted()
-        if not self.host.kernel.refusals:
+        if not self.host.kernel.refusals and not self._life.engine.reasons():
+            # A route that cannot be made is asked for again at every look.
             acts = self._life.acts
             await asyncio.sleep(21.0)
             assert self._life.acts == acts, "it was settled, and something was done"
@@ -299,6 +325,13 @@ class Walk:
             return removal_of(self._life.engine, self.host.hardware, name).members
         except RcmError:
             return ()
+
+    def _devices(self, name: str) -> tuple[str, ...]:
+        try:
+            removal = removal_of(self._life.engine, self.host.hardware, name)
+        except RcmError:
+            return ()
+        return tuple(it for it in removal.resource.interfaces() if self.host.kernel.named(it))
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -403,6 +436,10 @@ class Walk:
                 self._begin(
                     step.verb, name, lambda: coordination.detach(name, ROOT, force=is_forced)
                 )
+            case "plan and detach" | "plan and force":
+                if name not in NAMES:
+                    self.expected.file_is_read_again()
+                self._plan_and_do(name, is_forced=step.verb == "plan and force")
             case "attach":
                 self.expected.file_is_read_again()
                 self._begin(step.verb, name, lambda: coordination.attach(name, ROOT))
@@ -424,6 +461,22 @@ class Walk:
                 self._life.daemon.look_around()
             case _:
                 pass
+
+    def _plan_and_do(self, name: str, *, is_forced: bool) -> None:
+        """What was planned a moment ago is what is done, and nothing is left out."""
+        request = self._request("force" if is_forced else "detach", name)
+        coordination, deed = self._life.coordination, Deed(self._life)
+
+        async def work() -> None:
+            is_calm = request.before is not None
+            lay = deed.lying_on(request.members if name in NAMES else self._devices(name))
+            plan = await coordination.query_detach(name, force=is_forced)
+            is_calm = is_calm and not self.host.kernel.refusals
+            done = await coordination.detach(name, ROOT, force=is_forced)
+            if is_calm and request.stirs == self.host.stirs:
+                deed.check(lay, plan, done)
+
+        self._start(request, work)
 
     def _cancel(self, number: int) -> None:
         statuses = self._life.operations.statuses()
@@ -487,6 +540,10 @@ class Walk:
             case "add by hand" | "delete by hand" if member and not self.host.kernel.refusals:
                 if member.intent is not Intent.DETACHED:
                     await self._by_hand(step, name)
+            case "odd things" if member and member.intent is not Intent.DETACHED:
+                self._stir()
+                self.host.add_odd(name, step.number)
+                self._life.listen()
             case _:
                 pass
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
-from ipaddress import ip_interface
+from ipaddress import ip_address, ip_interface, ip_network
 
 from stories.kernel import Device, Kernel
 
 from rcmd.configuration import ConfigurationFiles, Loaded, load
 from rcmd.configuration.files import hostname_interface
 from rcmd.ipmp.events import KernelChange
-from rcmd.model import AddressKind, IPAddress, KernelAddress
+from rcmd.model import AddressKind, IPAddress, KernelAddress, Route
 from rcmd.rcm.hardware import PowerOff
 from rcmd.system.database import volatile_database
 
@@ -47,6 +48,37 @@ groups:
     probe: none
     addresses: [10.0.0.40/24, 10.0.0.41/24, 10.0.0.42/24, "2001:db8::40/64", "2001:db8::41/64"]
 """
+
+
+def _route(destination: str, gateway: str = "", source: str = "", **more: int) -> Route:
+    via = ip_address(gateway) if gateway else None
+    preferred = ip_address(source) if source else None
+    return Route(0, ip_network(destination), via, source=preferred, **more)  # type: ignore[arg-type]
+
+
+def _passing(address: str) -> KernelAddress:
+    return KernelAddress(0, ip_interface(address), valid_s=3600, preferred_s=3600)
+
+
+def _near(address: str) -> KernelAddress:
+    return KernelAddress(0, ip_interface(address), scope=SCOPE_LINK)
+
+
+SCOPE_LINK = 253
+ODD: tuple[tuple[KernelAddress | Route, ...], ...] = (
+    (_route("0.0.0.0/0", "10.0.0.254"),),
+    (_route("10.9.0.0/16", "10.0.0.254"), _route("10.9.0.0/16", "10.0.0.254", priority=7)),
+    (_passing("10.66.0.5/24"), _route("10.77.0.0/16", "10.66.0.1")),
+    (_route("10.64.0.1/32", scope=SCOPE_LINK), _route("10.78.0.0/16", "10.64.0.1")),
+    (_route("10.79.0.0/16", scope=SCOPE_LINK), _near("169.254.3.4/16")),
+    (_near("10.67.0.5/24"), _route("10.80.0.0/16", "10.67.0.1")),
+    (_route("10.81.0.0/16", "10.1.1.1", is_onlink=True),),
+    (_route("::/0", "2001:db8::fe", priority=1024), _passing("10.0.0.77/24")),
+    (_route("2001:db8:9::/48", "fe80::fe", priority=1024),),
+    (_passing("2001:db8:66::5/64"), _route("2001:db8:8::/48", "2001:db8:66::fe", priority=1024)),
+    (_passing("10.0.0.78/24"), _route("10.82.0.0/16", "10.0.0.254", source="10.0.0.78")),
+    (_route("10.83.0.0/16", "10.0.0.254", protocol=186),),
+)
 
 
 class News(list[KernelChange]):
@@ -184,6 +216,13 @@ class Host:
         return [it for it in self._in_slot(slot) if it not in self.hardware.removed]
 
     # --- by hand ---
+
+    def add_odd(self, name: str, number: int) -> None:
+        """What is not ours to move, and routes that others can or cannot have; some have twins."""
+        device = self.kernel.named(name)
+        for thing in ODD[number % len(ODD)] if device else ():
+            if isinstance(thing, Route) or not self.kernel.hosts(thing.address.ip):
+                self.kernel.try_by_hand(replace(thing, ifindex=device.link.ifindex))
 
     def add_by_hand(self, name: str, number: int) -> IPAddress | None:
         device = self.kernel.named(name)

@@ -102,7 +102,7 @@ class Rules:
         if any(life.attacher.is_wanted(it) for it in engine.scene.view.links.values()):
             # udev has not named it yet.
             return False
-        return is_silent and engine.deadline() is None and engine.is_settled()
+        return is_silent and engine.deadline() is None and engine.is_at_rest()
 
     def _data(self) -> list[AddressStatus]:
         addresses = self.life.engine.status().addresses

@@ -314,6 +314,14 @@ class Kernel:
         assert self._add(device, item) == ""
         self._announce_added(device, item)
 
+    def try_by_hand(self, item: Item) -> bool:
+        """Where the kernel would not do it, nothing happens."""
+        device = self.devices[item.ifindex]
+        if not device.link.is_up or self._add(device, item):
+            return False
+        self._announce_added(device, item)
+        return True
+
     def remove_by_hand(self, item: Item) -> None:
         self._remove(self.devices[item.ifindex], item, is_echo=False)
 
@@ -440,16 +448,23 @@ class Kernel:
             return ""
         if not device.link.is_up:
             return "Network is down"
-        if item.family is Family.IPV4 and item.gateway and not item.is_onlink:
-            reachable = any(item.gateway in held.network for held in device.addresses)
-            if not reachable:
-                return "Network is unreachable"
+        if not self._is_next_hop(device, item):
+            return "Network is unreachable" if item.family is Family.IPV4 else "No route to host"
         if item.source is not None and not self.hosts(item.source):
             return "Invalid source address"
         if item.family is Family.IPV6 and item.source is not None:
             device.routes.pop(RouteKey.of(replace(item, source=None)), None)
         device.routes[RouteKey.of(item)] = item
         return ""
+
+    def _is_next_hop(self, device: Device, route: Route) -> bool:
+        gateway = route.gateway
+        if gateway is None or route.is_onlink or (gateway.version == 6 and gateway.is_link_local):
+            return True
+        near = [it.destination for it in device.routes.values() if _is_near(it)]
+        return any(
+            gateway in network for network in (*near, *(it.network for it in device.addresses))
+        )
 
     def _announce_added(self, device: Device, item: Item) -> None:
         if isinstance(item, KernelAddress):
@@ -499,6 +514,10 @@ class Kernel:
     def _drop_routes(self, device: Device, is_doomed: Callable[[Route], bool]) -> None:
         for key in [key for key, route in device.routes.items() if is_doomed(route)]:
             del device.routes[key]
+
+
+def _is_near(route: Route) -> bool:
+    return route.gateway is None and (route.family is Family.IPV6 or route.scope >= SCOPE_LINK)
 
 
 def _users(device: Device) -> dict[IPAddress, int]:

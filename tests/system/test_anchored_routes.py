@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from rtnetlink_lab import NODAD, Lab, address, ip, lab, sysctl
 
-from rcmd.rcm.anchored import Tie
+from rcmd.rcm.anchored import Anchored, Tie
 from rcmd.system.anchored_routes import anchored, list_anchored
 
 
@@ -27,33 +27,44 @@ def host() -> Iterator[Lab]:
 TIED = [
     (
         "route add 10.1.0.0/16 nexthop via 10.0.0.254 dev left nexthop via 10.0.0.253 dev right",
-        "route 10.1.0.0/16",
+        "10.1.0.0/16",
         Tie.SEVERAL_HOPS,
     ),
     (
         "route add 10.2.0.0/16 encap ip id 5 dst 10.0.0.9 dev left",
-        "route 10.2.0.0/16",
+        "10.2.0.0/16",
         Tie.ENCAPSULATION,
     ),
     (
         "-6 route add fd01::/64 from fd09::/64 via fd00::fe dev left",
-        "route fd01::/64 from fd09::/64 via fd00::fe",
+        "fd01::/64 from fd09::/64 via fd00::fe",
         Tie.SOURCE_SPECIFIC,
     ),
     (
         "route add local 10.3.0.0/16 dev left table 77",
-        "route 10.3.0.0/16 table 77",
+        "10.3.0.0/16 table 77",
         Tie.SPECIAL_TYPE,
     ),
     (
         "route add 10.4.0.0/16 via 10.0.0.254 dev left proto bird",
-        "route 10.4.0.0/16 via 10.0.0.254",
+        "10.4.0.0/16 via 10.0.0.254",
         Tie.ROUTING_DAEMON,
     ),
     (
         "-6 route add default via fd00::fe dev left proto ra",
-        "route default via fd00::fe",
+        "default via fd00::fe",
         Tie.LEARNED,
+    ),
+    (
+        "neigh add 10.0.0.9 lladdr 02:00:00:00:00:09 nud permanent dev left",
+        "10.0.0.9 lladdr 02:00:00:00:00:09",
+        Tie.BY_HAND,
+    ),
+    ("-6 neigh add proxy fd00::9 dev left", "proxy fd00::9", Tie.BY_HAND),
+    (
+        "route add local 10.5.0.0/16 dev left proto static",
+        "10.5.0.0/16 table 255",
+        Tie.SPECIAL_TYPE,
     ),
     (
         "rule add pref 100 iif left lookup 77",
@@ -68,13 +79,24 @@ TIED = [
 ]
 
 
+def by_others(*ifindexes: int) -> list[Anchored]:
+    """Without what the kernel makes by itself."""
+    return [it for it in anchored(ifindexes) if it.tie is not Tie.KERNELS_OWN]
+
+
 @pytest.mark.parametrize(("command", "what", "tie"), TIED)
 def test_what_is_tied_is_found(host: Lab, command: str, what: str, tie: Tie) -> None:
     ip(command)
-    (found,) = anchored({host.left})
+    (found,) = by_others(host.left)
     assert (found.ifindex, found.what, found.tie) == (host.left, what, tie)
     is_shared = tie is Tie.SEVERAL_HOPS
-    assert len(anchored({host.right})) == is_shared
+    assert found.others == ((host.right,) if is_shared else ())
+    assert len(by_others(host.right)) == is_shared
+
+
+def test_what_the_kernel_makes_is_found_with_its_network(host: Lab) -> None:
+    made = {str(it.network) for it in anchored({host.left}) if it.tie is Tie.KERNELS_OWN}
+    assert made >= {"10.0.0.0/24", "fd00::/64"}
 
 
 @pytest.mark.parametrize("compatible", [True, False])
@@ -88,9 +110,9 @@ def test_nexthop_objects_of_others_are_found_and_ours_are_not(host: Lab, compati
     ip("route add 10.3.0.0/16 nhid 8 proto static")
     if not compatible:
         sysctl("ipv4/nexthop_compat_mode", 0)
-    (found,) = anchored({host.left})
+    (found,) = by_others(host.left)
     assert found.tie is Tie.NEXTHOP_OBJECT
-    assert found.what.startswith("route 10.1.0.0/16")
+    assert found.what.startswith("10.1.0.0/16")
 
 
 def test_what_can_follow_is_not_listed(host: Lab) -> None:
@@ -100,14 +122,16 @@ def test_what_can_follow_is_not_listed(host: Lab) -> None:
     ip("-6 route add fd01::/64 nexthop via fd00::fe dev left nexthop via fd00::fd dev right")
     ip("-6 route add fd02::/64 via fd00::fe dev left expires 60")
     ip("rule add pref 100 from 10.0.0.1 lookup 77")
-    assert anchored({host.left, host.right}) == ()
+    assert by_others(host.left, host.right) == []
     assert anchored(()) == ()
 
 
 def test_it_is_done_beside_the_loop(host: Lab) -> None:
     """A thread begins in the namespace of the one that makes it."""
     ip("rule add pref 100 oif left lookup 77")
-    assert len(asyncio.run(list_anchored({host.left}))) == 1
+    assert "IPv4 rule 100 (oif left table 77)" in [
+        it.what for it in asyncio.run(list_anchored({host.left}))
+    ]
 
 
 def test_a_device_that_is_gone_has_nothing(host: Lab) -> None:

@@ -1,0 +1,176 @@
+"""What a detach will do, found out by doing it: on a copy of the scene, with an imagined kernel.
+
+The very functions that decide in earnest decide here: the interfaces are asked to leave, the next
+moves are made until there are no more, then they are unplumbed.  So the plan of a detach cannot
+differ from the deed, unless the world changes in between, or the kernel refuses what nobody could
+foresee.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass
+
+from rcmd.ipmp import leasing, membership
+from rcmd.ipmp.arrangement import arrange, held_by
+from rcmd.ipmp.batches import ItemKey, item_key
+from rcmd.ipmp.commands import Move
+from rcmd.ipmp.convergence import converge, first_refusals
+from rcmd.ipmp.events import Moved, Refusal
+from rcmd.ipmp.kernel_view import KernelView, RouteKey, essence
+from rcmd.ipmp.ledger import MovableKey
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.reachability import Reach
+from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.touched import circles_of
+from rcmd.model import Family, IPAddress, KernelAddress, Route
+
+MOST_ROUNDS = 50
+"""It is over after a few; a rehearsal must end even where a detach would not."""
+
+Item = KernelAddress | Route
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    leaving: frozenset[str]
+    """Those that are to go, and those whose detach began before."""
+    before: Mapping[str, frozenset[MovableKey]]
+    """What each of those that are to go has now."""
+    left: Mapping[str, frozenset[MovableKey]]
+    """What would still be on each when all that can leave has left."""
+    after: Scene
+    """Once they are unplumbed."""
+    refused: Mapping[ItemKey, str]
+    """What the kernel would not make, or has refused already; in sentences."""
+
+    def stranded(self, name: str) -> frozenset[MovableKey]:
+        """What could not be moved off the interface while it works."""
+        lost = {key for key in self.before[name] if self.place(key) is None}
+        return self.left[name] | lost
+
+    def reasons(self) -> dict[RouteKey, str]:
+        """Why routes are not made elsewhere."""
+        return {key: text for (_, key), text in self.refused.items() if isinstance(key, RouteKey)}
+
+    def place(self, key: MovableKey) -> str | None:
+        """Where an address or a route would be; None is nowhere."""
+        return place_in(self.after, key, self.leaving)
+
+
+def place_in(scene: Scene, key: MovableKey, leaving: Collection[str]) -> str | None:
+    """Where it is, when these have left."""
+    hosts = scene.copies_of(key) if isinstance(key, IPAddress) else scene.route_hosts(key)
+    return next((name for name in hosts if name not in leaving), None)
+
+
+def rehearse(
+    scene: Scene,
+    refused: Mapping[ItemKey, str],
+    names: Collection[str],
+    going: Collection[str] = (),
+) -> Rehearsal:
+    """The detach of all of `names` together; `going` are leaving already, or will be by then."""
+    before = {name: frozenset(held_by(scene, name)) for name in names}
+    stage = _Stage(_copy(scene), dict(refused))
+    present = [it for it in (*going, *names) if scene.members[it].intent is not Intent.DETACHED]
+    for name in present:
+        membership.leave(stage.scene, name)
+    stage.play(present)
+    left = {name: frozenset(held_by(stage.scene, name)) for name in names}
+    for name in names:
+        membership.unplumb(stage.scene, name)
+    stage.play(present)
+    return Rehearsal(frozenset((*names, *going)), before, left, stage.scene, stage.refused)
+
+
+def _copy(scene: Scene) -> Scene:
+    """What is done to it is not done to the scene; values are shared."""
+    twin = copy(scene)
+    twin.members = {name: _copy_member(member) for name, member in scene.members.items()}
+    twin.ledger = scene.ledger.copy()
+    twin.view = scene.view.copy()
+    twin.numbers = dict(scene.numbers)
+    twin.hosts_of_down = dict(scene.hosts_of_down)
+    return twin
+
+
+def _copy_member(member: Member) -> Member:
+    twin = copy(member)
+    twin.recalls, twin.guests, twin.lost = (
+        set(member.recalls),
+        dict(member.guests),
+        dict(member.lost),
+    )
+    return twin
+
+
+@dataclass(slots=True)
+class _Stage:
+    scene: Scene
+    refused: dict[ItemKey, str]
+
+    def play(self, names: Iterable[str]) -> None:
+        """Until nothing moves any more."""
+        circles = circles_of(self.scene, names)
+        for _ in range(MOST_ROUNDS):
+            targets = arrange(self.scene, circles=circles)
+            moves = converge(self.scene, targets, self.refused, circles)
+            if not moves:
+                return
+            for move in moves:
+                self._take(foresee(self.scene.view, move))
+
+    def _take(self, moved: Moved) -> None:
+        view = self.scene.view
+        for item in moved.added:
+            view.add(item)
+        for item in moved.removed:
+            view.remove(item)
+            if isinstance(item, KernelAddress):
+                _drop_routes_from(view, item.address.ip)
+        leasing.note_told(self.scene, moved)
+        for refusal in first_refusals(moved):
+            self.refused[item_key(refusal.item)] = self._sentence(refusal)
+
+    def _sentence(self, refusal: Refusal) -> str:
+        link = self.scene.view.links.get(refusal.item.ifindex)
+        name = link.name if link else f"device {refusal.item.ifindex}"
+        return f"the kernel would refuse it on {name}: {refusal.reason}"
+
+
+def foresee(view: KernelView, move: Move) -> Moved:
+    """What the kernel will answer, as far as that can be told."""
+    reach = Reach(view)
+    refusals: list[Refusal] = []
+    for address in move.add:
+        reach.expect(address)
+    added: list[Item] = [*move.add]
+    for route in move.add_routes:
+        obstacle = reach.obstacle(route)
+        if obstacle:
+            refusals.append(Refusal(route, obstacle))
+        else:
+            reach.expect(route)
+            added.append(route)
+    kept = {essence(refusal.item) for refusal in refusals}
+    removed: list[Item] = []
+    removals: tuple[Item, ...] = (*move.remove_routes, *move.remove)
+    for item in removals:
+        if kept and essence(item) in kept:
+            refusals.append(Refusal(item, "kept, since it was refused elsewhere"))
+        else:
+            removed.append(item)
+    return Moved(move, (*added, *move.settle, *move.refresh), tuple(removed), tuple(refusals))
+
+
+def _drop_routes_from(view: KernelView, source: IPAddress) -> None:
+    """IPv4 routes go with the address that they prefer as their source
+    (linux:net/ipv4/fib_semantics.c, fib_sync_down_addr)."""
+    if source.version == 6 or view.copies_of(source):
+        return
+    for held in view.routes.values():
+        for route in [it for it in held.values() if it.source == source]:
+            if route.family is Family.IPV4:
+                view.remove_route(route)
