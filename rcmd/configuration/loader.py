@@ -51,8 +51,12 @@ class Loaded:
 
     def fault_of(self, interface: str) -> str:
         """The first fault of an interface's files, with its place; empty where none is listed."""
+        return self.faults_of(interface).partition("\n")[0]
+
+    def faults_of(self, interface: str) -> str:
+        """All that are listed of an interface's files, one a line."""
         own = (str(it) for it in self.errors if hostname_interface(it.file) == interface)
-        return next(own, "")
+        return "\n".join(own)
 
     @property
     def refusal(self) -> str:

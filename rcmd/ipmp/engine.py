@@ -292,7 +292,7 @@ class Engine:
             case BootSettled():
                 commands += self._on_boot_settled()
             case Attach(name, config):
-                membership.attach(self.scene, name, config, now)
+                commands += membership.attach(self.scene, name, config, now)
                 commands += look_at_all(self.scene, now)
             case Offline(name):
                 membership.offline(self.scene, name)

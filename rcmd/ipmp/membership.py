@@ -34,10 +34,8 @@ def configure(
             member = Member(config)
             recollect_member(member, memory)
             _resume(scene, member, now)
-        elif _needs_plumbing(member.config, config):
-            if member.config.group and not config.group and member.ifindex:
-                commands.append(Release(member.ifindex, name, take_down=False))
-            member.plumbed = 0
+        else:
+            commands += _prepare_for(member, config)
         member.config = config
         scene.members[name] = member
     for name, member in old.items():
@@ -51,6 +49,16 @@ def configure(
         keep_where_they_are(scene, home)
     forget_foreign(scene)
     return commands
+
+
+def _prepare_for(member: Member, config: InterfaceConfig) -> list[Command]:
+    """A device that is in use will be configured like this."""
+    if not _needs_plumbing(member.config, config):
+        return []
+    member.plumbed, plumbed = 0, member.plumbed
+    if member.config.group and not config.group and member.ifindex and plumbed:
+        return [Release(member.ifindex, member.name, take_down=False)]
+    return []
 
 
 def _keep_guests(scene: Scene, homes: Mapping[IPAddress, str]) -> None:
@@ -79,17 +87,20 @@ def _resume(scene: Scene, member: Member, now: float) -> None:
     member.watch = watch
 
 
-def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) -> None:
+def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) -> list[Command]:
+    """What is in use already stays in use; where its file says something else now, that counts."""
     link = scene.view.link_named(name)
     member = scene.members.get(name)
     if member is None:
         if config is None:
-            return
+            return []
         member = scene.members[name] = Member(config)
         scene.members = dict(sorted(scene.members.items()))
     was_detached = member.intent is Intent.DETACHED
-    if link is None or (link.ifindex == member.ifindex and not was_detached):
-        return
+    if link is None:
+        return []
+    if link.ifindex == member.ifindex and not was_detached:
+        return _configure_anew(scene, member, config)
     if was_detached or link.ifindex != member.plumbed:
         _replay(scene, member, config)
         member.plumbed = 0
@@ -101,6 +112,16 @@ def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) 
     member.needs_proof = scene.has_settled and link.ifindex != member.plumbed
     member.bind(link, now)
     adopt_on(scene, member)
+    return []
+
+
+def _configure_anew(scene: Scene, member: Member, config: InterfaceConfig | None) -> list[Command]:
+    if config is None or config == member.config:
+        return []
+    commands = _prepare_for(member, config)
+    _replay(scene, member, config)
+    adopt_on(scene, member)
+    return commands
 
 
 def _replay(scene: Scene, member: Member, config: InterfaceConfig | None) -> None:

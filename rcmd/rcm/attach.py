@@ -66,13 +66,13 @@ class Attacher:
     def take(self, link: Link, loaded: Loaded | None) -> None:
         """Take a device into use that was not looked at before; None: there is no file for it."""
         if self.is_wanted(link):
-            self.take_again(link, loaded)
+            self.take_again(link, self.config_of(link.name, loaded))
 
-    def take_again(self, link: Link, loaded: Loaded | None) -> bool:
+    def take_again(self, link: Link, config: InterfaceConfig | None) -> bool:
         """Take a device into use, if there is a file for it or it was here before.  Was it?"""
-        return self._take(link, self._config(link.name, loaded))
+        return self._take(link, config)
 
-    def _config(self, name: str, loaded: Loaded | None) -> InterfaceConfig | None:
+    def config_of(self, name: str, loaded: Loaded | None) -> InterfaceConfig | None:
         """As its files are now; what is wrong with them is told."""
         self.faulty.pop(name, None)
         if loaded is None:

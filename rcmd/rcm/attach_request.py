@@ -100,7 +100,15 @@ class AttachOnRequest:
         if not self.present:
             raise self._nothing()
         running.awaits = lambda: [it for it in self.present if not self._is_in_use(it)]
-        texts = [await self._take(it) for it in self.present]
+        texts, faults = [], []
+        for name in self.present:
+            try:
+                texts.append(await self._take(name))
+            except ConfigurationError as error:
+                # The others are none the worse for it.
+                faults.append(str(error))
+        if faults:
+            raise ConfigurationError("\n".join(faults))
         late = (f"{it} has not appeared" for it in self._absent_members())
         return "; ".join((*filter(None, texts), *late))
 
@@ -149,22 +157,27 @@ class AttachOnRequest:
     # --- taking into use ---
 
     async def _take(self, name: str) -> str:
-        """What was done with one interface, in a sentence; empty where nothing had to be."""
+        """What was done with one interface, in a sentence; empty where nothing had to be.
+
+        Raises ConfigurationError where its files cannot be used: it is left as it was.
+        """
         machine = self.stage.machine
         if ":" in self.name and not machine.has_hostname_file(name):
             return f"{name}: no hostname file: left alone"
+        loaded = await machine.read_configuration() if machine.has_hostname_file(name) else None
+        config = self.attacher.config_of(name, loaded)
+        if loaded is not None and name in loaded.faulty:
+            faults = loaded.faults_of(name) or f"see rcmd --check (/etc/hostname.{name})"
+            raise ConfigurationError(f"{name}: its hostname file has faults:\n{faults}")
         link = machine.engine.scene.view.link_named(name)
         if link is None:
             raise NoSuchResource(f"{name}: it has gone again")
         member = machine.engine.scene.members.get(name)
-        if member and member.ifindex == link.ifindex and member.intent is not Intent.DETACHED:
+        is_in_use = member and member.ifindex and member.intent is not Intent.DETACHED
+        if member and is_in_use and config in (None, member.config):
             return ""
-        loaded = await machine.read_configuration() if machine.has_hostname_file(name) else None
-        link = machine.engine.scene.view.link_named(name)
-        if link is None:
-            raise NoSuchResource(f"{name}: it has gone again")
-        if not self.attacher.take_again(link, loaded):
-            raise self._unusable(name)
+        if not self.attacher.take_again(link, config):
+            raise self._unmanaged(name)
         is_in_use = await machine.until(
             lambda: self._is_in_use(name) or bool(machine.refusals(name)), SETTLE_S / 2
         )
@@ -193,9 +206,6 @@ class AttachOnRequest:
         hint = f"; it was {path}, which can be attached" if path else ""
         return NoSuchResource(f"{self.name}: there is no such device{hint}")
 
-    def _unusable(self, name: str) -> RcmError:
-        """Why a device that is there cannot be taken into use."""
-        if name in self.attacher.faulty:
-            return ConfigurationError(f"{name}: {self.attacher.fault_text(name)}")
+    def _unmanaged(self, name: str) -> RcmError:
         reason = f"there is no /etc/hostname.{name}: rcmd does not manage it"
         return Vetoed((Veto(name, "managed", reason),))

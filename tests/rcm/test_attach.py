@@ -126,6 +126,67 @@ def test_attach_of_a_stranger_with_an_unreadable_file_says_so(play: Play) -> Non
     assert "/etc/hostname.eth9:1: not a regular file" in [it.message for it in play(story).events]
 
 
+def test_attach_means_configured_as_the_file_says(play: Play) -> None:
+    """The file went, and came back: with it the configuration."""
+
+    async def story(house: House) -> None:
+        before = house.model.layout()
+        await house.coordination.detach("hme0", ROOT, force=False)
+        file = house.files.hostname.pop("/etc/hostname.hme0")
+        await house.coordination.attach("hme0", ROOT)
+        assert hosts(house, "192.168.85.19") == ["hme1"]
+        house.files.hostname["/etc/hostname.hme0"] = file
+        await house.coordination.attach("hme0", ROOT)
+        house.listen()
+        assert house.model.layout() == before
+        moves = len(house.kernel.moves)
+        await house.coordination.attach("hme0", ROOT)
+        assert len(house.kernel.moves) == moves
+
+    play(story)
+
+
+def test_attach_takes_the_file_of_one_in_use_as_it_is_now(play: Play) -> None:
+    async def story(house: House) -> None:
+        more = HME0 + "addif 192.168.85.29/24 up\n"
+        house.files.hostname["/etc/hostname.hme0"] = more
+        await house.coordination.attach("hme0", ROOT)
+        assert hosts(house, "192.168.85.29") == ["hme0"]
+        house.files.hostname["/etc/hostname.hme0"] = HME0
+        await house.coordination.attach("hme0", ROOT)
+        house.listen()
+        assert hosts(house, "192.168.85.29") == []
+        house.files.hostname["/etc/hostname.hme0"] = "192.168.85.19/24 up\n"
+        await house.coordination.attach("hme0", ROOT)
+        assert state_group(house, "hme0") == ""
+        assert house.devices.restored == [{"net/ipv4/conf/hme0/arp_ignore": "0"}]
+
+    play(story)
+
+
+def state_group(house: House, name: str) -> str:
+    return next(it.group for it in house.coordination.status().interfaces if it.name == name)
+
+
+@pytest.mark.parametrize("is_detached", [False, True])
+def test_attach_with_a_faulty_file_fails_with_the_fault(play: Play, is_detached: bool) -> None:
+    async def story(house: House) -> None:
+        if is_detached:
+            await house.coordination.detach("hme0", ROOT, force=False)
+        before = house.model.layout()
+        house.files.hostname["/etc/hostname.hme0"] = HME0 + "frobnicate 1.2.3.4\n"
+        with pytest.raises(ConfigurationError) as caught:
+            await house.coordination.attach("hme0", ROOT)
+        first, second = str(caught.value).splitlines()
+        assert first == "hme0: its hostname file has faults:"
+        assert second.startswith("/etc/hostname.hme0:3: ")
+        assert house.model.layout() == before
+        house.files.hostname["/etc/hostname.hme0"] = HME0
+        await house.coordination.attach("hme0", ROOT)
+
+    play(story)
+
+
 def test_attach_says_what_was_refused(play: Play) -> None:
     async def story(house: House) -> None:
         await house.coordination.detach("hme0", ROOT, force=False)
