@@ -280,6 +280,9 @@ def test_address(name: str, news: SourceNews) -> Report:
         case SourceNews.CONFIGURED:
             text = f"Test address now configured on interface {name}"
             return _source(Severity.INFO, name, f"{text}; {_ENABLING} on it")
+        case SourceNews.NOT_NEEDED:
+            text = f"Interface {name} is probed without a test address"
+            return _source(Severity.INFO, name, f"{text}; {_ENABLING} on it")
         case SourceNews.DUPLICATE:
             text = f"Test address of {name} is not unique in group"
             return _source(Severity.ERROR, name, f"{text}; {_DISABLING} on {name}")

@@ -70,9 +70,16 @@ class ProbeSources:
                 sources[name, family] = source
                 if name in doubled and setting is not ProbeMethod.ARP:
                     self._states[name] = SourceState.DUPLICATE
-                elif source.is_enabled and self._states[name] is SourceState.ABSENT:
-                    self._states[name] = SourceState.USABLE
+                elif source.is_enabled and self._states[name] is not SourceState.DUPLICATE:
+                    self._note_probed(name, source)
         return sources
+
+    def _note_probed(self, name: str, source: ProbeSource) -> None:
+        """Of two families one with a test address is enough."""
+        if source.address is not None:
+            self._states[name] = SourceState.USABLE
+        elif self._states[name] is SourceState.ABSENT:
+            self._states[name] = SourceState.NOT_NEEDED
 
     def _candidates(self, member: Member) -> Iterator[AddressCandidate]:
         """The configured test addresses that the kernel has, and the link-local addresses."""

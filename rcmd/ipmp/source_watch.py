@@ -10,6 +10,8 @@ GRACE_S = 20.0
 
 class SourceState(Enum):
     USABLE = auto()
+    NOT_NEEDED = auto()
+    """It has none, and is probed without: by ARP or neighbour solicitation."""
     ABSENT = auto()
     """On neither family."""
     DUPLICATE = auto()
@@ -23,10 +25,16 @@ class SourceNews(Enum):
     """INFO: No test address configured; disabling probe-based failure detection."""
     CONFIGURED = auto()
     """INFO: Test address now configured; enabling probe-based failure detection."""
+    NOT_NEEDED = auto()
+    """INFO: Probed without a test address; enabling probe-based failure detection."""
     DUPLICATE = auto()
     """ERROR: Test address is not unique in group; disabling probe-based failure detection."""
     UNIQUE = auto()
     """ERROR: Test address now configured, after it had been a duplicate."""
+
+
+PROBED = frozenset({SourceState.USABLE, SourceState.NOT_NEEDED})
+"""Nothing is missing: from one to the other there is nothing to tell."""
 
 
 class SourceWatch:
@@ -49,7 +57,7 @@ class SourceWatch:
 
     def seen(self, state: SourceState, now: float) -> SourceNews | None:
         """Say what is the case; the answer is what has not been told yet."""
-        if state is self._told:
+        if state is self._told or {state, self._told} <= PROBED:
             return None
         match state:
             case SourceState.ABSENT:
@@ -58,6 +66,8 @@ class SourceWatch:
                 news = SourceNews.ABSENT
             case SourceState.DUPLICATE:
                 news = SourceNews.DUPLICATE
+            case SourceState.NOT_NEEDED:
+                news = SourceNews.NOT_NEEDED
             case SourceState.USABLE:
                 was_duplicate = self._told is SourceState.DUPLICATE
                 news = SourceNews.UNIQUE if was_duplicate else SourceNews.CONFIGURED

@@ -114,6 +114,16 @@ def test_a_missing_test_address_is_told_once_after_20_seconds():  # behaviour 19
     assert watch.seen(SourceState.USABLE, 220.0) is None
 
 
+def test_that_none_is_needed_is_not_that_one_is_there():  # behaviours 18, 19
+    watch = SourceWatch(now=0.0)
+    assert watch.seen(SourceState.ABSENT, 20.0) is SourceNews.ABSENT
+    assert watch.seen(SourceState.NOT_NEEDED, 30.0) is SourceNews.NOT_NEEDED
+    assert watch.seen(SourceState.USABLE, 40.0) is None
+    assert watch.seen(SourceState.NOT_NEEDED, 50.0) is None
+    assert watch.seen(SourceState.DUPLICATE, 60.0) is SourceNews.DUPLICATE
+    assert watch.seen(SourceState.NOT_NEEDED, 70.0) is SourceNews.NOT_NEEDED
+
+
 def test_one_that_comes_in_time_is_not_worth_a_word():  # behaviour 19
     watch = SourceWatch(now=0.0)
     assert watch.seen(SourceState.ABSENT, 10.0) is None

@@ -155,6 +155,28 @@ probe-based failure detection on it"
     )
 
 
+def test_who_is_asked_by_arp_has_no_test_address_all_the_same() -> None:
+    # behaviour 19
+    tell(
+        "probe by default",
+        "target 192.168.85.1 unicast",
+        """
+        file hme0: 192.168.85.19/24 group test up
+        file hme1: 192.168.85.20/24 group test up
+        start
+        at 21s  expect report "No test address configured on interface hme0; disabling \
+probe-based failure detection on it"
+                expect report "No test address configured on interface hme1; disabling \
+probe-based failure detection on it"
+        at 30s  add route default via 192.168.85.1 on hme0
+                expect report "Interface hme0 is probed without a test address; enabling \
+probe-based failure detection on it"
+                expect report "Interface hme1 is probed without a test address; enabling \
+probe-based failure detection on it"
+        """,
+    )
+
+
 def test_an_interface_that_leaves_the_configuration_is_waited_for_no_more() -> None:
     # behaviour 19: nobody asks for the test address of what is not ours
     tell(
