@@ -71,7 +71,7 @@ V4, V6 = ip_interface("10.0.0.1/24"), ip_interface("fe80::1/64")
 
 
 @pytest.mark.parametrize(
-    ("setting", "address", "has_routers", "method", "source"),
+    ("setting", "address", "has_targets", "method", "source"),
     [
         (ProbeMethod.AUTO, V4, True, ProbeMethod.ICMP, "10.0.0.1"),
         (ProbeMethod.AUTO, V6, False, ProbeMethod.ICMP, "fe80::1"),  # behaviour 15
@@ -83,13 +83,34 @@ V4, V6 = ip_interface("10.0.0.1/24"), ip_interface("fe80::1/64")
         (ProbeMethod.NONE, V4, True, ProbeMethod.NONE, None),
     ],
 )
-def test_what_the_setting_means(setting, address, has_routers, method, source):
-    result = source_for(setting, address, has_routers=has_routers)
+def test_what_the_setting_means(setting, address, has_targets, method, source):
+    result = source_for(setting, address, has_targets=has_targets)
     assert (result.method, result.address and str(result.address)) == (method, source)
 
 
+ICMP, ARP = ProbeMethod.ICMP, ProbeMethod.ARP
+
+
+@pytest.mark.parametrize(
+    ("setting", "blocked", "has_targets", "method"),
+    [
+        (ProbeMethod.AUTO, [ICMP], True, ARP),
+        (ProbeMethod.AUTO, [ICMP], False, ICMP),
+        (ProbeMethod.AUTO, [ARP], True, ICMP),
+        (ProbeMethod.AUTO, [ICMP, ARP], True, ICMP),
+        (ICMP, [ICMP], True, ICMP),
+        (ARP, [ARP], True, ARP),
+    ],
+)
+def test_what_cannot_be_sent_is_not_used_where_there_is_a_choice(
+    setting, blocked, has_targets, method
+):
+    result = source_for(setting, V4, has_targets=has_targets, blocked=blocked)
+    assert (result.method, str(result.address)) == (method, "10.0.0.1")
+
+
 def test_the_prefix_of_the_test_address_says_where_targets_are():  # behaviour 10
-    assert str(source_for(ProbeMethod.ICMP, V4, has_routers=False).prefix) == "10.0.0.0/24"
+    assert str(source_for(ProbeMethod.ICMP, V4, has_targets=False).prefix) == "10.0.0.0/24"
     assert not ProbeSource(ProbeMethod.ICMP).is_enabled
 
 
