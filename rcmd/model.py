@@ -139,7 +139,7 @@ class WhenRemoved(StrEnum):
     """What becomes of an address or a known route that somebody else takes away."""
 
     ACCEPT = "accept"
-    """It is gone for good."""
+    """It is left away; what the configuration asks for stays a problem until it is there."""
     RESTORE = "restore"
     """It is put back; but not for ever (`ipmp.drift`)."""
 
@@ -156,7 +156,8 @@ class GroupSettings:
     weights: Weights = Weights.EQUAL
     is_resilient: bool = False
     """Flows of the other members stay where they are when one leaves or returns."""
-    when_removed: WhenRemoved = WhenRemoved.ACCEPT
+    when_removed: WhenRemoved | None = None
+    """None: what the configuration asks for is put back, what was added by hand is gone."""
     addresses: tuple[Address, ...] = ()
     """Data addresses that no member is the home of: they are spread over the active ones."""
 
@@ -412,6 +413,8 @@ class ProblemCode(StrEnum):
     """This machine cannot send probes by an interface: they say nothing about it."""
     ADDRESS_MISSING = "address-missing"
     """A data address is wanted, and on no interface."""
+    TEST_ADDRESS_MISSING = "test-address-missing"
+    """An interface is in use without a test address that its file asks for."""
     PRECONDITION = "precondition"
     """A setting of a device, or of all, is not what its group or its file needs."""
     MEMORY = "memory"

@@ -1,10 +1,8 @@
-"""What the kernel tells, turned into what we know: adopted, withdrawn, up, down, gone.
+"""What the kernel tells, turned into what we know: adopted, up, down, gone (`taken`).
 
-An address that appears on an interface in our care without our mark was added by an administrator:
-it becomes a data address whose home is that interface.  One that disappears while the device is up
-was taken away by him, for good: the kernel itself removes addresses only from devices that are
-down, gone, or without that family, and announces that first (linux.md 4.1).  Routes tell by whose
-request they went.
+An address that appears on an interface in our care without our mark was added by hand: it becomes a
+data address whose home is that interface.  So does a route, unless the kernel, a routing daemon or
+an advertisement is going to make it by itself.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import replace
 
-from rcmd.ipmp import leasing, messages
+from rcmd.ipmp import messages
 from rcmd.ipmp.address_flags import (
     IFA_F_MANAGETEMPADDR,
     IFA_F_MCAUTOJOIN,
@@ -46,28 +44,25 @@ from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import KernelView, RouteKey
 from rcmd.ipmp.lease import RTPROT_DHCP
 from rcmd.ipmp.ledger import RouteAtHome
-from rcmd.ipmp.listening import address_gone
+from rcmd.ipmp.listening import group_left
 from rcmd.ipmp.member import Intent, Member
-from rcmd.ipmp.route_words import describe_route
+from rcmd.ipmp.prefix_routes import is_made_by_kernel, made_for
 from rcmd.ipmp.scene import Scene
-from rcmd.ipmp.sharing import is_kept, meant_by
+from rcmd.ipmp.sharing import meant_by
+from rcmd.ipmp.taken import address_taken, forget_route, is_kept, known_as, route_taken
 from rcmd.model import (
     RCMD_PROTOCOL,
-    AddressKind,
     Family,
     IPAddress,
     KernelAddress,
     Link,
     Route,
-    WhenRemoved,
 )
 
 SCOPE_UNIVERSE = 0
 SCOPE_SITE = 200
 IFAPROT_BY_KERNEL = frozenset({1, 2, 3})
 """Loopback, router advertisement, link-local (linux:if_addr.h)."""
-RTPROT_BY_KERNEL = frozenset({1, 2, 9})
-"""Redirect, kernel, router advertisement (linux:rtnetlink.h)."""
 RTPROT_BY_DAEMON = frozenset({8, 10, 11, 12, 13, 14, 15, 17, 18, 42, 99, 186, 187, 188, 189, 192})
 """gated to openr, bgp to eigrp (linux:rtnetlink.h): routing daemons mind their own routes."""
 
@@ -78,15 +73,16 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
         return _link_seen(scene, member, change.link, now)
     reports: list[Command] = []
     if isinstance(change, AddressGone) and member:
-        reports += _address_gone(scene, member, change.address, now)
-        reports += address_gone(scene, member, change.address)
+        reports += address_taken(scene, member, change, now)
+        group_left(scene, member, change, now)
     if isinstance(change, RouteGone) and change.is_by_request and member:
-        reports += _route_gone(scene, member, change.route, now)
+        route_taken(scene, member, change, now)
     if isinstance(change, RouteSeen) and change.is_replacement:
-        reports += _replaced(scene, change.route)
+        reports += _replaced(scene, change.route, now)
     if isinstance(change, SpreadRouteGone) and change.is_by_request:
         meant = meant_by(scene, change.route)
-        reports += _take_off(scene, [known for known in meant if not is_kept(scene, known)])
+        meant = [known for known in meant if not is_kept(scene, known, now)]
+        reports += _take_off(scene, meant, now)
     scene.view.apply(change)
     if isinstance(change, LinkGone):
         scene.memberships.forget_device(change.ifindex)
@@ -94,8 +90,9 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
         reports.append(messages.gone(member.name, member.group))
         member.lose()
     if isinstance(change, AddressSeen) and member and _adopt_address(scene, member, change.address):
-        reports.append(messages.by_hand(member.name, "added", str(change.address.address)))
+        reports.append(messages.by_hand(member.name, str(change.address.address)))
     if isinstance(change, AddressSeen) and member:
+        _disown_prefix_routes(scene, member, change.address)
         reports += look_at(scene, member, change.address, now)
     if isinstance(change, AddressGone):
         scene.duplicates.gone(change.address.address.ip)
@@ -156,48 +153,6 @@ def _link_seen(scene: Scene, member: Member, link: Link, now: float) -> list[Com
     if is_first or member.intent is Intent.DETACHED:
         return []
     return [messages.link_changed(member.name, is_up=link.is_running)]
-
-
-def _address_gone(
-    scene: Scene, member: Member, address: KernelAddress, now: float
-) -> list[Command]:
-    link = scene.view.links.get(address.ifindex)
-    key = address.address.ip
-    held = scene.view.addresses.get(address.ifindex, {})
-    if link is None or not link.is_up or address.address not in held:
-        return []
-    if address.family not in link.families:
-        # The kernel took all of them off: that is nobody's will.
-        return []
-    is_test = any(
-        wanted.address.ip == key and wanted.kind is AddressKind.TEST
-        for wanted in member.config.addresses
-    )
-    others = [host for host in scene.copies_of(key) if host != member.name]
-    if others or not (is_test or scene.ledger.knows(key)):
-        return []
-    lease = scene.ledger.leases.holder_of(key)
-    is_restored = _is_restored(scene, member)
-    if lease is not None and (leasing.has_run_out(scene, lease) or not is_restored):
-        return leasing.address_gone(scene, member.name, address, lease)
-    if scene.ledger.autoconfigured_home(key) is not None:
-        # It has expired, or an advertisement will make it anew: nobody is to be told.
-        is_original = scene.ledger.home_of(key) == member.name
-        if is_original or scene.original_at_home(key) is None:
-            scene.ledger.withdraw(key)
-        return []
-    if is_restored:
-        reaction = scene.drift.removed(key, scene.ledger, now)
-        return [*messages.drift(member.name, str(address.address), reaction)]
-    scene.ledger.withdraw(key)
-    scene.ledger.forget_routes_from(key)
-    scene.numbers.pop(key, None)
-    return [messages.by_hand(member.name, "removed", str(address.address))]
-
-
-def _is_restored(scene: Scene, member: Member) -> bool:
-    """What is taken off it is put back."""
-    return scene.settings.group(member.group).when_removed is WhenRemoved.RESTORE
 
 
 def _adopt_address(scene: Scene, member: Member, address: KernelAddress) -> bool:
@@ -283,6 +238,7 @@ def _want_again(scene: Scene, key: IPAddress) -> bool:
     """What was taken away by hand came back by hand, where the files put it."""
     was_withdrawn = key in scene.ledger.withdrawn
     scene.ledger.withdrawn.discard(key)
+    scene.drift.end(key)
     return was_withdrawn
 
 
@@ -302,7 +258,9 @@ def _is_static(address: KernelAddress) -> bool:
 
 
 def _adopt_route(scene: Scene, member: Member, route: Route) -> None:
-    if route.protocol in RTPROT_BY_KERNEL | RTPROT_BY_DAEMON:
+    if route.protocol in RTPROT_BY_DAEMON:
+        return
+    if _is_by_kernel(scene, route):
         return
     if member.intent is Intent.DETACHED:
         return
@@ -321,6 +279,21 @@ def _adopt_route(scene: Scene, member: Member, route: Route) -> None:
     if scene.was_interrupted and _is_half_moved(scene, member, RouteKey.of(route)):
         return
     scene.ledger.record_route(member.name, route)
+
+
+def _is_by_kernel(scene: Scene, route: Route) -> bool:
+    link = scene.view.links.get(route.ifindex)
+    addresses = scene.view.addresses.get(route.ifindex, {}).values()
+    return is_made_by_kernel(route, addresses, is_in_vrf=link is not None and bool(link.master))
+
+
+def _disown_prefix_routes(scene: Scene, member: Member, address: KernelAddress) -> None:
+    """IPv6 tells of the prefix route before its address, so it looked like one added by hand."""
+    for route in made_for(address):
+        known = RouteAtHome(member.name, RouteKey.of(route))
+        recorded = scene.ledger.routes.get(known)
+        if recorded is not None and recorded.protocol == route.protocol:
+            scene.ledger.forget_route(known)
 
 
 def _is_without_its_source(scene: Scene, route: Route) -> bool:
@@ -358,39 +331,16 @@ def _rivals(scene: Scene, route: Route) -> list[Route]:
     ]
 
 
-def _route_gone(scene: Scene, member: Member, route: Route, now: float) -> list[Command]:
-    """Taken away by somebody: whoever called it home, it is not wanted any more, or put back."""
-    if RouteKey.of(route) not in scene.view.routes.get(member.ifindex, {}):
-        return []
-    reports: list[Command] = []
-    for known in _taken_away(scene, member, route):
-        what = describe_route(route)
-        if _is_restored(scene, member):
-            reaction = scene.drift.removed(known, scene.ledger, now)
-            reports += messages.drift(member.name, what, reaction)
-        else:
-            scene.ledger.forget_route(known)
-            reports.append(messages.route_removed(member.name, what))
-    return reports
-
-
-def _taken_away(scene: Scene, member: Member, route: Route) -> list[RouteAtHome]:
-    """What is known by that name, and is not at its home besides."""
-    key = RouteKey.of(route)
-    known = (RouteAtHome(home, key) for home in scene.ledger.homes_of_route(key))
-    return [it for it in known if it.home == member.name or it.home not in scene.route_hosts(it)]
-
-
 def _route_replaced(scene: Scene, route: Route) -> None:
     """Another has its place: that is somebody's last word, whatever the policy."""
     member = scene.member_at(route.ifindex)
     if member:
-        for known in _taken_away(scene, member, route):
+        for known in known_as(scene, member, route):
             scene.ledger.forget_route(known)
     scene.view.apply(RouteGone(route, is_by_request=True))
 
 
-def _replaced(scene: Scene, route: Route) -> list[Command]:
+def _replaced(scene: Scene, route: Route, now: float) -> list[Command]:
     """`ip route replace` met ours first, if it stood in front: then it means what is behind."""
     rivals = _rivals(scene, route)
     front = scene.view.nexthops.front_of(route)
@@ -400,17 +350,21 @@ def _replaced(scene: Scene, route: Route) -> list[Command]:
         return []
     meant = meant_by(scene, front)
     scene.view.nexthops.remove(front)
-    return _take_off(scene, meant, but=route)
+    return _take_off(scene, meant, now, but=route)
 
 
 def _take_off(
-    scene: Scene, meant: Iterable[RouteAtHome], but: Route | None = None
+    scene: Scene, meant: Iterable[RouteAtHome], now: float, but: Route | None = None
 ) -> list[Command]:
     """Nobody wants them any more; they are still there."""
     behind: list[Route] = []
     for known in meant:
         for ifindex in scene.view.carriers_of(known.key):
             behind.append(scene.view.routes[ifindex][known.key])
-        scene.ledger.forget_route(known)
+        home = scene.members.get(known.home)
+        if home is None or but is not None:
+            scene.ledger.forget_route(known)
+        else:
+            forget_route(scene, home, known, now)
     behind = [route for route in behind if route != but]
     return [Move(Cause.CLEANUP, None, None, remove_routes=tuple(behind))] if behind else []

@@ -68,9 +68,11 @@ from rcmd.ipmp.scene import Circles, Scene
 from rcmd.ipmp.spreading import Spreading
 from rcmd.ipmp.status import status_of
 from rcmd.ipmp.surveillance import Surveillance
+from rcmd.ipmp.tidied import note_tidied
 from rcmd.ipmp.touched import EVERYBODY, Touched, both, circles_of, touched_by
 from rcmd.model import (
     Configuration,
+    KernelAddress,
     ProbeStatus,
     Route,
     Status,
@@ -117,6 +119,7 @@ class Engine:
         touched = touched_by(self.scene, event)
         self._absorb(event, now, commands)
         self.scene.ledger.forget_expired(now)
+        commands += [messages.loss(*told) for told in self.scene.losses.due(now)]
         circles = both(touched, touched_by(self.scene, event))
         if not self._is_ready:
             return commands
@@ -180,6 +183,7 @@ class Engine:
             self._judgement.deadline,
             self.surveillance.deadline(),
             scene.drift.deadline(),
+            scene.losses.deadline(),
             scene.ledger.leases.deadline(scene.ledger.withdrawn),
             scene.duplicates.deadline(),
             self._spreading.deadline(),
@@ -187,7 +191,7 @@ class Engine:
         return min((it for it in deadlines if it is not None), default=None)
 
     def status(self) -> Status:
-        return status_of(self.scene, self._judgement.problems, self.surveillance)
+        return status_of(self.scene, self._judgement.problems, self.surveillance, self._refused)
 
     def targets(self) -> tuple[TargetStatus, ...]:
         """Whom every interface probes; one entry at least for each."""
@@ -311,7 +315,7 @@ class Engine:
             case Plumbed():
                 plumbed(self.scene, event)
             case Moved():
-                commands += self._on_moved(event)
+                commands += self._on_moved(event, now)
             case SpreadDone():
                 commands += self._spreading.done(event, now)
             case SpeedSeen(name, mbit):
@@ -375,13 +379,14 @@ class Engine:
         absent = {name for name, member in self.scene.members.items() if not member.ifindex}
         return list(missing_messages(self.scene, absent))
 
-    def _on_moved(self, moved: Moved) -> list[Command]:
+    def _on_moved(self, moved: Moved, now: float) -> list[Command]:
         for item in moved.added:
             self.scene.view.add(item)
             self._told.discard(item_key(item))
         for item in moved.removed:
             self.scene.view.remove(item)
         leasing.note_told(self.scene, moved)
+        note_tidied(self.scene, moved, now)
         reports: list[Command] = []
         for refusal in first_refusals(moved):
             key = item_key(refusal.item)
@@ -389,6 +394,8 @@ class Engine:
                 reports.append(messages.refused(*self._describe(refusal)))
             self._told.add(key)
             self._refused[key] = self._describe(refusal)[1]
+            if isinstance(refusal.item, KernelAddress):
+                self.scene.losses.despair_of(refusal.item.address.ip)
         report = messages.moved(moved)
         return [*reports, report] if report else reports
 

@@ -50,6 +50,11 @@ class AddressSeen:
 @dataclass(frozen=True, slots=True)
 class AddressGone:
     address: KernelAddress
+    is_by_request: bool
+    """Somebody asked the kernel for it; otherwise the kernel took it away by itself.  Of IPv6 that
+    is not told: it is so unless the device cannot hold the family any more."""
+    requester: str = ""
+    """The program that asked for it, where that is known: `NetworkManager (process 812)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class RouteGone:
     route: Route
     is_by_request: bool
     """Somebody asked the kernel for it; otherwise the kernel dropped it by itself."""
+    requester: str = ""
+    """As of an address."""
 
 
 @dataclass(frozen=True, slots=True)

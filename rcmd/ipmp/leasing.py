@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rcmd.ipmp import lease_messages, messages
+from rcmd.ipmp import lease_messages
 from rcmd.ipmp.commands import Command
 from rcmd.ipmp.events import Moved
 from rcmd.ipmp.kernel_view import RouteKey
@@ -13,7 +13,7 @@ from rcmd.ipmp.lease import Lease
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.scene import Scene
-from rcmd.model import Family, KernelAddress, Route
+from rcmd.model import Family, Route
 
 RAN_OUT = "it ran out and was not renewed"
 UNWANTED = "nobody asks for it any more"
@@ -80,14 +80,11 @@ def has_run_out(scene: Scene, lease: Lease) -> bool:
     return end is not None and end - scene.ledger.leases.now <= _KERNEL_LEAD_S
 
 
-def address_gone(scene: Scene, name: str, address: KernelAddress, lease: Lease) -> list[Command]:
-    """Its last copy: either the kernel has counted to the end, or somebody took it away."""
-    if has_run_out(scene, lease):
-        return lost(scene, lease.home, RAN_OUT)
+def left_away(scene: Scene, lease: Lease) -> None:
+    """Somebody took its last copy away, and is let have it so."""
     scene.ledger.withdraw(lease.key)
     for route in lease.kernel_routes():
         _drop_route(scene, lease.home, route)
-    return [messages.by_hand(name, "removed", str(address.address))]
 
 
 def review(scene: Scene) -> list[Command]:

@@ -1,8 +1,9 @@
 """What has to live somewhere: every data address and route, and the interface it calls home.
 
 Three sources: the configuration; what an administrator, or a router advertisement, added to a
-member (adopted, with every attribute it had); what was taken away by hand (withdrawn, until its
-file is replayed).  What a group shares calls no interface home.
+member (adopted, with every attribute it had); what was taken away and is left away, or went with a
+detached interface (withdrawn, until its file is read again).  What a group shares calls no
+interface home.
 """
 
 from __future__ import annotations
@@ -97,6 +98,23 @@ class DataAddress:
         return _without_dad(wanted) if is_move else wanted
 
 
+def _as_configured(key: IPAddress, address: Address) -> DataAddress:
+    return DataAddress(
+        key,
+        address.address,
+        address.home,
+        address.logical,
+        address.is_up,
+        configured=address,
+        original=None,
+        group=address.group,
+    )
+
+
+def _as_found(key: IPAddress, found: KernelAddress, home: str) -> DataAddress:
+    return DataAddress(key, found.address, home, 0, is_up=True, configured=None, original=found)
+
+
 def _without_dad(address: KernelAddress) -> KernelAddress:
     """The sibling still answers for it while it moves: detection would call it a duplicate."""
     if address.family is Family.IPV4:
@@ -168,15 +186,17 @@ class Ledger:
             leases=self.leases.copy(),
         )
 
-    def configure(self, configuration: Configuration) -> None:
-        """Replace what the files ask for."""
+    def configure(self, configuration: Configuration, detached: Container[IPAddress] = ()) -> None:
+        """Replace what the files ask for: all of it is wanted, whatever was taken away before.
+
+        But for what went with a `detached` interface, and comes back with it.
+        """
         shared = {
             address.address.ip: address
             for group in configuration.settings.groups.values()
             for address in group.addresses
         }
-        # No interface returns and has its file replayed: to be listed anew does the same.
-        self.withdrawn -= {key for key, it in self.configured.items() if it.group} - shared.keys()
+        self.withdrawn = {key for key in self.withdrawn if key in detached}
         self.configured = {
             address.address.ip: address
             for interface in configuration.interfaces.values()
@@ -186,6 +206,16 @@ class Ledger:
         self.configured |= shared
         for key in self.configured.keys() - self.withdrawn:
             self._forget_adopted(key)
+        self._want_leases()
+
+    def _want_leases(self) -> None:
+        """Each with all of its routes."""
+        for home, lease in self.leases.by_home.items():
+            for route in () if lease.key in self.withdrawn else lease.kernel_routes():
+                key = RouteKey.of(route)
+                self.leases.dropped.pop(key, None)
+                if RouteAtHome(home, key) not in self.routes:
+                    self.record_route(home, route)
 
     def replay(self, name: str, config: InterfaceConfig | None) -> None:
         """Take one interface's file as it is now; by-hand removals of its addresses are void."""
@@ -208,44 +238,31 @@ class Ledger:
         """Every data address (of these homes) that is wanted, in home and logical order."""
         for key, address in self.configured.items():
             if key not in self.withdrawn and (homes is None or owner(address) in homes):
-                yield DataAddress(
-                    key,
-                    address.address,
-                    address.home,
-                    address.logical,
-                    address.is_up,
-                    address,
-                    None,
-                    address.group,
-                )
+                yield _as_configured(key, address)
         for key, found in self.adopted.items():
-            if homes is not None and self.adopted_home[key] not in homes:
-                continue
-            yield DataAddress(
-                key,
-                found.address,
-                self.adopted_home[key],
-                0,
-                is_up=True,
-                configured=None,
-                original=found,
-            )
+            if homes is None or self.adopted_home[key] in homes:
+                yield _as_found(key, found, self.adopted_home[key])
         for home, lease in self.leases.by_home.items():
-            key = lease.key
             is_elsewhere = homes is not None and home not in homes
-            if is_elsewhere or key in self.withdrawn or self.is_static(key):
-                continue
-            original = lease.as_held(self.leases.now)
-            yield DataAddress(
-                key,
-                lease.address,
-                home,
-                0,
-                is_up=True,
-                configured=None,
-                original=original,
+            if not is_elsewhere and lease.key not in self.withdrawn:
+                yield from self._leased(home, lease)
+
+    def _leased(self, home: str, lease: Lease) -> Iterator[DataAddress]:
+        if not self.is_static(lease.key):
+            yield replace(
+                _as_found(lease.key, lease.as_held(self.leases.now), home),
+                address=lease.address,
                 lease=lease,
             )
+
+    def left_away(self) -> Iterator[DataAddress]:
+        """What files, groups and leases ask for, and was taken away with nobody's objection."""
+        for key in self.withdrawn - self.adopted.keys():
+            lease = self.leases.holder_of(key)
+            if key in self.configured:
+                yield _as_configured(key, self.configured[key])
+            elif lease is not None:
+                yield from self._leased(lease.home, lease)
 
     def knows(self, key: IPAddress) -> bool:
         if key in self.adopted:

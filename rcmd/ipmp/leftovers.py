@@ -13,7 +13,7 @@ from rcmd.ipmp.ledger import kernel_address
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.scene import Circles, Scene, kernel_label
-from rcmd.model import RCMD_PROTOCOL, AddressKind, IPAddress, KernelAddress
+from rcmd.model import RCMD_PROTOCOL, KernelAddress
 
 
 class Leftovers:
@@ -82,14 +82,7 @@ class Leftovers:
         name = self._scene.view.links[ifindex].name if ifindex in self._scene.view.links else ""
         key = address.address.ip
         return name not in self._scene.members and (
-            bool(self._scene.copies_of(key)) or self._is_configured_test(key)
-        )
-
-    def _is_configured_test(self, key: IPAddress) -> bool:
-        return any(
-            address.kind is AddressKind.TEST and address.address.ip == key
-            for member in self._scene.members.values()
-            for address in member.config.addresses
+            bool(self._scene.copies_of(key)) or self._scene.is_test_address(key)
         )
 
     def _is_leftover(self, member: Member, address: KernelAddress) -> bool:

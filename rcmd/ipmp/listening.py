@@ -7,10 +7,13 @@ from ipaddress import ip_address, ip_network
 
 from rcmd.ipmp import messages
 from rcmd.ipmp.commands import Command
+from rcmd.ipmp.events import AddressGone
+from rcmd.ipmp.losses import Fate, Thing, Topic
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.multicast import ELSEWHERE, Chosen, GroupAtHome, Joined, is_autojoin
 from rcmd.ipmp.multicast_events import Membership, MembershipsSeen
 from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.taken import is_by_kernel
 from rcmd.model import Family, IPAddress, KernelAddress, family_of
 
 KERNELS_OWN = frozenset(
@@ -87,30 +90,29 @@ def own_addresses(scene: Scene, ifindex: int) -> list[KernelAddress]:
     return [it for it in scene.view.addresses.get(ifindex, {}).values() if is_autojoin(it)]
 
 
-def address_gone(scene: Scene, member: Member, address: KernelAddress) -> list[Command]:
+def group_left(scene: Scene, member: Member, gone: AddressGone, now: float) -> None:
     """Ask before it is gone from the view.
 
     By hand: nobody knows whether an application that had joined on an earlier device still wants
     the group, and now it is said that none does.  What is known to be wanted is put back.
     """
-    held = scene.view.addresses.get(member.ifindex, {}).get(address.address)
+    held = scene.view.addresses.get(member.ifindex, {}).get(gone.address.address)
     if held is None or not is_autojoin(held):
-        return []
+        return
     group = held.address.ip
     link = scene.view.links.get(member.ifindex)
-    if link is None or not link.is_up:
+    if link is None or not link.is_up or is_by_kernel(gone, link):
         if held.family is Family.IPV6:
             scene.memberships.stuck.add((member.ifindex, group))
-        return []
-    reports: list[Command] = []
+        return
     for home, groups in scene.memberships.joined.items():
         owner = scene.members.get(home)
         if owner is None or owner.circle != member.circle:
             continue
         if group in groups and groups[group] != owner.ifindex:
             del groups[group]
-            reports = [messages.by_hand(member.name, "removed", str(group))]
-    return reports
+            topic = Topic(Fate.GONE, member.name, gone.requester)
+            scene.losses.note(topic, Thing.ADDRESS, str(group), now)
 
 
 def keep_where_they_are(scene: Scene, home: str) -> None:

@@ -42,7 +42,7 @@ def configure(
         if member.ifindex and member.plumbed == member.ifindex:
             commands.append(Release(member.ifindex, name, take_down=False))
     homes = {key: it.home for key, it in scene.ledger.configured.items()} or memory.away
-    scene.ledger.configure(configuration)
+    scene.ledger.configure(configuration, lost_with_detached(scene))
     scene.numbers = {key: it for key, it in scene.numbers.items() if scene.ledger.knows(key)}
     _keep_guests(scene, homes)
     for home in scene.memberships.joined.keys() - scene.members.keys():
@@ -59,6 +59,16 @@ def _prepare_for(member: Member, config: InterfaceConfig) -> list[Command]:
     if member.config.group and not config.group and member.ifindex and plumbed:
         return [Release(member.ifindex, member.name, take_down=False)]
     return []
+
+
+def lost_with_detached(scene: Scene) -> frozenset[IPAddress]:
+    """Data addresses of files that an unplumbed interface took along."""
+    return frozenset(
+        key
+        for member in scene.members.values()
+        for key, original in member.lost.items()
+        if original is None
+    )
 
 
 def _keep_guests(scene: Scene, homes: Mapping[IPAddress, str]) -> None:

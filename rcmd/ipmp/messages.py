@@ -6,13 +6,14 @@ logs each of these lines as an error.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from rcmd.ipmp.commands import Cause, Report, Severity
-from rcmd.ipmp.drift import Reaction
 from rcmd.ipmp.events import Moved
 from rcmd.ipmp.health import LINK_UP_PER_MINUTE
+from rcmd.ipmp.losses import Fate, Tale, Thing, Topic
 from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.probe_events import (
     ClockAnomaly,
@@ -163,31 +164,68 @@ def rejected(name: str, group: str, reason: str) -> Report:
     return Report(Severity.ERROR, "rejected", name, text, {"reason": reason})
 
 
-def by_hand(name: str, verb: str, what: str) -> Report:
-    return Report(Severity.NOTICE, f"address-{verb}", name, f"{what} was {verb} by hand on {name}")
+def by_hand(name: str, what: str) -> Report:
+    return Report(Severity.NOTICE, "address-added", name, f"{what} was added by hand on {name}")
 
 
-def route_removed(name: str, what: str) -> Report:
-    text = f"the route {what} was removed by hand on {name}"
-    return Report(Severity.NOTICE, "route-removed", name, text)
-
-
-def drift(name: str, what: str, reaction: Reaction) -> list[Report]:
-    """What somebody else took away, where the settings say that it is to be put back."""
-    match reaction:
-        case Reaction.PUT_BACK:
-            text = f"{what} was removed by somebody on {name}, and is put back"
-            return [Report(Severity.NOTICE, "put-back", name, text, {"what": what})]
-        case Reaction.GIVEN_UP:
+def loss(topic: Topic, tale: Tale) -> Report:
+    """What others took away in one go."""
+    name, many = topic.interface, len(tale.things) > 1
+    what, were, them = _counted(tale), "were" if many else "was", "they are" if many else "it is"
+    who = topic.requester or "another program"
+    detail = {"what": _some(tale), "count": str(len(tale.things)), "by": topic.requester}
+    removed = f"{what} {were} removed by {who} on {name}"
+    match topic.fate:
+        case Fate.GONE:
+            return Report(Severity.NOTICE, "address-removed", name, removed, detail)
+        case Fate.ROUTE_GONE:
+            return Report(Severity.NOTICE, "route-removed", name, removed, detail)
+        case Fate.LEFT_AWAY:
+            text = f"{removed}: {them} left away, as when_removed says"
+            return Report(Severity.WARNING, "address-removed", name, text, detail)
+        case Fate.PUT_BACK:
+            text = f"{removed}, and {'are' if many else 'is'} put back"
+            return Report(Severity.NOTICE, "put-back", name, text, detail)
+        case Fate.GIVEN_UP:
             text = (
-                f"somebody keeps removing {what} from {name}: it is left alone for a minute, "
+                f"{who} keeps removing {what} from {name}: {them} left alone for a minute, "
                 "and put back once a minute at the most from now on"
             )
-            return [Report(Severity.WARNING, "given-up", name, text, {"what": what})]
-        case Reaction.PUT_BACK_AGAIN | Reaction.GIVEN_UP_AGAIN:
-            return []
+            return Report(Severity.WARNING, "given-up", name, text, detail)
+        case Fate.TAKEN_OFF:
+            text = f"{what} {were} taken off {name}: {topic.cause}"
+            return Report(Severity.NOTICE, "taken-off", name, text, detail)
+        case Fate.DROPPED:
+            because = f" ({topic.cause})" if topic.cause else ""
+            text = f"{what} {were} taken away by the kernel itself on {name}{because}"
+            return Report(Severity.WARNING, "address-dropped", name, text, detail)
         case _:
-            assert_never(reaction)
+            assert_never(topic.fate)
+
+
+_MOST_LISTED = 3
+
+
+def _counted(tale: Tale) -> str:
+    """`10.0.0.1/24`, `the route default via 10.0.0.9`, or `7 addresses and 2 routes (...)`."""
+    things = [
+        f"the route {words}" if thing is Thing.ROUTE else words
+        for words, thing in tale.things.items()
+    ]
+    if len(things) <= _MOST_LISTED:
+        return " and ".join([", ".join(things[:-1]), things[-1]] if things[1:] else things)
+    counts = Counter(tale.things.values())
+    plurals = {Thing.ADDRESS: "addresses", Thing.ROUTE: "routes"}
+    numbers = [
+        f"{count} {plurals[thing] if count > 1 else thing.value}" for thing, count in counts.items()
+    ]
+    return f"{' and '.join(numbers)} ({_some(tale)})"
+
+
+def _some(tale: Tale) -> str:
+    more = len(tale.things) - _MOST_LISTED
+    first = ", ".join(list(tale.things)[:_MOST_LISTED])
+    return f"{first} and {more} more" if more > 0 else first
 
 
 def immovable(name: str, group: IPAddress, sources: Sequence[IPAddress]) -> Report:
@@ -247,12 +285,12 @@ def not_spread(reasons: Sequence[str]) -> Report:
 
 
 def share_put_back(what: str) -> Report:
-    text = f"{what} was removed by somebody, and is put back"
+    text = f"{what} was removed by another program, and is put back"
     return Report(Severity.NOTICE, "put-back", "rcmd", text)
 
 
 def share_left_alone(what: str) -> Report:
-    text = f"somebody keeps removing {what}: it is left alone for a minute"
+    text = f"another program keeps removing {what}: it is left alone for a minute"
     return Report(Severity.WARNING, "given-up", "rcmd", text)
 
 

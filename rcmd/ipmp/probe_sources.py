@@ -86,7 +86,8 @@ class ProbeSources:
         held = self.scene.view.addresses.get(member.ifindex, {})
         present = {address.ip for address in held}
         for address in member.config.addresses:
-            if address.kind is AddressKind.TEST and address.address.ip in present:
+            is_there = address.address.ip in present or self._is_returning(address.address.ip)
+            if address.kind is AddressKind.TEST and is_there:
                 yield AddressCandidate(
                     address.address,
                     is_test=True,
@@ -98,6 +99,10 @@ class ProbeSources:
             if found.family is Family.IPV6 and found.address.ip.is_link_local and is_usable:
                 is_deprecated = found.preferred_s == 0
                 yield AddressCandidate(found.address, is_test=True, is_deprecated=is_deprecated)
+
+    def _is_returning(self, key: IPAddress) -> bool:
+        """That it is away says nothing: a failed interface must not be repaired by that."""
+        return self.scene.losses.is_returning(key) and key not in self.scene.ledger.withdrawn
 
     # --- what is missing, or not unique ---
 

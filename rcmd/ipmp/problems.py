@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
+from rcmd.ipmp.absences import Refusals, absent_addresses
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.scene import Scene
 from rcmd.model import (
-    AddressKind,
     AddressStatus,
     GroupState,
     GroupStatus,
@@ -32,6 +32,7 @@ def problems_of(
     groups: Iterable[GroupStatus],
     interfaces: Iterable[InterfaceStatus],
     addresses: Iterable[AddressStatus],
+    refusals: Refusals,
 ) -> tuple[Problem, ...]:
     """Worst first, then in the order of groups, interfaces and addresses."""
     states = {interface.name: interface for interface in interfaces}
@@ -41,7 +42,7 @@ def problems_of(
             *_interfaces(scene, states.values()),
             *_unwatched(scene, states.values()),
             *_unsent(states.values()),
-            *_addresses(addresses),
+            *absent_addresses(scene, addresses, refusals),
         )
     )
 
@@ -181,20 +182,4 @@ def _unsent(interfaces: Iterable[InterfaceStatus]) -> Iterator[Problem]:
                 interface.unsent,
                 "Let them leave: a packet filter of this machine keeps them back, or a right or an"
                 " address is missing; or say `probe:` of its group in another way.",
-            )
-
-
-# --- addresses ---
-
-
-def _addresses(addresses: Iterable[AddressStatus]) -> Iterator[Problem]:
-    """A test address just goes with its interface; one that is down is not wanted."""
-    for address in addresses:
-        if address.hosted_on is None and address.is_up and address.kind is AddressKind.DATA:
-            whose = f"home: {address.home}" if address.home else f"of group {address.group}"
-            yield Problem(
-                ProblemCode.ADDRESS_MISSING,
-                ProblemSeverity.ERROR,
-                str(address.address),
-                f"on no interface ({whose})",
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rcmd.ipmp.autoconfiguration import remembered
-from rcmd.ipmp.drift import GivenUp
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.leases import LeaseMemory
@@ -40,7 +39,12 @@ def memorise(scene: Scene) -> Memory:
         flapping={it.name: tuple(it.watch.ups) for it in members if it.watch.is_flapping},
         plumbed={it.name: it.plumbed for it in members if it.plumbed},
         known_as={it.name: it.known_as for it in members if it.known_as},
-        withdrawn=frozenset(ledger.withdrawn),
+        withdrawn=frozenset(
+            key
+            for it in members
+            for key, original in it.lost.items()
+            if original is None and key in ledger.withdrawn
+        ),
         adopted=tuple(
             AdoptedAddress(ledger.adopted_home[key], remembered(address))
             for key, address in ledger.adopted.items()
@@ -106,12 +110,12 @@ def recollect(scene: Scene, memory: Memory) -> None:
         ledger.adopt(adopted.home, adopted.address)
     for homed in memory.routes:
         ledger.record_route(homed.home, homed.route)
+    # As reading the configuration again, a start gives everything another chance.
     for address in memory.given_up:
-        scene.drift.given_up[address.key] = GivenUp(address.at, address.home, address.original)
+        if address.original is not None:
+            ledger.adopt(address.home, address.original)
     for route in memory.given_up_routes:
-        known = RouteAtHome(route.homed.home, RouteKey.of(route.homed.route))
-        given_up = GivenUp(route.at, route.homed.home, route=route.homed.route)
-        scene.drift.given_up[known] = given_up
+        ledger.record_route(route.homed.home, route.homed.route)
     scene.numbers = dict(memory.numbers)
     scene.has_settled = memory.has_settled
     record = scene.memberships

@@ -13,6 +13,7 @@ from rcmd.ipmp.duplicates import Duplicates
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.ledger import Ledger, MovableKey, RouteAtHome, owner_in
+from rcmd.ipmp.losses import Losses
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import Memberships
 from rcmd.ipmp.placement import Fitness
@@ -41,6 +42,7 @@ class Scene:
     hosts_of_down: dict[MovableKey, str] = field(default_factory=dict)
     """Where addresses live that are not up, and so are not in the kernel."""
     memberships: Memberships = field(default_factory=Memberships)
+    losses: Losses = field(default_factory=Losses)
 
     def by_ifindex(self) -> dict[int, Member]:
         return {member.ifindex: member for member in self.members.values() if member.ifindex}
@@ -155,6 +157,14 @@ class Scene:
             is_wanted = address.address.ip not in self.ledger.withdrawn
             if address.kind is AddressKind.TEST and address.is_up and is_wanted:
                 yield address
+
+    def is_test_address(self, key: IPAddress) -> bool:
+        """Of any member, by its file."""
+        return any(
+            address.kind is AddressKind.TEST and address.address.ip == key
+            for member in self.members.values()
+            for address in member.config.addresses
+        )
 
     def is_inactive(self, member: Member) -> bool:
         """Solaris INACTIVE: not failed, kept free by policy, and free (solaris.md 0.1).

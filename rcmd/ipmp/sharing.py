@@ -21,7 +21,7 @@ from rcmd.ipmp.nexthops import (
 )
 from rcmd.ipmp.pins import device_of
 from rcmd.ipmp.scene import Scene
-from rcmd.model import Family, WhenRemoved
+from rcmd.model import Family
 
 Owner = BundleKey | None
 """None: it belongs to no group that there is."""
@@ -67,10 +67,3 @@ def meant_by(scene: Scene, removed: SpreadRoute | PinnedRoute) -> list[RouteAtHo
         and known.home in scene.members
         and scene.members[known.home].group == owner.group
     ]
-
-
-def is_kept(scene: Scene, known: RouteAtHome) -> bool:
-    """The settings say that it is put back whenever somebody takes it away."""
-    home = scene.members.get(known.home)
-    policy = scene.settings.group(home.group).when_removed if home else WhenRemoved.ACCEPT
-    return policy is WhenRemoved.RESTORE

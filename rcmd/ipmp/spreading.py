@@ -35,7 +35,8 @@ from rcmd.ipmp.nexthops import (
 from rcmd.ipmp.patience import Patience, Turn
 from rcmd.ipmp.pins import pins
 from rcmd.ipmp.scene import Circles, Scene
-from rcmd.ipmp.sharing import is_kept, meant_by, owner_of
+from rcmd.ipmp.sharing import meant_by, owner_of
+from rcmd.ipmp.taken import is_kept
 from rcmd.model import Family, IPAddress, LoadSpreading
 
 RETRY_S = 1.0
@@ -138,7 +139,7 @@ class Spreading:
         A route that stands for another goes for good, together with that, unless the settings say
         that it is to be kept (`adoption`).
         """
-        thing = self._thing(change)
+        thing = self._thing(change, now)
         if thing is None:
             return []
         match self._patience.taken(thing, now):
@@ -149,7 +150,7 @@ class Spreading:
             case Turn.LAST:
                 return [messages.share_left_alone(self._name(thing))]
 
-    def _thing(self, change: KernelChange) -> BundleKey | str | None:
+    def _thing(self, change: KernelChange, now: float) -> BundleKey | str | None:
         """What it belongs to; None where it is none of our business, or means something else."""
         match change:
             case PinRuleGone() | SpreadRouteGone(route=PinnedRoute(), is_by_request=True):
@@ -159,7 +160,8 @@ class Spreading:
                 item = view.hops.get(number) or view.groups.get(number)
                 return owner_of(self.scene, item) if item else None
             case SpreadRouteGone(route, is_by_request=True):
-                is_meant = any(not is_kept(self.scene, it) for it in meant_by(self.scene, route))
+                meant = meant_by(self.scene, route)
+                is_meant = any(not is_kept(self.scene, it, now) for it in meant)
                 return None if is_meant else owner_of(self.scene, route)
             case _:
                 return None

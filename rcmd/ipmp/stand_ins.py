@@ -106,5 +106,8 @@ class PrefixRoutes:
     def stale(self, scene: Scene, circles: Circles | None) -> Iterator[tuple[str, Route]]:
         for member in scene.members_of(circles):
             for route in scene.view.routes.get(member.ifindex, {}).values():
-                if is_prefix_route(route) and (member.name, route.destination) not in self._wanted:
+                is_wanted = (member.name, route.destination) in self._wanted
+                # Somebody's own may look the same while it is away from home.
+                is_known = scene.ledger.knows_route(RouteKey.of(route))
+                if is_prefix_route(route) and not is_wanted and not is_known:
                     yield member.name, route

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from rcmd.ipmp.absences import Refusals
 from rcmd.ipmp.arrangement import prefer_home
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Intent, Member
@@ -28,7 +29,9 @@ from rcmd.model import (
 )
 
 
-def status_of(scene: Scene, problems: Mapping[str, str], surveillance: Surveillance) -> Status:
+def status_of(
+    scene: Scene, problems: Mapping[str, str], surveillance: Surveillance, refusals: Refusals
+) -> Status:
     """`problems` has what is wrong with each interface, in a few words."""
     groups = tuple(_groups(scene, surveillance))
     interfaces = tuple(
@@ -36,7 +39,8 @@ def status_of(scene: Scene, problems: Mapping[str, str], surveillance: Surveilla
         for member in scene.members.values()
     )
     addresses = (*_data_addresses(scene), *_test_addresses(scene))
-    return Status(groups, interfaces, addresses, problems_of(scene, groups, interfaces, addresses))
+    found = problems_of(scene, groups, interfaces, addresses, refusals)
+    return Status(groups, interfaces, addresses, found)
 
 
 def state_of(member: Member) -> InterfaceState:
@@ -137,7 +141,7 @@ def _flags(scene: Scene, member: Member) -> Iterator[str]:
 
 def _data_addresses(scene: Scene) -> Iterator[AddressStatus]:
     copies = scene.copies()
-    for data in scene.ledger.addresses():
+    for data in (*scene.ledger.addresses(), *scene.ledger.left_away()):
         held = copies.get(data.key, {})
         host = place_of(scene, data.key) if data.group else prefer_home(held, data.home)
         member = scene.members.get(data.home) or scene.members.get(host or "")

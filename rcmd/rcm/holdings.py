@@ -27,13 +27,14 @@ from rcmd.ipmp.address_flags import (
     IFA_F_TEMPORARY,
     IFA_F_TENTATIVE,
 )
-from rcmd.ipmp.adoption import RTPROT_BY_DAEMON, RTPROT_BY_KERNEL
+from rcmd.ipmp.adoption import RTPROT_BY_DAEMON
 from rcmd.ipmp.autoconfiguration import is_prefix_route
 from rcmd.ipmp.autojoin import host_of
 from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.multicast import GroupAtHome, is_autojoin
+from rcmd.ipmp.prefix_routes import RTPROT_BY_KERNEL
 from rcmd.ipmp.reachability import networks_of
 from rcmd.ipmp.rehearsal import place_in
 from rcmd.ipmp.route_words import describe_route

@@ -10,6 +10,7 @@ import errno
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -61,6 +62,8 @@ from rcmd.system.netlink_socket import (
     KernelRefused,
     Overrun,
 )
+from rcmd.system.removals import Cascade, may_be_request
+from rcmd.system.requesters import requester
 
 __all__ = ["KernelRefused", "Overrun", "Rtnetlink"]
 
@@ -72,6 +75,8 @@ _Decoded = TypeVar("_Decoded")
 RECEIVE_BUFFER = 16 << 20
 """Bytes; the default of 208 KiB loses half of a burst of 500 address changes."""
 _DUMP_ATTEMPTS = 5
+_NO_DEVICE = 0x7FFFFFFF
+"""An ifindex that no device has."""
 _ALREADY_THERE = frozenset({errno.EEXIST})
 _ALREADY_GONE = frozenset({errno.EADDRNOTAVAIL, errno.ENODEV, errno.ESRCH, errno.ENOENT})
 _ADDRESS_MESSAGES = frozenset({MessageType.NEWADDR, MessageType.DELADDR})
@@ -101,6 +106,8 @@ class Rtnetlink:
         """Told of every device whose settings have changed (`netconf_messages`)."""
         self._expected: dict[int, tuple[int, bytes, bytes]] = {}
         """Sequence number and identity of our acknowledged IPv4 address changes, until echoed."""
+        self._requesters: dict[int, str] = {}
+        """By port, in this reading."""
 
     @classmethod
     def open(cls, *, receive_buffer: int = RECEIVE_BUFFER) -> Rtnetlink:
@@ -135,6 +142,16 @@ class Rtnetlink:
         the kernel: only the link is.  Raises Overrun when the kernel had to drop notifications.
         """
         changes: list[KernelChange] = []
+        cascade = Cascade()
+        self._requesters.clear()
+        self._drain(changes, cascade)
+        if cascade.is_open:
+            # Whatever took the last address away has ended by the time that this is answered.
+            self._ask_for_nothing()
+            self._drain(changes, cascade)
+        return tuple(changes)
+
+    def _drain(self, changes: list[KernelChange], cascade: Cascade) -> None:
         while (datagram := self._events.receive()) is not None:
             try:
                 for header, payload in split(datagram):
@@ -144,10 +161,34 @@ class Rtnetlink:
                         self.on_group_route(*made)
                     if header.kind == MessageType.NEWNETCONF:
                         self.on_settings(netconf_messages.device_of(payload))
-                    changes += _changes(header, payload)
+                    changes += self._changes(header, payload)
+                    if header.kind == MessageType.DELADDR:
+                        cascade.note(header, changes)
             except MalformedMessage as error:
                 _log.warning("ignored a malformed netlink message: %s", error)
-        return tuple(changes)
+
+    def _ask_for_nothing(self) -> None:
+        """The kernel answers once it is done with what it is doing to addresses and devices."""
+        with suppress(KernelRefused):
+            self._commands.ask(encoding.encode_get_link(_NO_DEVICE))
+
+    def _changes(self, header: Header, payload: bytes) -> Sequence[KernelChange]:
+        if header.kind == MessageType.DELADDR:
+            is_by_request = may_be_request(header, payload, self._commands.port)
+            who = self._requester(header) if is_by_request else ""
+            return [AddressGone(it, is_by_request, who) for it in _addresses(payload)]
+        if header.kind == MessageType.DELROUTE and header.port:
+            return [
+                replace(it, requester=self._requester(header)) if isinstance(it, RouteGone) else it
+                for it in _changes(header, payload)
+            ]
+        return _changes(header, payload)
+
+    def _requester(self, header: Header) -> str:
+        """Asked for once in a reading: who flushes a table is one program."""
+        if header.port not in self._requesters:
+            self._requesters[header.port] = requester(header.port) if header.port else ""
+        return self._requesters[header.port]
 
     def _is_own_echo(self, header: Header, payload: bytes) -> bool:
         """Whether the acknowledgement has already told us what this says.
@@ -439,8 +480,6 @@ def _changes(header: Header, payload: bytes) -> Sequence[KernelChange]:
             return [LinkGone(link.ifindex) for link in _links(payload)]
         case MessageType.NEWADDR:
             return [AddressSeen(address) for address in _addresses(payload)]
-        case MessageType.DELADDR:
-            return [AddressGone(address) for address in _addresses(payload)]
         case MessageType.NEWROUTE if (ifindex := multicast_device(payload)) is not None:
             return [FamilySwitched(ifindex, Family.IPV6, is_on=True)]
         case MessageType.DELROUTE if (ifindex := multicast_device(payload)) is not None:

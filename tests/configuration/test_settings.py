@@ -293,11 +293,11 @@ def test_laughs_are_few():
     assert len(faults) == 30
 
 
-def test_what_is_removed_is_accepted_unless_a_group_or_all_restore_it():
+def test_what_is_removed_goes_by_the_word_of_a_group_or_of_all():
     settings, faults = read("groups: {a: {when_removed: restore}, b: {}}\n")
     assert faults == []
     assert settings.group("a").when_removed is WhenRemoved.RESTORE
-    assert settings.group("b").when_removed is WhenRemoved.ACCEPT
+    assert settings.group("b").when_removed is None
     settings, _ = read("when_removed: restore\ngroups: {a: {when_removed: accept}, b: {}}\n")
     assert settings.group("").when_removed is WhenRemoved.RESTORE
     assert settings.group("a").when_removed is WhenRemoved.ACCEPT

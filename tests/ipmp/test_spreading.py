@@ -113,10 +113,10 @@ def test_nobody_is_fought_for_a_shared_route() -> None:
         assert put_back.add == (route,)
         spreading.done(SpreadDone(put_back, put_back.add), now)
     what = "what shares the IPv4 traffic on the link of group test"
-    assert told == [f"{what} was removed by somebody, and is put back"]
+    assert told == [f"{what} was removed by another program, and is put back"]
     (last,) = spreading.taken_away(SpreadRouteGone(route, is_by_request=True), 13.0)
     assert isinstance(last, Report)
-    assert last.message == f"somebody keeps removing {what}: it is left alone for a minute"
+    assert last.message == f"another program keeps removing {what}: it is left alone for a minute"
     assert spread_of(commands(spreading, 13.0)).remove
     made.view.nexthops = view_of(())
     assert not [it for it in commands(spreading, 72.0) if isinstance(it, Spread)]

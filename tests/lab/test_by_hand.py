@@ -12,6 +12,7 @@ from scenes import (
     DUAL_STACK,
     PAIR,
     ROUTER,
+    SETTINGS,
     WITH_STANDBY,
     LabFactory,
     addr_dump,
@@ -20,6 +21,7 @@ from scenes import (
     await_same,
     await_settled,
     held,
+    hosted_on,
     hosts_of,
     kinds,
     labels,
@@ -99,37 +101,50 @@ def test_address_added_while_nobody_looked(lab: Lab) -> None:
     await_hosted(lab, "hme1", HAND)
 
 
-def test_removed_address_is_gone_for_good(lab: Lab) -> None:
+def test_what_was_added_and_is_removed_is_gone_for_good(lab: Lab) -> None:
     start(lab, PAIR)
-    ip(lab, "addr del 192.168.85.19/24 dev hme0")
+    ip(lab, f"addr add {HAND}/24 dev hme0")
+    await_event(lab, "address-added", "hme0")
+    ip(lab, f"addr del {HAND}/24 dev hme0")
     await_event(lab, "address-removed", "hme0")
     lab.pull("hme0")
     await_event(lab, "failure", "hme0")
     lab.plug("hme0")
     await_event(lab, "repair", "hme0")
-    assert hosts_of(lab, "192.168.85.19") == []
     lab.kill_daemon()
     lab.start_daemon()
-    assert hosts_of(lab, "192.168.85.19") == []
-    assert home_of(lab, "192.168.85.19") is None
-    # The same for one that is away from home.
+    assert lab.rcmctl("reload").returncode == 0
+    assert hosts_of(lab, HAND) == []
+    assert home_of(lab, HAND) is None
+
+
+def test_accepted_what_a_file_asks_for_stays_away_and_a_problem(lab: Lab) -> None:
+    start(lab, {**PAIR, "rcmd/rcmd.yaml": SETTINGS + "when_removed: accept\n"})
+    ip(lab, "addr del 192.168.85.19/24 dev hme0")
+    await_event(lab, "address-removed", "hme0")
     lab.pull("hme1")
     await_hosted(lab, "hme0", "192.168.85.20")
     ip(lab, "addr del 192.168.85.20/24 dev hme0")
     await_event(lab, "address-removed", "hme0", count=2)
     lab.plug("hme1")
     await_event(lab, "repair", "hme1")
-    assert hosts_of(lab, "192.168.85.20") == []
-    # And for a test address.
     ip(lab, "addr del 192.168.85.22/32 dev hme1")
     await_event(lab, "address-removed", "hme1")
-    lab.kill_daemon()
-    lab.start_daemon()
-    assert hosts_of(lab, "192.168.85.22") == []
+    away = ("192.168.85.19", "192.168.85.20", "192.168.85.22")
+    assert [hosts_of(lab, it) for it in away] == [[], [], []]
+    assert [hosted_on(lab, it) for it in away] == [None, None, None]
+    assert {it["subject"] for it in status(lab)["problems"] if "missing" in it["code"]} == {
+        "192.168.85.19/24",
+        "192.168.85.20/24",
+        "192.168.85.22/24",
+    }
     # Put back by hand, it is what the file says it is.
     ip(lab, "addr add 192.168.85.19/24 dev hme0")
     await_event(lab, "address-added", "hme0")
     assert home_of(lab, "192.168.85.19") == "hme0"
+    lab.kill_daemon()
+    lab.start_daemon()
+    await_hosted(lab, "hme1", "192.168.85.20", "192.168.85.22")
 
 
 def test_added_and_removed_again(lab: Lab) -> None:
@@ -217,15 +232,10 @@ def test_strangers_are_not_touched(lab_with: LabFactory) -> None:
 
 def test_flushed_by_hand(lab: Lab) -> None:
     start(lab, PAIR)
+    ip(lab, f"addr add {HAND}/24 dev hme0")
+    await_event(lab, "address-added", "hme0")
     ip(lab, "-4 addr flush dev hme0")
-    await_event(lab, "address-removed", "hme0", count=2)
-    lab.pull("hme0")
-    await_event(lab, "failure", "hme0")
-    lab.plug("hme0")
-    await_event(lab, "repair", "hme0")
-    assert labels(lab, "hme0") == {}
-    assert set(labels(lab, "hme1")) == {"192.168.85.20", "192.168.85.22"}
-    # The file is read again when the interface is detached and attached: behaviour 121.
-    assert lab.rcmctl("detach", "hme0").returncode == 0
-    assert lab.rcmctl("attach", "hme0").returncode == 0
+    await_event(lab, "put-back", "hme0")
     await_hosted(lab, "hme0", "192.168.85.19", "192.168.85.21")
+    await_event(lab, "address-removed", "hme0")
+    assert hosts_of(lab, HAND) == []

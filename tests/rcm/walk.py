@@ -24,7 +24,7 @@ from .house import ROOT
 from .lifetime import Lifetime
 from .mortal import Fuse, Mood, Spark
 from .virtual_loop import Killed, VirtualLoop
-from .walk_host import MORE, NAMES, PORTS, SLOT_OF, Host
+from .walk_host import BY_HAND, MORE, NAMES, PORTS, SLOT_OF, Host
 from .walk_plans import Deed
 from .walk_rules import Expected, Rules
 
@@ -559,7 +559,9 @@ class Walk:
         if step.verb == "add by hand":
             key, note = host.add_by_hand(name, step.number % 4), expected.add
         else:
-            key, note = host.delete_by_hand(name, expected.here, step.number), expected.remove
+            key = host.delete_by_hand(name, expected.here, step.number)
+            # What a file asks for is put back.
+            note = expected.remove if key in BY_HAND else expected.add
         if key is not None:
             self._stir()
             expected.doubt((key,))

@@ -41,6 +41,8 @@ BASE = {
 }
 MORE = {name: f"addif 10.0.0.{20 + number}/24 up\n" for number, name in enumerate(NAMES[:4])}
 """What is added to the file of an interface, and taken away again."""
+BY_HAND = tuple(ip_address(f"10.0.0.{100 + number}") for number in range(4))
+"""What nothing else asks for: deleted, it is gone for good."""
 SETTINGS = "groups: {test: {probe: none}}\n"
 SHARING = """\
 groups:
@@ -226,7 +228,7 @@ class Host:
 
     def add_by_hand(self, name: str, number: int) -> IPAddress | None:
         device = self.kernel.named(name)
-        new = ip_interface(f"10.0.0.{100 + number}/24")
+        new = ip_interface(f"{BY_HAND[number]}/24")
         if device is None or not device.link.is_up or self.kernel.hosts(new.ip):
             return None
         self.kernel.add_by_hand(KernelAddress(device.link.ifindex, new, name))

@@ -106,7 +106,12 @@ class Rules:
 
     def _data(self) -> list[AddressStatus]:
         addresses = self.life.engine.status().addresses
-        return [it for it in addresses if it.kind is AddressKind.DATA and it.is_up]
+        away = self.life.engine.scene.ledger.withdrawn
+        return [
+            it
+            for it in addresses
+            if it.kind is AddressKind.DATA and it.is_up and it.address.ip not in away
+        ]
 
     def _check_bare(self) -> None:
         """Nothing is left on what is detached, and it is down."""

@@ -70,7 +70,7 @@ class Advertising:
             device.addresses[wanted.address] = replace(held, **lifetimes)  # type: ignore[arg-type]
         elif self._is_elsewhere(wanted.address.ip):
             flags = wanted.flags | IFA_F_TENTATIVE | IFA_F_DADFAILED
-            self.kernel.unread.append(AddressGone(replace(wanted, flags=flags)))
+            self.kernel.unread.append(AddressGone(replace(wanted, flags=flags), is_by_request=True))
             return False
         else:
             device.addresses[wanted.address] = wanted

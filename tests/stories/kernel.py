@@ -410,8 +410,9 @@ class Kernel:
         return Moved(move, tuple(added), tuple(removed), tuple(refusals))
 
     def end(self, device: Device, address: KernelAddress) -> None:
-        """Its lifetime is over."""
-        self._drop_address(device, address)
+        """Its lifetime is over; of IPv6 that cannot be told from somebody's request."""
+        is_ipv6 = address.family is Family.IPV6
+        self._drop_address(device, address, is_by_request=is_ipv6)
 
     def _change(self, device: Device, item: KernelAddress) -> None:
         permanent = IFA_F_PERMANENT if item.valid_s is None else 0
@@ -479,14 +480,19 @@ class Kernel:
             return
         held = device.addresses.get(item.address)
         if held:
-            self._drop_address(device, held, is_echo=is_echo)
+            self._drop_address(device, held, is_echo=is_echo, is_by_request=True)
 
     def _drop_address(
-        self, device: Device, address: KernelAddress, *, is_echo: bool = False
+        self,
+        device: Device,
+        address: KernelAddress,
+        *,
+        is_echo: bool = False,
+        is_by_request: bool = False,
     ) -> None:
         del device.addresses[address.address]
         if not (is_echo and address.family is Family.IPV4):
-            self.unread.append(AddressGone(address))
+            self.unread.append(AddressGone(address, is_by_request))
         if address.family is Family.IPV4 and not device.has_family(Family.IPV4):
             self._drop_routes(device, lambda route: route.family is Family.IPV4)
             self.nexthops.lose_pins(device.link.ifindex)

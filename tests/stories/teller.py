@@ -199,6 +199,16 @@ class Teller:
         self.world.kernel.remove_by_hand(held)
         self.world.settle()
 
+    def sweep(self, address: str, destination: str, name: str) -> None:
+        """A network manager forgets a device: address and route, before anybody looks."""
+        device = self.world.kernel.device(name)
+        held, route = _held(device, address), _route(device, destination)
+        assert held, f"{address} is not on {name}"
+        assert route, f"there is no route {destination} on {name}"
+        self.world.kernel.remove_by_hand(route)
+        self.world.kernel.remove_by_hand(held)
+        self.world.settle()
+
     def add_route(self, destination: str, gateway: str, name: str, details: str = "") -> None:
         words = details.split()
         given = dict(zip(words[::2], words[1::2], strict=True))
@@ -525,6 +535,11 @@ class Teller:
     def expect_unlisted(self, address: str) -> None:
         assert address not in {str(it.address.ip) for it in self._listed()}
 
+    def expect_listed_nowhere(self, address: str) -> None:
+        hosts = {str(it.address.ip): it.hosted_on for it in self._listed()}
+        assert address in hosts, hosts
+        assert hosts[address] is None, hosts
+
     def expect_data(self, name: str, count: str) -> None:
         here = [it for it in self._listed() if it.hosted_on == name and it.kind.value == "data"]
         assert len(here) == int(count), here
@@ -668,6 +683,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"delete route (\S+) on (\S+)", Teller.delete_route),
     (r"add (\S+) on (\S+)", Teller.add),
     (r"delete (\S+) on (\S+)", Teller.delete),
+    (r"sweep (\S+) with (\S+) off (\S+)", Teller.sweep),
     (r"join (\S+) on (\S+)(?: from (\S+))?", Teller.join),
     (r"quit (\S+) on (\S+)", Teller.quit_group),
     (r"refuse (\S+) on (\S+)", Teller.refuse),
@@ -750,6 +766,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect (\S+) received nowhere", Teller.expect_received_nowhere),
     (r"expect (\S+) nowhere", Teller.expect_nowhere),
     (r"expect (\S+) unlisted", Teller.expect_unlisted),
+    (r"expect (\S+) listed nowhere", Teller.expect_listed_nowhere),
     (r"expect (\S+) deprecated", Teller.expect_deprecated),
     (r"expect (\S+) empty", Teller.expect_empty),
     (r"expect (\S+) bare", Teller.expect_bare),

@@ -101,12 +101,12 @@ def test_its_device_is_torn_out() -> None:
     )
 
 
-def test_what_is_removed_by_hand_is_not_tried_again() -> None:
+def test_what_is_removed_and_accepted_is_not_tried_again() -> None:
     tell(
+        "setting when_removed: accept",
         TAKEN,
         f"""
         at 5s   delete {DATA} on hme0
-                expect report "{DATA}/64 was removed by hand on hme0"
         at 6s   wait
                 expect silence for 600s
                 expect {DATA} nowhere

@@ -66,7 +66,7 @@ def follow(walk: Walk) -> None:
     if engine is None:
         return
     ledger = engine.scene.ledger
-    known = {lease.key for lease in ledger.leases.by_home.values()} - ledger.withdrawn
+    known = {lease.key for lease in ledger.leases.by_home.values()}
     walk.expected = {key for key in walk.expected if not is_leasable(key)} | known
 
 

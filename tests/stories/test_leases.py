@@ -260,19 +260,42 @@ ran out and was not renewed"
     )
 
 
-def test_taken_away_by_hand_it_stays_away() -> None:
+def test_whoever_takes_it_away_it_is_put_back() -> None:
     tell(
         LEASED,
         """
+        at 59s  note before
         at 60s  delete 192.168.85.100 on hme0
-                expect report "192.168.85.100/24 was removed by hand on hme0"
+                expect as before
+        at 61s  delete route default on hme0
+                expect as before
+        at 62s  sweep 192.168.85.100 with default off hme0
+                expect as before
+                expect no problems
+        """,
+    )
+
+
+def test_accepted_it_stays_away_until_the_files_are_read_again() -> None:
+    said = "192.168.85.100/24 was removed by another program on hme0: it is left away"
+    tell(
+        "setting when_removed: accept",
+        LEASED,
+        f"""
+        at 59s  note before
+        at 60s  delete 192.168.85.100 on hme0
                 expect 192.168.85.100 nowhere
+                expect report "{said}, as when_removed says" within 0.3s
+                expect 192.168.85.100 listed nowhere
+                expect error address-missing 192.168.85.100/24: "leased"
                 expect no client of hme0
+        at 61s  reload
+                expect as before
+                expect client of hme0 on hme0 asking for 192.168.85.100
+        at 62s  delete 192.168.85.100 on hme0
         at 700s wait
                 expect no client of hme0
                 expect 192.168.85.100 nowhere
-        at 710s restart
-                expect no client of hme0
         at 720s detach hme0
         at 730s attach hme0
                 expect client of hme0 on hme0

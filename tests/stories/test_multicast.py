@@ -81,7 +81,7 @@ def test_it_is_torn_out_for_good_and_somebody_takes_the_group_away() -> None:
         """
         at 60s  tear out hme0
         at 61s  delete 239.1.2.3 on hme1
-                expect report "239.1.2.3 was removed by hand on hme1"
+                expect report "239.1.2.3 was removed by another program on hme1" within 0.3s
                 expect 239.1.2.3 received nowhere
         at 90s  put in hme0
         at 95s  expect 239.1.2.3 received nowhere

@@ -201,7 +201,22 @@ ROWS = {
         at 61s  expect hme1 unwatched
         """,
     ),
+    "the test address is taken away, and put back: FAILED": (
+        ICMP,
+        ROUTER,
+        PAIR,
+        ROUTE,
+        FAILED_BY_PROBES,
+        """
+        at 80s  delete 192.168.85.21 on hme0
+                expect hme0 failed
+                expect 192.168.85.19 on hme1
+                expect hme0 watched IPv4 by icmp from 192.168.85.21
+        at 90s  expect hme0 failed
+        """,
+    ),
     "the test address is removed: FAILED, link up -> RUNNING": (
+        "setting when_removed: accept",
         ICMP,
         ROUTER,
         PAIR,

@@ -115,7 +115,7 @@ def test_an_address_that_nobody_can_hold() -> None:
         file hme0: 192.168.85.19/24 group test up
         start
         at 60s  tear out hme0
-                expect error address-missing 192.168.85.19/24: "on no interface (home: hme0)"
+                expect error address-missing 192.168.85.19/24: "hme0 is missing"
         """,
     )
 

@@ -445,28 +445,23 @@ def test_a_hostname_file_that_goes_leaves_nothing_behind() -> None:
     )
 
 
-def test_one_that_is_deleted_by_hand_is_gone_for_good() -> None:
+def test_one_that_is_deleted_and_accepted_is_away_until_the_settings_are_read_again() -> None:
     tell(
+        "setting when_removed: accept",
         THREE,
         """
         start
         at 60s  delete 192.168.85.40 on hme0
-                expect report "192.168.85.40/24 was removed by hand on hme0"
-                expect 192.168.85.40 unlisted
-        at 70s  reload
                 expect 192.168.85.40 nowhere
-        at 80s  restart
+                expect 192.168.85.40 listed nowhere
+                expect 192.168.85.40 shared by test
         at 90s  add 192.168.85.40/24 on hme2
-                expect report "192.168.85.40/24 was added by hand on hme2"
                 expect 192.168.85.40 shared by test
                 expect 192.168.85.40 on hme2
+                expect report "192.168.85.40/24 was added by hand on hme2"
         at 100s delete 192.168.85.40 on hme2
-        default settings
+                expect 192.168.85.40 nowhere
         at 110s reload
-        """,
-        f"setting groups: {{test: {{addresses: [{FIVE}]}}}}",
-        """
-        at 120s reload
                 expect hme0 hosts 2
                 expect 192.168.85.40 on hme0
         """,

@@ -218,15 +218,32 @@ def test_a_killed_daemon_misses_a_failure_and_mends_it() -> None:
     )
 
 
+REMOVED = "the route default via 192.168.85.1 was removed by another program on hme0"
+
+
 def test_deleting_the_shared_route_means_the_one_it_stands_for() -> None:
     """`ip route del default` meets ours first."""
     tell(
         WITH_ROUTE,
-        """
+        f"""
         at 60s  take away the shared route to default
                 expect no route default
                 expect traffic to default unshared
+                expect report "{REMOVED}" within 0.3s
                 expect silence for 60s
+        """,
+    )
+
+
+def test_a_sweep_that_meets_the_shared_route_means_no_decision_about_it() -> None:
+    tell(
+        WITH_ROUTE,
+        """
+        at 59s  note before
+        at 60s  delete 192.168.85.19 on hme0
+        at 60.1s take away the shared route to default
+                expect route default on hme0
+                expect 192.168.85.19 on hme0
         """,
     )
 

@@ -449,6 +449,8 @@ class World:
             and (status.home or status.group in groups)
             # Another machine has it: it serves nowhere.
             and not self._engine.scene.duplicates.is_suspect(status.address.ip)
+            # It was taken away, and is left away.
+            and status.address.ip not in self._engine.scene.ledger.withdrawn
         }
 
     def _present(self, keys: Iterable[IPAddress]) -> set[IPAddress]:

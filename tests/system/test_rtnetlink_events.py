@@ -4,12 +4,13 @@ import dataclasses
 import fcntl
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from rtnetlink_lab import NODAD, PERMANENT, Lab, address, await_change, ip, lab, route, sysctl
 
+from rcmd.ipmp.commands import Cause, Move
 from rcmd.ipmp.events import (
     AddressGone,
     AddressSeen,
@@ -21,9 +22,12 @@ from rcmd.ipmp.events import (
     RouteGone,
     RouteSeen,
 )
+from rcmd.ipmp.kernel_view import KernelView
+from rcmd.ipmp.taken import is_by_kernel
 from rcmd.model import Family, Link
 from rcmd.system.netlink_message import Header, MessageType
 from rcmd.system.netlink_socket import CommandSocket, EventSocket
+from rcmd.system.requesters import requester
 from rcmd.system.rtnetlink import Overrun, Rtnetlink
 
 pytestmark = pytest.mark.lab
@@ -76,7 +80,7 @@ def test_changes_of_others_are_told(host: Lab) -> None:
     assert AddressSeen(expected) in told
     assert RouteSeen(default) in told
     ip("addr del 10.0.0.1/24 dev left")
-    assert AddressGone(expected) in host.kernel.read()
+    assert AddressGone(expected, is_by_request=True) in host.kernel.read()
     assert host.kernel.read() == ()
 
 
@@ -86,7 +90,7 @@ def test_ipv6_addresses_are_told_whoever_changed_them(host: Lab) -> None:
     host.add(mine)
     await_change(host.kernel, lambda c: c == AddressSeen(shown))
     host.execute(remove=(mine,))
-    await_change(host.kernel, lambda c: c == AddressGone(shown))
+    await_change(host.kernel, lambda c: isinstance(c, AddressGone) and c.address == shown)
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -162,7 +166,95 @@ def test_removing_a_primary_tells_what_else_went(host: Lab) -> None:
     (gone,) = of_kind(host.kernel.read(), AddressGone)
     assert isinstance(gone, AddressGone)
     assert gone.address.address == other.address
+    assert not gone.is_by_request
     assert host.addresses(host.left) == []
+
+
+def fate(host: Lab, deed: Callable[[], object], count: int = 1) -> dict[str, bool]:
+    """Of so many addresses that go: whether somebody asked for it, as far as can be told."""
+    host.kernel.read()
+    view = KernelView.of(host.kernel.snapshot())
+    found: dict[str, bool] = {}
+    deed()
+    while len(found) < count:
+        for change in await_change(host.kernel, lambda _: True):
+            if isinstance(change, AddressGone):
+                link = view.links[change.address.ifindex]
+                found[str(change.address.address)] = not is_by_kernel(change, link)
+            view.apply(change)
+    return found
+
+
+@pytest.mark.parametrize("promotes", [0, 1])
+def test_who_deletes_a_primary_has_not_deleted_the_others(host: Lab, promotes: int) -> None:
+    for name in ("left", "all"):
+        sysctl(f"ipv4/conf/{name}/promote_secondaries", promotes)
+    for text in ("10.0.0.1/24", "10.0.0.2/24", "10.0.0.3/24", "10.1.0.1/24"):
+        ip(f"addr add {text} dev left")
+    gone = fate(host, lambda: ip("addr del 10.0.0.1/24 dev left"), 1 if promotes else 3)
+    cascade = {} if promotes else {"10.0.0.2/24": False, "10.0.0.3/24": False}
+    assert gone == {"10.0.0.1/24": True, **cascade}
+
+
+def test_who_deletes_a_secondary_has_done_so(host: Lab) -> None:
+    for text in ("10.0.0.1/24", "10.0.0.2/24"):
+        ip(f"addr add {text} dev left")
+    assert fate(host, lambda: ip("addr del 10.0.0.2/24 dev left")) == {"10.0.0.2/24": True}
+
+
+@pytest.mark.parametrize(
+    ("deed", "is_by_request"),
+    [
+        ("link set left mtu 1200", False),
+        ("link set left down", False),
+        ("-6 addr flush dev left", True),
+        ("link set left mtu 1200 down", False),
+        ("addr del fd00::1/64 dev left", True),
+        ("link del left", False),
+    ],
+)
+def test_what_a_device_loses_by_itself_was_not_asked_for(
+    host: Lab, deed: str, is_by_request: bool
+) -> None:
+    ip("addr add fd00::1/64 dev left nodad")
+    assert fate(host, lambda: ip(deed))["fd00::1/64"] is is_by_request
+
+
+def switch_ipv6(*ways: int) -> None:
+    for way in ways:
+        sysctl("ipv6/conf/left/disable_ipv6", way)
+
+
+@pytest.mark.parametrize("ways", [(1,), (1, 0)])
+def test_ipv6_switched_off_is_no_request_either(host: Lab, ways: tuple[int, ...]) -> None:
+    ip("addr add fd00::1/64 dev left nodad")
+    assert fate(host, lambda: switch_ipv6(*ways))["fd00::1/64"] is False
+    switch_ipv6(0)
+    ip("addr add fd00::1/64 dev left nodad")
+    assert fate(host, lambda: ip("addr del fd00::1/64 dev left"))["fd00::1/64"] is True
+
+
+def test_a_lifetime_that_is_over_is_no_request(host: Lab) -> None:
+    ip("addr add 10.0.0.1/24 dev left valid_lft 1 preferred_lft 1")
+    assert fate(host, lambda: None) == {"10.0.0.1/24": False}
+
+
+def test_who_asked_is_told_where_it_can_be_found_out(host: Lab) -> None:
+    ip("addr add 10.0.0.1/24 dev left")
+    ip("route add 10.7.0.0/16 dev left")
+    host.kernel.read()
+    other = Rtnetlink.open()
+    try:
+        gone = route(host.left, "10.7.0.0/16", scope=253, protocol=3)
+        mine = address(host.left, "10.0.0.1/24")
+        other.execute(Move(Cause.CLEANUP, None, None, remove_routes=(gone,), remove=(mine,)))
+        told = of_kind(host.kernel.read(), RouteGone, AddressGone)
+    finally:
+        other.close()
+    asked = [it for it in told if isinstance(it, RouteGone | AddressGone) and it.is_by_request]
+    # The first netlink socket of a process has its number; this one may not be the first.
+    assert len(asked) == 2
+    assert {it.requester for it in asked} <= {"", requester(os.getpid())}
 
 
 def test_removing_a_primary_tells_which_secondary_was_promoted(host: Lab) -> None:

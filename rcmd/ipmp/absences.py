@@ -1,0 +1,95 @@
+"""The problems with addresses: what is wanted and nowhere, who asks for it, and why it is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from rcmd.ipmp.batches import ItemKey
+from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.scene import Scene
+from rcmd.model import (
+    AddressKind,
+    AddressStatus,
+    Family,
+    IPAddress,
+    IPInterface,
+    Problem,
+    ProblemCode,
+    ProblemSeverity,
+    family_of,
+)
+
+_FILES = {Family.IPV4: "/etc/hostname", Family.IPV6: "/etc/hostname6"}
+_SETTINGS = "/etc/rcmd/rcmd.yaml"
+
+Refusals = Mapping[ItemKey, str]
+"""What the kernel refused, in sentences."""
+
+
+def absent_addresses(
+    scene: Scene, addresses: Iterable[AddressStatus], refusals: Refusals
+) -> Iterator[Problem]:
+    """One that is down is not wanted; a test address is wanted where its interface is in use."""
+    for address in addresses:
+        if address.hosted_on is not None or not address.is_up:
+            continue
+        if address.kind is AddressKind.DATA:
+            code, severity = ProblemCode.ADDRESS_MISSING, ProblemSeverity.ERROR
+        elif _is_expected(scene.members[address.home]):
+            code, severity = ProblemCode.TEST_ADDRESS_MISSING, ProblemSeverity.WARNING
+        else:
+            continue
+        whose = f"home: {address.home}" if address.home else f"of group {address.group}"
+        cause, advice = _cause(scene, address, refusals)
+        yield Problem(
+            code,
+            severity,
+            str(address.address),
+            f"on no interface ({whose}, {_source(scene, address)}): {cause}",
+            advice,
+        )
+
+
+def _is_expected(member: Member) -> bool:
+    """Whether its test addresses belong on it now."""
+    return bool(member.ifindex) and member.intent is Intent.IN and not member.is_set_down
+
+
+def _source(scene: Scene, address: AddressStatus) -> str:
+    key = address.address.ip
+    if key in scene.ledger.adopted:
+        return "added by hand"
+    if key not in scene.ledger.configured and scene.ledger.leases.holder_of(key) is not None:
+        return "leased"
+    if not address.home:
+        return _SETTINGS
+    return f"{_FILES[family_of(key)]}.{address.home}"
+
+
+def _cause(scene: Scene, address: AddressStatus, refusals: Refusals) -> tuple[str, str]:
+    """With what to do about it."""
+    key, member = address.address.ip, scene.members.get(address.home)
+    if key in scene.drift.given_up:
+        return "another program keeps removing it", "Find the program that removes it."
+    if scene.duplicates.is_suspect(key) or scene.duplicates.is_being_removed(key):
+        return "another machine on the link uses it", ""
+    if member is not None and member.intent is Intent.DETACHED:
+        return f"{member.name} is detached", ""
+    if key in scene.ledger.withdrawn:
+        return (
+            "it was removed, and left away as `when_removed: accept` says",
+            "Read the configuration again to have it back: rcmctl reload.",
+        )
+    refused = _refused(key, refusals)
+    if refused:
+        return refused, ""
+    if member is not None and not member.ifindex:
+        return f"{member.name} is missing, and no other interface can take it", ""
+    return "no interface can take it now", ""
+
+
+def _refused(key: IPAddress, refusals: Refusals) -> str:
+    for (_, item), text in refusals.items():
+        if isinstance(item, IPInterface) and item.ip == key:
+            return text
+    return ""
