@@ -60,6 +60,29 @@ def test_warnings_are_printed_and_no_fault(
     assert "warning: " in capsys.readouterr().out
 
 
+def test_check_names_files_of_devices_that_are_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = ("/etc/hostname.hme0", "/etc/hostname.hme1", "/etc/hostname6.hme1", "/etc/hostname.x~")
+    found = ConfigurationFiles(hostname=dict.fromkeys(paths, ""), devices=frozenset({"hme0"}))
+    assert check(monkeypatch, found) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "/etc/hostname.hme1:1: warning: no device is called hme1",
+        "/etc/hostname.x~:1: warning: ignored: its name is that of a copy or a leftover",
+        "/etc/hostname6.hme1:1: warning: no device is called hme1",
+    ]
+
+
+def test_check_prints_a_hundred_faults_and_how_many_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = ConfigurationFiles(settings="".join(f"unknown{i}: 1\n" for i in range(30_000)))
+    assert check(monkeypatch, found) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 101
+    assert lines[-1] == "and 29900 more"
+
+
 def test_check_of_good_files_says_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 import yaml
 
 from rcmd.configuration.draft import Computed, Logical
+from rcmd.configuration.files import HIGHEST_LOGICAL
 from rcmd.configuration.findings import Findings, Wrong
 from rcmd.configuration.hosts import Hosts, literal_address
 from rcmd.configuration.text import Place, quoted
@@ -40,7 +41,7 @@ class GroupAddresses:
     def read(self, entry: Entry, group: str) -> tuple[Address, ...]:
         """The good ones of the list; each bad one is a fault of its own."""
         addresses: list[Address] = []
-        for item in self.document.items(entry, "[192.0.2.40/24]"):
+        for item in self.document.items(entry, "[192.0.2.40/24]", HIGHEST_LOGICAL):
             try:
                 addresses.append(self._address(item, group))
             except BadValue as bad:

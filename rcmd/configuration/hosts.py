@@ -12,6 +12,11 @@ from rcmd.model import Family, IPAddress, family_of
 
 _LIKE_AN_ADDRESS = re.compile(r"[0-9a-fA-F:.]{2,45}")
 """To look is much faster than to try; 45 is INET6_ADDRSTRLEN less the closing NUL."""
+_WORD = re.compile(r"(?:\\(?:\r?\n)?|[^\s/\\])+")
+_UNREAD = re.compile(r"\\(?:\r?\n)?|\ufeff")
+"""A backslash removes itself and the line end that it joins; a byte order mark is nothing."""
+_LONGEST_WORD = 1000
+"""A name has 255 characters at the most, and may be written with a backslash before each."""
 
 
 @dataclass(slots=True)
@@ -44,9 +49,10 @@ class Hosts:
 def words_of(texts: Iterable[str]) -> Set[str]:
     """Every word of hostname files that may be a name, in lower case, and many that are none."""
     return {
-        word[0].lower()
+        _UNREAD.sub("", word[0]).lower()
         for text in texts
-        for word in re.finditer(r"[^\s/]+", re.sub(r"\\(?:\r?\n)?", "", text))
+        for word in _WORD.finditer(text)
+        if word.end() - word.start() <= _LONGEST_WORD
     }
 
 

@@ -87,13 +87,15 @@ def load(files: ConfigurationFiles, *, settings_text: str | None = None) -> Load
     for fault in (*sorted(files.faults, key=_is_elsewhere), *files.distrusted):
         if settings_text is None or fault.file != SETTINGS_PATH:
             findings.add_fault(fault)
-    interfaces = read_interfaces(files, _names(files, findings), findings)
+    names = _names(files, findings)
+    interfaces = read_interfaces(files, names, findings)
     settings = without_owned(parsed.settings, parsed.address_places, interfaces, findings)
     _warn_of_unused_groups(parsed, interfaces, findings)
     _warn_of_pointless(parsed, findings)
     warn_of_no_carrier(settings, parsed.address_places, interfaces, findings)
     findings.take(found)
-    own = {SETTINGS_PATH: text, MPATHD_PATH: files.mpathd, **files.hostname, **files.netmasks}
+    hostname = {name.path: files.hostname[name.path] for name in names}
+    own = {SETTINGS_PATH: text, MPATHD_PATH: files.mpathd, **hostname, **files.netmasks}
     _warn_of_bytes(own, findings)
     return Loaded(
         Configuration({config.name: config for config in interfaces}, settings),

@@ -12,6 +12,8 @@ _SHOWN = 60
 _LONGEST_TYPO = 40
 _COMPARED = 200
 """Known words that a word is compared with: to find the nearest takes its time."""
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"))
+"""What word processors and web pages make of it."""
 _FOREIGN_BYTE = re.compile("[\udc80-\udcff]")
 
 
@@ -49,7 +51,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     if len(word) > _LONGEST_TYPO:
         return ""
     spelt = {it.lower(): it for it in islice(known, _COMPARED)}
-    near = difflib.get_close_matches(word.lower(), spelt, n=1, cutoff=0.7)
+    near = difflib.get_close_matches(word.lower().translate(_DASHES), spelt, n=1, cutoff=0.7)
     return f"; did you mean {quoted(spelt[near[0]])}?" if near else ""
 
 

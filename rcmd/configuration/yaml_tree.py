@@ -35,6 +35,7 @@ _STAND_IN = 0xF0000
 """Such characters are put where Unicode has nothing, in plane 15, until they are read."""
 _STOOD_IN = re.compile("[\U000f0000-\U000fffff]")
 
+_TAG = re.compile(r"^%TAG\b", re.MULTILINE)
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 _NOTHING = {"", "~", "null", "Null", "NULL"}
@@ -77,6 +78,12 @@ class Document:
 
     def root(self) -> yaml.Node | None:
         """The parsed document; None where it is empty or is not YAML, which is then a fault."""
+        tag = _TAG.search(self.text)
+        if tag is not None:
+            # libyaml compares each with all before it.
+            line = self.text.count("\n", 0, tag.start()) + 1
+            self.fault_at(line, f"tags are not used here: {quoted('%TAG')}")
+            return None
         try:
             if self._is_too_deep():
                 return None
@@ -124,15 +131,23 @@ class Document:
             self.fault(node, f"{text}; the rest is ignored")
         return False
 
-    def items(self, entry: Entry, example: str) -> list[yaml.Node]:
-        """The items of a list; none where it has no value or, which is a fault, is no list."""
+    def items(self, entry: Entry, example: str, most: int) -> list[yaml.Node]:
+        """The items of a list; none where it has no value or, which is a fault, is no list.
+
+        That there are more than the most is a fault, too, and the first ones are taken.
+        """
         node = entry.value
         if isinstance(node, yaml.ScalarNode) and is_nothing(node):
             return []
         if not isinstance(node, yaml.SequenceNode):
             self.fault(node, f"{entry.key}: expected a list of addresses, as in {example}")
             return []
-        return list(node.value) if self.read_on(node) else []
+        if not self.read_on(node):
+            return []
+        if len(node.value) > most:
+            text = f"{entry.key}: {len(node.value)} are too many, {most} can be given"
+            self.fault(node, text)
+        return list(node.value[:most])
 
     def entries(self, node: yaml.Node, what: str, known: Collection[str] = ()) -> list[Entry]:
         """The entries of a mapping, the first of each key; `known` empty allows every key."""

@@ -287,6 +287,11 @@ def test_a_list_that_stands_everywhere_is_not_read_for_ever():
     assert "more than 200000 values, aliases counted each time" in faults[0]
 
 
+def test_what_libyaml_is_slow_at_is_not_given_to_it():
+    _, faults = read("%YAML 1.1\n%TAG !a! tag:x,2000:\n---\nfailback: no\n")
+    assert faults == ["y:2: tags are not used here: '%TAG'"]
+
+
 def test_laughs_are_few():
     lines = ["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 30)]
     _, faults = read("\n".join(lines))
