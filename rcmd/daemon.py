@@ -60,9 +60,14 @@ SHORTEST_PAUSE_S = 0.001
 """Between two steps of the preparation."""
 REST = 4
 """It rests this many times as long as it worked: a fifth of a core at most."""
+CHORES_WAIT_S = 0.1
+"""Until what can wait is done, while there is more to do that cannot."""
+ROUTES_PAUSE_S = 0.25
+"""Between two times that the known routes are written down."""
 RETRY_S = 1.0
 """Until the next look at a kernel that changes faster than it can be read."""
 MEMORY_KEY = "engine"
+ROUTES_KEY = "routes"
 PROBLEMS_KEY = "problems"
 
 REFUSED = "refused"
@@ -115,6 +120,8 @@ class Daemon:
         self.hash_choice: ChooseHash | None = None
         """What was chosen last."""
         self._memory = ""
+        self._routes = ""
+        self._routes_timer: asyncio.TimerHandle | None = None
         self.problems = Problems(
             time.time_ns() // 1000, recalled_from(journal.recall(PROBLEMS_KEY))
         )
@@ -132,9 +139,13 @@ class Daemon:
 
     def stop(self) -> None:
         """Nothing is done any more by itself; the kernel stays as it is."""
-        for handle in (self._timer, self._chores, self._preparation, self._next_look):
+        handles = (self._timer, self._chores, self._preparation, self._next_look)
+        for handle in (*handles, self._routes_timer):
             if handle is not None:
                 handle.cancel()
+        if self._routes_timer is not None:
+            self._routes_timer = None
+            self._remember()
 
     # --- events in, commands out ---
 
@@ -157,7 +168,11 @@ class Daemon:
 
     def _do_chores_soon(self) -> None:
         if self._chores is None:
-            self._chores = self._loop.call_soon(self._do_chores)
+            if self._engine.is_under_way:
+                # There is something new in every turn.
+                self._chores = self._loop.call_later(CHORES_WAIT_S, self._do_chores)
+            else:
+                self._chores = self._loop.call_soon(self._do_chores)
 
     def _turn(self, event: Event) -> None:
         commands = self._engine.handle(event, self._loop.time())
@@ -381,6 +396,7 @@ class Daemon:
     def _remember(self, *, is_part_of_operation: bool = False) -> None:
         text, problems = self._engine.memory().to_text(), self.problems.to_text()
         try:
+            self._remember_routes(at_once=is_part_of_operation)
             if text != self._memory:
                 self._journal.remember(MEMORY_KEY, text, is_part_of_operation=is_part_of_operation)
                 self._memory = text
@@ -389,6 +405,22 @@ class Daemon:
                 self._problems = problems
         except RcmError as error:
             log.error("what happened cannot be recorded: %s", error)
+
+    def _remember_routes(self, *, at_once: bool) -> None:
+        """Somebody may be adding thousands, one after the other."""
+        if self._routes_timer is not None and not at_once:
+            return
+        text = self._engine.routes_text()
+        if text is not self._routes:
+            self._journal.remember(ROUTES_KEY, text, is_part_of_operation=at_once)
+            self._routes = text
+            if self._routes_timer is not None:
+                self._routes_timer.cancel()
+            self._routes_timer = self._loop.call_later(ROUTES_PAUSE_S, self._pause_is_over)
+
+    def _pause_is_over(self) -> None:
+        self._routes_timer = None
+        self._remember()
 
     def _prepare(self, steps: Iterator[None] | None) -> None:
         """Encode the moves of the next failures, a little at a time, and never all of the time."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from ipaddress import (
     IPv4Address,
@@ -300,10 +300,79 @@ class Route:
     expires_at: float | None = field(default=None, compare=False, repr=False)
     """When the kernel takes it away by itself, on the clock of the engine; only IPv6 has that.
     Not part of what it is: every look at it gives a slightly different answer."""
+    known_key: RouteKey | None = field(default=None, init=False, compare=False, repr=False)
+    """Ask `RouteKey.of`, which makes it only once."""
 
     @property
     def family(self) -> Family:
         return family_of(self.destination)
+
+    def on(self, ifindex: int, protocol: int) -> Route:
+        """The same route through another device."""
+        made = replace(self, ifindex=ifindex, protocol=protocol)
+        object.__setattr__(made, "known_key", self.known_key)
+        return made
+
+
+RouteSlot = tuple[int, int, int, int, int, int]
+"""Destination (version, address, prefix), table, TOS, metric: `ip route replace` goes by these."""
+
+
+class RouteKey:
+    """What makes a route the same route on another device: all but `ifindex` and `protocol`.
+
+    There may be tens of thousands, and each is looked up many times: so it is kept as numbers, and
+    with its hash.
+    """
+
+    __slots__ = ("_hash", "_identity", "family", "has_gateway", "slot", "source")
+
+    def __init__(self, route: Route) -> None:
+        """`RouteKey.of` instead makes it once for each route."""
+        destination, gateway = route.destination, route.gateway
+        self.family = Family.IPV4 if destination.version == 4 else Family.IPV6
+        self.source = route.source
+        self.has_gateway = gateway is not None
+        self.slot: RouteSlot = (
+            destination.version,
+            int(destination.network_address),
+            destination.prefixlen,
+            route.table,
+            route.tos,
+            route.priority,
+        )
+        self._identity = (
+            self.slot,
+            None if gateway is None else (gateway.version, int(gateway)),
+            None if route.source is None else int(route.source),
+            route.scope,
+            route.is_onlink,
+            route.metrics,
+            route.congestion,
+            route.preference,
+            route.realm,
+        )
+        self._hash = hash(self._identity)
+
+    @classmethod
+    def of(cls, route: Route) -> RouteKey:
+        if route.known_key is None:
+            object.__setattr__(route, "known_key", cls(route))
+        assert route.known_key is not None
+        return route.known_key
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, RouteKey)
+            and self._hash == other._hash
+            and self._identity == other._identity
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"RouteKey{self._identity}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rcmd.configuration import Loaded, load
-from rcmd.daemon import MEMORY_KEY
+from rcmd.daemon import MEMORY_KEY, ROUTES_KEY
 from rcmd.ipmp.memory import Memory, read_memory
 from rcmd.model import Problem, ProblemCode, ProblemSeverity
 from rcmd.system.aside import keep_aside
@@ -97,9 +97,13 @@ def remembered(store: Store, aside: Path = ASIDE_PATH) -> tuple[Memory, Problem 
     if text is None:
         return Memory(), None
     memory, lost = read_memory(text)
+    routes_text = recalled(store, ROUTES_KEY)
+    if routes_text is not None:
+        of_routes, lost_routes = read_memory(routes_text)
+        memory, lost = replace(memory, routes=of_routes.routes), (*lost, *lost_routes)
     if not lost:
         return memory, None
-    kept = keep_aside(aside, text)
+    kept = keep_aside(aside, "\n".join(filter(None, (text, routes_text))))
     shown = "; ".join(lost[:_SHOWN]) + (f"; and {len(lost) - _SHOWN} more" if lost[_SHOWN:] else "")
     return memory, Problem(
         ProblemCode.MEMORY,

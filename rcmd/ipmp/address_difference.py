@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 from rcmd.ipmp.address_flags import IFA_F_NODAD
-from rcmd.ipmp.arrangement import Targets
+from rcmd.ipmp.arranged import Targets
 from rcmd.ipmp.autojoin import receptions
 from rcmd.ipmp.batches import Batches, Edge
 from rcmd.ipmp.causes import cause_of, origin_of

@@ -7,7 +7,7 @@ an advertisement is going to make it by itself.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rcmd.ipmp import messages
@@ -17,6 +17,7 @@ from rcmd.ipmp.address_flags import (
     IFA_F_PERMANENT,
     IFA_F_TEMPORARY,
 )
+from rcmd.ipmp.arranged import Targets
 from rcmd.ipmp.autoconfiguration import (
     is_autoconfigured,
     is_prefix_route,
@@ -41,7 +42,7 @@ from rcmd.ipmp.events import (
     SpreadRouteGone,
 )
 from rcmd.ipmp.health import Health
-from rcmd.ipmp.kernel_view import KernelView, RouteKey
+from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.lease import RTPROT_DHCP
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.listening import group_left
@@ -57,6 +58,7 @@ from rcmd.model import (
     KernelAddress,
     Link,
     Route,
+    RouteKey,
 )
 
 SCOPE_UNIVERSE = 0
@@ -97,7 +99,7 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
     if isinstance(change, AddressGone):
         scene.duplicates.gone(change.address.address.ip)
     if isinstance(change, RouteSeen) and member:
-        _adopt_route(scene, member, change.route)
+        _adopt_route(scene, member, change.route, _absent_sources(scene))
     return reports
 
 
@@ -113,8 +115,9 @@ def adopt_on(scene: Scene, member: Member) -> None:
         return
     for address in scene.view.addresses.get(member.ifindex, {}).values():
         _adopt_address(scene, member, address)
-    for route in scene.view.routes.get(member.ifindex, {}).values():
-        _adopt_route(scene, member, route)
+    absent = _absent_sources(scene)
+    for route in scene.view.table.on(member.ifindex).values():
+        _adopt_route(scene, member, route, absent)
 
 
 def ifindex_of(change: KernelChange) -> int:
@@ -226,7 +229,7 @@ def forget_foreign(scene: Scene) -> None:
             scene.ledger.withdraw(key)
 
 
-def forget_lost(scene: Scene, targets: Mapping[Hashable, str | None]) -> None:
+def forget_lost(scene: Scene, targets: Targets) -> None:
     """Autoconfigured addresses that are nowhere, and that nobody can take: made anew some day."""
     for key in list(scene.ledger.adopted):
         is_lost = key in targets and targets[key] is None and not scene.view.copies_of(key)
@@ -257,7 +260,8 @@ def _is_static(address: KernelAddress) -> bool:
     )
 
 
-def _adopt_route(scene: Scene, member: Member, route: Route) -> None:
+def _adopt_route(scene: Scene, member: Member, route: Route, absent: Sequence[IPAddress]) -> None:
+    """`absent`: see `_absent_sources`."""
     if route.protocol in RTPROT_BY_DAEMON:
         return
     if _is_by_kernel(scene, route):
@@ -271,7 +275,7 @@ def _adopt_route(scene: Scene, member: Member, route: Route) -> None:
         return
     if route.protocol == RCMD_PROTOCOL and scene.ledger.knows_route(RouteKey.of(route)):
         return
-    if _is_without_its_source(scene, route):
+    if absent and _is_without_its_source(scene, route, absent):
         return
     if route.protocol == RTPROT_DHCP and RouteKey.of(route) in scene.ledger.leases.dropped:
         # Left of a lease that is over; it is being taken off.
@@ -296,14 +300,21 @@ def _disown_prefix_routes(scene: Scene, member: Member, address: KernelAddress) 
             scene.ledger.forget_route(known)
 
 
-def _is_without_its_source(scene: Scene, route: Route) -> bool:
+def _absent_sources(scene: Scene) -> list[IPAddress]:
+    """Addresses that known IPv6 routes prefer as their source, and that are nowhere."""
+    return [
+        source
+        for source in scene.ledger.sources
+        if source.version == 6 and not scene.view.copies_of(source)
+    ]
+
+
+def _is_without_its_source(scene: Scene, route: Route, absent: Sequence[IPAddress]) -> bool:
     """A route that we know, while the source that it prefers is nowhere (see `KernelView`)."""
     if route.source is not None or route.family is Family.IPV4:
         return False
     return any(
-        not scene.view.copies_of(source)
-        and scene.ledger.knows_route(RouteKey.of(replace(route, source=source)))
-        for source in scene.ledger.sources
+        scene.ledger.knows_route(RouteKey.of(replace(route, source=source))) for source in absent
     )
 
 
@@ -313,22 +324,11 @@ def _is_half_moved(scene: Scene, member: Member, key: RouteKey) -> bool:
     The kernel shows IPv6 routes that differ only in gateway and device with the protocol of the
     first: a copy of ours cannot be told by its mark before the original is gone.
     """
-    is_doubtful = key.route.family is Family.IPV6
+    is_doubtful = key.family is Family.IPV6
     if not is_doubtful or RouteAtHome(member.name, key) in scene.ledger.routes:
         return False
     homes = scene.ledger.homes_of_route(key)
     return any(home in scene.route_hosts(RouteAtHome(home, key)) for home in homes)
-
-
-def _rivals(scene: Scene, route: Route) -> list[Route]:
-    """The routes whose place it can take: `ip route replace` goes by these four."""
-    return [
-        other
-        for held in scene.view.routes.values()
-        for other in held.values()
-        if (other.destination, other.table, other.tos, other.priority)
-        == (route.destination, route.table, route.tos, route.priority)
-    ]
 
 
 def _route_replaced(scene: Scene, route: Route) -> None:
@@ -342,7 +342,7 @@ def _route_replaced(scene: Scene, route: Route) -> None:
 
 def _replaced(scene: Scene, route: Route, now: float) -> list[Command]:
     """`ip route replace` met ours first, if it stood in front: then it means what is behind."""
-    rivals = _rivals(scene, route)
+    rivals = scene.view.table.rivals_of(route)
     front = scene.view.nexthops.front_of(route)
     if front is None:
         for rival in rivals:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping
 
+from rcmd.ipmp.arranged import Targets
 from rcmd.ipmp.autojoin import movable_groups
 from rcmd.ipmp.capability import with_unfit
 from rcmd.ipmp.ledger import DataAddress, MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Movable, placement
+from rcmd.ipmp.route_places import RouteCrowd
 from rcmd.ipmp.scene import Circles, Fitnesses, Scene
 from rcmd.ipmp.shares import shared_movables
-from rcmd.model import Family
+from rcmd.model import Family, IPAddress
 
-Targets = dict[Hashable, str | None]
 Recalls = Mapping[MovableKey, str]
 NOBODY: Fitnesses = {}
 
@@ -24,14 +25,14 @@ def arrange(scene: Scene, assumed: Fitnesses = NOBODY, circles: Circles | None =
     `assumed` replaces the fitness of some members (forecasts).
     """
     movables = _movables_by_group(scene, circles, assumed)
-    targets: Targets = {}
+    targets: dict[Hashable, str | None] = {}
     for group, members in scene.groups(circles).items():
         candidates = [member.candidate(assumed.get(member.name)) for member in members]
         crowd = with_unfit(scene, members, movables.pop(group, []))
         targets.update(placement(crowd, candidates))
     for orphans in movables.values():
         targets.update((movable.key, movable.host) for movable in orphans)
-    return targets
+    return Targets(targets, scene.places())
 
 
 def _movables_by_group(
@@ -51,17 +52,28 @@ def _movables_by_group(
         else:
             host = scene.hosts_of_down.get(data.key)
         _sort_in(scene, circles, movables, _movable(scene, data, host, recalls))
-    for known in scene.ledger.routes:
-        if homes is not None and known.home not in homes:
-            continue
-        host = prefer_home(scene.route_hosts(known), known.home)
-        family = Family.IPV4 if known.key.route.destination.version == 4 else Family.IPV6
-        recall = _recall(scene, known, known.home, recalls)
-        movable = Movable(known, family, known.home, host, recall, weight=0)
+    for movable in _route_crowds(scene, homes):
         _sort_in(scene, circles, movables, movable)
     for movable in movable_groups(scene, homes):
         _sort_in(scene, circles, movables, movable)
     return movables
+
+
+def _route_crowds(scene: Scene, homes: Container[str] | None) -> Iterator[Movable]:
+    """The routes of one place are one movable: there may be tens of thousands."""
+    for place, _ in scene.places().items():
+        hosts = scene.carrying(place)
+        for home, recall in zip(place.homes, place.recalls, strict=True):
+            if homes is None or home in homes:
+                yield Movable(
+                    RouteCrowd(home, place),
+                    place.family,
+                    home,
+                    prefer_home(hosts, home),
+                    recall or _failback(scene, home),
+                    weight=0,
+                    rides=True,
+                )
 
 
 def prefer_home(hosts: Iterable[str], home: str) -> str | None:
@@ -90,13 +102,18 @@ def _recalls(scene: Scene) -> Recalls:
             # It keeps them in case its detach is undone; until then it calls nothing.
             continue
         for key in member.recalls:
-            recalls.setdefault(key, member.name)
+            if not isinstance(key, RouteAtHome):
+                recalls.setdefault(key, member.name)
     return recalls
 
 
 def _recall(scene: Scene, key: MovableKey, home: str, recalls: Recalls) -> str | None:
     if recalls and key in recalls:
         return recalls[key]
+    return _failback(scene, home)
+
+
+def _failback(scene: Scene, home: str) -> str | None:
     owner = scene.members.get(home)
     if owner and scene.settings.group(owner.group).failback:
         return home
@@ -122,14 +139,25 @@ def _responsible(scene: Scene, movable: Movable) -> Member | None:
 def held_by(scene: Scene, name: str) -> set[MovableKey]:
     """Keys of the data addresses and routes that the kernel holds on an interface now."""
     member = scene.members[name]
-    held: set[MovableKey] = {
-        address.ip
-        for address in scene.view.addresses.get(member.ifindex, {})
-        if scene.is_serving(name, address.ip)
-    }
-    for key in scene.view.routes.get(member.ifindex, {}):
-        held |= {RouteAtHome(home, key) for home in scene.ledger.homes_of_route(key)}
+    held: set[MovableKey] = {*addresses_held_by(scene, name)}
+    for place, keys in scene.places().items():
+        if member.ifindex in place.carriers:
+            held |= {RouteAtHome(home, key) for key in keys for home in place.homes}
     return held
+
+
+def addresses_held_by(scene: Scene, name: str) -> Iterator[IPAddress]:
+    """The data addresses that are in service there."""
+    for address in scene.view.addresses.get(scene.members[name].ifindex, {}):
+        if scene.is_serving(name, address.ip):
+            yield address.ip
+
+
+def is_empty(scene: Scene, name: str) -> bool:
+    """Whether it holds nothing of that."""
+    ifindex = scene.members[name].ifindex
+    has_routes = any(ifindex in place.carriers for place, _ in scene.places().items())
+    return not has_routes and not any(addresses_held_by(scene, name))
 
 
 def alternative(scene: Scene, name: str, family: Family) -> str | None:

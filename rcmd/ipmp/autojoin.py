@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterator
 from dataclasses import dataclass, field
 
+from rcmd.ipmp.arranged import Targets
 from rcmd.ipmp.listening import own_addresses
 from rcmd.ipmp.multicast import GroupAtHome, autojoin, is_autojoin
-from rcmd.ipmp.placement import Movable, Placement
+from rcmd.ipmp.placement import Movable
 from rcmd.ipmp.scene import Circles, Scene
 from rcmd.model import IPAddress, KernelAddress
 
@@ -81,7 +82,7 @@ Refused = Collection[tuple[int, object]]
 
 
 def receptions(
-    scene: Scene, targets: Placement, refused: Refused, circles: Circles | None
+    scene: Scene, targets: Targets, refused: Refused, circles: Circles | None
 ) -> Iterator[Reception]:
     """What has to change, additions first.  `targets` are those of `circles`."""
     wishes = _wishes(scene, targets, circles)
@@ -119,7 +120,7 @@ class _Wishes:
     """(circle, group) -> who joined it, and who receives it."""
 
 
-def _wishes(scene: Scene, targets: Placement, circles: Circles | None) -> _Wishes:
+def _wishes(scene: Scene, targets: Targets, circles: Circles | None) -> _Wishes:
     wishes = _Wishes()
     for key in scene.memberships.keys(scene.homes(circles)):
         home = scene.members.get(key.home)

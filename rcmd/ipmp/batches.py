@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from rcmd.ipmp.commands import Cause, Move
-from rcmd.ipmp.kernel_view import KernelView, RouteKey
-from rcmd.model import KernelAddress, Route
+from rcmd.ipmp.kernel_view import KernelView
+from rcmd.model import KernelAddress, Route, RouteKey
 
 ItemKey = tuple[int, object]
 """(ifindex, address or RouteKey): one thing on one device."""
@@ -51,7 +51,9 @@ class Batches:
 
     def of(self, cause: Cause, source: str | None, destination: str | None) -> Batch:
         """One operation for all that goes one way (behaviour 59), named after what forced it."""
-        batch = self._batches.setdefault((source, destination), Batch(cause))
+        batch = self._batches.get((source, destination))
+        if batch is None:
+            batch = self._batches[source, destination] = Batch(cause)
         is_weak = batch.cause in (Cause.CONFIGURE, Cause.FAILBACK, Cause.REBALANCE)
         if is_weak and cause is not Cause.REBALANCE:
             batch.cause = cause
@@ -70,6 +72,11 @@ class Batches:
         """All addresses that are to be added, so far."""
         for batch in self._batches.values():
             yield from batch.add
+
+    def hold_back(self, stays: Callable[[KernelAddress], bool]) -> None:
+        """These addresses are not removed yet."""
+        for batch in self._batches.values():
+            batch.remove = [address for address in batch.remove if not stays(address)]
 
     def moves(self) -> list[Move]:
         return [

@@ -26,7 +26,7 @@ from rcmd.ipmp.address_flags import (
     IFA_F_NOPREFIXROUTE,
     IFA_F_TENTATIVE,
 )
-from rcmd.ipmp.arrangement import Targets
+from rcmd.ipmp.arranged import Targets
 from rcmd.ipmp.kernel_view import DEFAULT_IPV6_METRIC
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.nexthops import GroupRoute

@@ -58,6 +58,8 @@ class Move:
     refresh: tuple[KernelAddress, ...] = ()
     """What is there already, with the lifetimes that it is to have."""
     announce: tuple[KernelAddress, ...] = ()
+    is_rest: bool = False
+    """More of a move whose beginning was told already."""
 
     @property
     def items(self) -> tuple[KernelAddress | Route, ...]:

@@ -3,37 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from rcmd.ipmp.adoption import forget_lost
-from rcmd.ipmp.arrangement import Targets, held_by
+from rcmd.ipmp.arranged import Targets
+from rcmd.ipmp.arrangement import addresses_held_by
 from rcmd.ipmp.batches import ItemKey
 from rcmd.ipmp.commands import Move
 from rcmd.ipmp.difference import Difference, independent
 from rcmd.ipmp.events import Moved, Refusal
 from rcmd.ipmp.kernel_view import essence
-from rcmd.ipmp.ledger import MovableKey
-from rcmd.ipmp.member import Intent
+from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.route_difference import Portion
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.touched import EVERYBODY, Touched
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    moves: list[Move]
+    has_more: bool
+    """Routes wait for their turn."""
+
+
 def converge(
-    scene: Scene, targets: Targets, refused: Collection[ItemKey], circles: Touched
-) -> list[Move]:
+    scene: Scene,
+    targets: Targets,
+    refused: Collection[ItemKey],
+    circles: Touched,
+    *,
+    routes: Portion = Portion.ALL,
+) -> Step:
     """The moves to be made next; the scene knows of them.  `targets` are those of `circles`."""
     forget_lost(scene, targets)
-    difference = Difference(scene, targets, refused, circles)
+    difference = Difference(scene, targets, refused, circles, routes=routes)
     moves = list(independent(difference.moves()))
     scene.numbers = difference.numbers_after(moves)
     _note_hosts_of_down(scene, targets, circles)
     _forget_recalls(scene)
-    return moves
+    return Step(moves, difference.has_more)
 
 
 def first_refusals(moved: Moved) -> list[Refusal]:
     """Without those that only follow: what could not be added elsewhere was kept.  It may be
     removed as soon as there is another place for it."""
+    if not moved.refusals:
+        return []
     additions = {*moved.move.add, *moved.move.add_routes}
     not_added = {essence(it.item) for it in moved.refusals if it.item in additions}
     return [
@@ -57,9 +73,16 @@ def _forget_recalls(scene: Scene) -> None:
     """A recall is over once everything is back, or when the interface is in no state for it."""
     for member in scene.members.values():
         if member.recalls and member.intent is Intent.IN:
-            known: set[MovableKey] = {data.key for data in scene.ledger.addresses()}
-            known |= set(scene.ledger.routes)
-            known -= {key for key, _ in scene.duplicates.items()}
-            is_back = member.recalls & known <= held_by(scene, member.name)
-            if is_back or member.fitness in (Fitness.BROKEN, Fitness.DOWN, Fitness.ABSENT):
-                member.recalls = set()
+            is_unfit = member.fitness in (Fitness.BROKEN, Fitness.DOWN, Fitness.ABSENT)
+            if is_unfit or _is_back(scene, member):
+                member.recalls = frozenset()
+
+
+def _is_back(scene: Scene, member: Member) -> bool:
+    """Everything that was called to it and is still known."""
+    for place, _ in scene.places().items():
+        if member.name in place.recalls and member.ifindex not in place.carriers:
+            return False
+    recalled = {it.key for it in scene.ledger.addresses() if it.key in member.recalls}
+    recalled -= {key for key, _ in scene.duplicates.items()}
+    return recalled <= {*addresses_held_by(scene, member.name)}

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 
 from rcmd.ipmp.address_difference import AddressDifference
-from rcmd.ipmp.arrangement import Targets
+from rcmd.ipmp.arranged import Targets
 from rcmd.ipmp.batches import Batches, ItemKey
 from rcmd.ipmp.commands import Cause, Move
+from rcmd.ipmp.health import Health
 from rcmd.ipmp.leftovers import Leftovers
-from rcmd.ipmp.route_difference import RouteDifference
+from rcmd.ipmp.route_difference import Portion, RouteDifference
 from rcmd.ipmp.scene import Circles, Scene
-from rcmd.model import IPAddress
+from rcmd.model import IPAddress, KernelAddress
 
 
 class Difference:
-    """Builds the moves, one for each (source, destination): addresses and routes together."""
+    """Builds the moves, one for each (source, destination): addresses and routes together.
+
+    Many routes have to wait for their turn.  Meanwhile the addresses are where they should be, and
+    also still where they were, if traffic passes there: it goes by those routes.
+    """
 
     def __init__(
         self,
@@ -23,13 +28,45 @@ class Difference:
         targets: Targets,
         refused: Collection[ItemKey],
         circles: Circles | None = None,
+        *,
+        routes: Portion = Portion.ALL,
+        assumed_dead: Container[str] = (),
     ) -> None:
-        """`targets` are those of `circles`."""
+        """`targets` are those of `circles`; `assumed_dead`: interfaces, for forecasts."""
+        self._assumed_dead = assumed_dead
+        self._scene = scene
         self._batches = Batches(scene.view, refused)
         self._addresses = AddressDifference(scene, targets, circles, self._batches)
         self._addresses.find()
-        RouteDifference(scene, targets, circles, self._batches).find()
+        self._routes = RouteDifference(scene, targets, circles, self._batches)
+        self._routes.find(routes)
         Leftovers(scene, circles, self._batches).find()
+
+        if self.has_more:
+            self._batches.hold_back(self._is_needed)
+
+    @property
+    def has_more(self) -> bool:
+        """There are routes that these moves leave where they are."""
+        return self._routes.has_more
+
+    def _is_needed(self, address: KernelAddress) -> bool:
+        """For the routes that are still on its device."""
+        member = self._scene.member_at(address.ifindex)
+        if member is None or not self._routes.is_leaving(address.ifindex):
+            return False
+        link = self._scene.view.links[address.ifindex]
+        is_dead = (
+            member.health is Health.FAILED
+            or not link.is_running
+            or member.name in self._assumed_dead
+        )
+        # A dead device's way to its neighbours goes before that of the one that took over.  But the
+        # kernel strips IPv6 routes of a source that goes, and they would be other ones then.
+        is_preferred = address.address.version == 6 and (
+            address.address.ip in self._scene.ledger.sources
+        )
+        return is_preferred or not is_dead
 
     def moves(self) -> list[Move]:
         return self._batches.moves()

@@ -21,7 +21,8 @@ from typing import assert_never
 
 from rcmd.ipmp import leasing, membership, messages
 from rcmd.ipmp.adoption import absorb_change, adopt_all, forget_expired
-from rcmd.ipmp.arrangement import arrange, held_by
+from rcmd.ipmp.arranged import Targets
+from rcmd.ipmp.arrangement import arrange, held_by, is_empty
 from rcmd.ipmp.batches import ItemKey, item_key
 from rcmd.ipmp.commands import Command, Move, Spread
 from rcmd.ipmp.convergence import converge, first_refusals
@@ -51,7 +52,7 @@ from rcmd.ipmp.events import (
 )
 from rcmd.ipmp.hardware_addresses import announcements
 from rcmd.ipmp.judgement import Judgement
-from rcmd.ipmp.kernel_view import KernelView, RouteKey
+from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.listening import absorb_memberships
 from rcmd.ipmp.member import Member
@@ -64,17 +65,21 @@ from rcmd.ipmp.probe_status import probe_statuses, target_statuses
 from rcmd.ipmp.recollection import memorise, recollect
 from rcmd.ipmp.redundancy import objection
 from rcmd.ipmp.rehearsal import Rehearsal, rehearse
+from rcmd.ipmp.route_difference import Portion
+from rcmd.ipmp.route_record import RouteRecord
 from rcmd.ipmp.scene import Circles, Scene
 from rcmd.ipmp.spreading import Spreading
 from rcmd.ipmp.status import status_of
 from rcmd.ipmp.surveillance import Surveillance
 from rcmd.ipmp.tidied import note_tidied
 from rcmd.ipmp.touched import EVERYBODY, Touched, both, circles_of, touched_by
+from rcmd.ipmp.unfinished import Unfinished
 from rcmd.model import (
     Configuration,
     KernelAddress,
     ProbeStatus,
     Route,
+    RouteKey,
     Status,
     TargetStatus,
 )
@@ -104,6 +109,8 @@ class Engine:
         """Grows whenever everything was looked at and something may be different."""
         self._is_ready = False
         """Whether both the configuration and the kernel are known."""
+        self._unfinished = Unfinished()
+        self._route_record = RouteRecord(self.scene.ledger)
         self._handled_at = 0.0
         """When the last event was."""
         recollect(self.scene, self._memory)
@@ -134,11 +141,23 @@ class Engine:
             circles = EVERYBODY if self.scene.duplicates.retry(now) or is_due else news
             if circles is not None and not circles and not ended:
                 # Probes are sent many times a second, and seldom change anything.
-                return commands
+                return [*commands, *self._go_on()]
         if ended:
             circles = EVERYBODY
+        if self._unfinished and _answers_moves(event):
+            self._unfinished.put_off(circles)
+            self.revision += 1
+            return commands
+        commands += self._look(circles, now)
+        if commands or before is None or before != self._picture():
+            self.revision += 1
+        self.scene.was_interrupted = False
+        return commands
+
+    def _look(self, circles: Touched, now: float) -> list[Command]:
+        """Judge, compare, and act."""
         forget_unwanted(self.scene)
-        commands += plumb_new(self.scene)
+        commands = plumb_new(self.scene)
         commands += self.surveillance.follow(now, circles)
         commands += self._judgement.pronounce(now, circles)
         commands += announcements(self.scene, circles)
@@ -146,13 +165,23 @@ class Engine:
         targets = arrange(self.scene, circles=circles)
         # What leaves by a member that has failed is cured first.
         commands += self._spreading.commands(targets, circles, self._refused, now)
-        moves = converge(self.scene, targets, self._refused, circles)
-        if commands or moves or before is None or before != self._picture():
-            self.revision += 1
-        self.scene.was_interrupted = False
-        is_busy = bool(moves) or any(isinstance(command, Spread) for command in commands)
-        last = moves if is_busy else release_detached(self.scene, circles)
-        return [*commands, *last]
+        is_busy = any(isinstance(command, Spread) for command in commands)
+        moves = self._converge(targets, circles, routes=Portion.FEW)
+        is_busy = is_busy or bool(moves) or bool(self._unfinished)
+        return [*commands, *(moves if is_busy else release_detached(self.scene, circles))]
+
+    def _go_on(self) -> list[Command]:
+        """With what has only begun; who is healthy is as it was."""
+        if not self._unfinished:
+            return []
+        self.revision += 1
+        circles = self._unfinished.circles
+        targets = arrange(self.scene, circles=circles)
+        return [*self._converge(targets, circles, routes=Portion.PART)]
+
+    def _converge(self, targets: Targets, circles: Touched, *, routes: Portion) -> list[Move]:
+        step = converge(self.scene, targets, self._refused, circles, routes=routes)
+        return self._unfinished.follow(circles, step.moves, has_more=step.has_more)
 
     def _account_for_time(self, event: Event, now: float) -> None:
         """While moves are being made nobody listens to the kernel: that time is our own."""
@@ -178,6 +207,8 @@ class Engine:
         if not self._is_ready:
             # It could do nothing about it.
             return None
+        if self._unfinished:
+            return self._handled_at
         scene = self.scene
         deadlines = (
             self._judgement.deadline,
@@ -189,6 +220,11 @@ class Engine:
             self._spreading.deadline(),
         )
         return min((it for it in deadlines if it is not None), default=None)
+
+    @property
+    def is_under_way(self) -> bool:
+        """There is more to do at once; but others are to be heard before."""
+        return bool(self._unfinished)
 
     def status(self) -> Status:
         return status_of(self.scene, self._judgement.problems, self.surveillance, self._refused)
@@ -202,7 +238,12 @@ class Engine:
         return probe_statuses(self.surveillance, since, limit=limit)
 
     def memory(self) -> Memory:
+        """All but the known routes."""
         return memorise(self.scene)
+
+    def routes_text(self) -> str:
+        """The known routes; the same object as long as nothing has changed."""
+        return self._route_record.text()
 
     # --- questions ---
 
@@ -212,12 +253,11 @@ class Engine:
         Each is found out when it is asked for: all at once would hold up a real failure.
         """
         for member in self._to_forecast():
-            is_used = held_by(self.scene, member.name) or self.scene.memberships.joined.get(
-                member.name
-            )
+            joined = self.scene.memberships.joined.get(member.name)
+            is_used = joined or not is_empty(self.scene, member.name)
             if member.fitness >= Fitness.UNKNOWN and is_used:
                 broken = {member.name: Fitness.BROKEN}
-                for move in self._moves_if(broken, (member.circle,)):
+                for move in self._difference_if(broken, (member.circle,)).moves():
                     if move.source == member.name:
                         yield move
 
@@ -232,7 +272,7 @@ class Engine:
 
     def is_empty(self, name: str) -> bool:
         """No data address and no route of ours is left on the interface."""
-        return not held_by(self.scene, name)
+        return is_empty(self.scene, name)
 
     def refusals(self, name: str) -> tuple[str, ...]:
         """Why things are stuck on an interface: what the kernel refused, in sentences."""
@@ -272,7 +312,10 @@ class Engine:
 
     def is_settled(self) -> bool:
         """Nothing is left to do."""
-        return not self._moves_if({})
+        if not self._is_ready:
+            return True
+        difference = self._difference_if({})
+        return not difference.moves() and not difference.has_more
 
     def is_at_rest(self) -> bool:
         """Nothing is left to do but what the kernel has refused."""
@@ -409,11 +452,18 @@ class Engine:
 
     # --- acting ---
 
-    def _moves_if(self, assumed: dict[str, Fitness], circles: Circles | None = None) -> list[Move]:
-        if not self._is_ready:
-            return []
-        targets = arrange(self.scene, assumed, circles)
-        return Difference(self.scene, targets, (), circles).moves()
+    def _difference_if(
+        self, assumed: dict[str, Fitness], circles: Circles | None = None
+    ) -> Difference:
+        dead = [name for name, fitness in assumed.items() if fitness is Fitness.BROKEN]
+        return Difference(
+            self.scene,
+            arrange(self.scene, assumed, circles),
+            (),
+            circles,
+            routes=Portion.FEW,
+            assumed_dead=dead,
+        )
 
 
 def _answers_moves(event: Event) -> bool:

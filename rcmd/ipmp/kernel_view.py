@@ -6,7 +6,7 @@ Only the kernel's own words get in: notifications, dumps, and acknowledgements o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rcmd.ipmp.events import (
     USUAL_PORTS,
@@ -26,22 +26,11 @@ from rcmd.ipmp.events import (
     SpreadRouteGone,
 )
 from rcmd.ipmp.nexthops import NexthopView, view_of
-from rcmd.model import Family, IPAddress, IPInterface, KernelAddress, Link, Route
+from rcmd.ipmp.route_table import RouteTable
+from rcmd.model import Family, IPAddress, IPInterface, KernelAddress, Link, Route, RouteKey
 
 DEFAULT_IPV6_METRIC = 1024
 """What the kernel makes of none (IP6_RT_PRIO_USER)."""
-
-
-@dataclass(frozen=True, slots=True)
-class RouteKey:
-    """What makes a route the same route on another device."""
-
-    route: Route
-    """With `ifindex` and `protocol` set to zero."""
-
-    @classmethod
-    def of(cls, route: Route) -> RouteKey:
-        return cls(replace(route, ifindex=0, protocol=0))
 
 
 def essence(item: KernelAddress | Route) -> object:
@@ -59,14 +48,11 @@ class KernelView:
     def __init__(self) -> None:
         self.links: dict[int, Link] = {}
         self.addresses: dict[int, dict[IPInterface, KernelAddress]] = {}
-        self.routes: dict[int, dict[RouteKey, Route]] = {}
+        self.table = RouteTable()
         self.nexthops = NexthopView()
         self.local_ports = USUAL_PORTS
         # The same by what they are: with many devices nobody may go through all of them.
         self._holders: dict[IPAddress, dict[tuple[int, IPInterface], KernelAddress]] = {}
-        self._carriers: dict[RouteKey, dict[int, None]] = {}
-        self._sourced: dict[IPAddress, dict[tuple[int, RouteKey], None]] = {}
-        """IPv6 routes by the source address they prefer."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, KernelView) and self._all() == other._all()
@@ -81,13 +67,16 @@ class KernelView:
         view = KernelView()
         view.links = dict(self.links)
         view.addresses = {ifindex: dict(held) for ifindex, held in self.addresses.items()}
-        view.routes = {ifindex: dict(held) for ifindex, held in self.routes.items()}
+        view.table = self.table.copy()
         view.nexthops = view_of(self.nexthops.items(), self.nexthops.foreign)
         view.local_ports = self.local_ports
         view._holders = {key: dict(places) for key, places in self._holders.items()}
-        view._carriers = {key: dict(places) for key, places in self._carriers.items()}
-        view._sourced = {key: dict(places) for key, places in self._sourced.items()}
         return view
+
+    @property
+    def routes(self) -> dict[int, dict[RouteKey, Route]]:
+        """By ifindex; to be read."""
+        return self.table.by_device
 
     def all_addresses(self) -> frozenset[IPAddress]:
         """Every address of this machine."""
@@ -99,7 +88,7 @@ class KernelView:
 
     def carriers_of(self, key: RouteKey) -> Iterable[int]:
         """The devices (ifindex) that have the route."""
-        return self._carriers.get(key, ())
+        return self.table.carriers_of(key)
 
     @classmethod
     def of(cls, snapshot: KernelSnapshot) -> KernelView:
@@ -109,7 +98,8 @@ class KernelView:
         for address in snapshot.addresses:
             view.add_address(address)
         for route in snapshot.routes:
-            view.add_route(route)
+            view.table.add(route)
+        view.table.log.clear()
         view.nexthops = view_of(snapshot.spread, snapshot.foreign_nexthops)
         view.local_ports = snapshot.local_ports
         return view
@@ -122,14 +112,13 @@ class KernelView:
                     self.nexthops.drop_device(link.ifindex, is_up=link.is_up)
                 if not link.is_up:
                     # The kernel flushes IPv4 routes of a device set down without a word.
-                    self._drop_routes(link.ifindex, Family.IPV4)
+                    self.table.drop(link.ifindex, Family.IPV4)
             case LinkGone(ifindex):
                 self.links.pop(ifindex, None)
                 self.nexthops.drop_device(ifindex, is_up=False)
                 for address in self.addresses.pop(ifindex, {}).values():
                     self._forget_address(address)
-                for key in self.routes.pop(ifindex, {}):
-                    self._forget_route(ifindex, key)
+                self.table.drop(ifindex, *Family)
             case FamilySwitched(ifindex, family, is_on):
                 self._switch(ifindex, family, is_on=is_on)
             case AddressSeen(address):
@@ -137,9 +126,9 @@ class KernelView:
             case AddressGone(address):
                 self.remove_address(address)
             case RouteSeen(route):
-                self.add_route(route)
+                self.table.add(route)
             case RouteGone(route):
-                self.remove_route(route)
+                self.table.remove(route)
             case SpreadItemSeen(item):
                 self.nexthops.add(item)
             case ForeignNexthopSeen(number):
@@ -163,13 +152,13 @@ class KernelView:
 
     def add(self, item: KernelAddress | Route) -> None:
         if isinstance(item, Route):
-            self.add_route(item)
+            self.table.add(item)
         else:
             self.add_address(item)
 
     def remove(self, item: KernelAddress | Route) -> None:
         if isinstance(item, Route):
-            self.remove_route(item)
+            self.table.remove(item)
         else:
             self.remove_address(item)
 
@@ -184,16 +173,15 @@ class KernelView:
         holders.pop((address.ifindex, address.address), None)
         if not holders:
             self._holders.pop(key, None)
-            self._strip_of_source(key)
+            if key.version == 6:
+                self._strip_of_source(key)
 
     def _strip_of_source(self, source: IPAddress) -> None:
         """IPv6 routes stay without the source they preferred, and the kernel says nothing
         (linux:net/ipv6/route.c, fib6_remove_prefsrc); of IPv4 it takes them away, and says so."""
-        for ifindex, key in list(self._sourced.get(source, ())):
-            route = self.routes.get(ifindex, {}).get(key)
-            if route is not None:
-                self.remove_route(route)
-                self.add_route(replace(route, source=None))
+        for route in self.table.preferring(source):
+            self.table.remove(route)
+            self.table.add(replace(route, source=None))
 
     def remove_address(self, address: KernelAddress) -> None:
         held = self.addresses.get(address.ifindex, {})
@@ -203,31 +191,5 @@ class KernelView:
             other.family is Family.IPV4 for other in held.values()
         ):
             # With its last IPv4 address a device loses its IPv4 routes (fib_disable_ip).
-            self._drop_routes(address.ifindex, Family.IPV4)
+            self.table.drop(address.ifindex, Family.IPV4)
             self.nexthops.drop_pins(address.ifindex)
-
-    def add_route(self, route: Route) -> None:
-        key = RouteKey.of(route)
-        self.routes.setdefault(route.ifindex, {})[key] = route
-        self._carriers.setdefault(key, {})[route.ifindex] = None
-        if route.source is not None and route.family is Family.IPV6:
-            self._sourced.setdefault(route.source, {})[route.ifindex, key] = None
-
-    def remove_route(self, route: Route) -> None:
-        key = RouteKey.of(route)
-        self.routes.get(route.ifindex, {}).pop(key, None)
-        self._forget_route(route.ifindex, key)
-
-    def _forget_route(self, ifindex: int, key: RouteKey) -> None:
-        carriers = self._carriers.get(key, {})
-        carriers.pop(ifindex, None)
-        if not carriers:
-            self._carriers.pop(key, None)
-        if key.route.source is not None and key.route.source in self._sourced:
-            self._sourced[key.route.source].pop((ifindex, key), None)
-
-    def _drop_routes(self, ifindex: int, family: Family) -> None:
-        routes = self.routes.get(ifindex, {})
-        for key in [key for key, route in routes.items() if route.family is family]:
-            del routes[key]
-            self._forget_route(ifindex, key)

@@ -6,9 +6,8 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.lease import RTPROT_DHCP, Lease
-from rcmd.model import RCMD_PROTOCOL, IPAddress, IPNetwork, Route
+from rcmd.model import RCMD_PROTOCOL, IPAddress, IPNetwork, Route, RouteKey
 
 PROTOCOLS = frozenset({RTPROT_DHCP, RCMD_PROTOCOL})
 """Of the routes of a lease: at home, and away."""
@@ -19,7 +18,7 @@ class Leases:
     by_home: dict[str, Lease] = field(default_factory=dict)
     told: dict[IPAddress, tuple[int, float | None]] = field(default_factory=dict)
     """Address -> (ifindex, expires_at) as it was last given to the kernel."""
-    dropped: dict[RouteKey, None] = field(default_factory=dict)
+    dropped: dict[RouteKey, Route] = field(default_factory=dict)
     """Routes of leases that are over: taken off wherever they still are."""
     now: float = 0.0
     """On the clock of the engine: lifetimes in the kernel count from the moment they are set."""
@@ -91,7 +90,7 @@ class LeaseMemory:
             tuple((key, *what) for key, what in leases.told.items()),
             tuple(
                 DroppedRoute(it.destination, it.gateway, it.scope, it.is_onlink)
-                for it in (key.route for key in leases.dropped)
+                for it in leases.dropped.values()
             ),
         )
 
@@ -99,7 +98,7 @@ class LeaseMemory:
         return Leases(
             {lease.home: lease for lease in self.leases},
             {key: (ifindex, expires_at) for key, ifindex, expires_at in self.told},
-            {RouteKey.of(dropped.route()): None for dropped in self.dropped},
+            {RouteKey.of(it): it for it in (dropped.route() for dropped in self.dropped)},
         )
 
     def to_data(self) -> dict[str, Any]:

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from rcmd.ipmp import lease_messages
 from rcmd.ipmp.commands import Command
 from rcmd.ipmp.events import Moved
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.lease import Lease
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.scene import Scene
-from rcmd.model import Family, Route
+from rcmd.model import Family, Route, RouteKey
 
 RAN_OUT = "it ran out and was not renewed"
 UNWANTED = "nobody asks for it any more"

@@ -8,14 +8,12 @@ interface home.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp import autoconfiguration
 from rcmd.ipmp.address_flags import IFA_F_NODAD
 from rcmd.ipmp.expiry import steady_expiry
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.lease import Lease
 from rcmd.ipmp.leases import Leases
 from rcmd.model import (
@@ -29,6 +27,7 @@ from rcmd.model import (
     IPInterface,
     KernelAddress,
     Route,
+    RouteKey,
     family_of,
 )
 
@@ -168,8 +167,12 @@ class Ledger:
     """Of the routes."""
     _expiring: dict[RouteAtHome, float] = field(default_factory=dict)
     """When routes end by themselves."""
-    sources: Counter[IPAddress] = field(default_factory=Counter)
-    """The source addresses that known IPv6 routes prefer, and how many do."""
+    sources: dict[IPAddress, dict[RouteAtHome, None]] = field(default_factory=dict)
+    """The source addresses that known routes prefer, and which do."""
+    route_log: list[RouteKey] = field(default_factory=list)
+    """Of which routes the homes have changed; for whoever follows it, and clears it."""
+    routes_revision: int = 0
+    """Grows whenever the routes are others."""
     leases: Leases = field(default_factory=Leases)
 
     def copy(self) -> Ledger:
@@ -182,7 +185,7 @@ class Ledger:
             routes=dict(self.routes),
             _homes={key: dict(homes) for key, homes in self._homes.items()},
             _expiring=dict(self._expiring),
-            sources=Counter(self.sources),
+            sources={source: dict(routes) for source, routes in self.sources.items()},
             leases=self.leases.copy(),
         )
 
@@ -287,7 +290,7 @@ class Ledger:
 
     def drop_lease_route(self, home: str, route: Route) -> None:
         self.forget_route(RouteAtHome(home, RouteKey.of(route)))
-        self.leases.dropped[RouteKey.of(route)] = None
+        self.leases.dropped[RouteKey.of(route)] = route
 
     def _forget_withdrawn_lease(self, home: str) -> None:
         lease = self.leases.by_home.get(home)
@@ -323,14 +326,26 @@ class Ledger:
         expires_at = steady_expiry(self._expiring.pop(known, None), route.expires_at)
         if expires_at is not None:
             self._expiring[known] = expires_at
-        if known not in self.routes and route.source is not None and route.source.version == 6:
-            self.sources[route.source] += 1
-        self.routes[known] = replace(route, ifindex=0, expires_at=expires_at)
+        old = self.routes.get(known)
+        if old is not None and (old.protocol, old.expires_at) == (route.protocol, expires_at):
+            # Everything is looked at every 20 seconds, and there may be many.
+            return
+        if route.source is not None:
+            self.sources.setdefault(route.source, {})[known] = None
+        nowhere = route.on(0, route.protocol)
+        if route.expires_at != expires_at:
+            nowhere = replace(nowhere, expires_at=expires_at)
+        self.routes[known] = nowhere
         self._homes.setdefault(key, {})[home] = None
+        self._note_route(key)
+
+    def _note_route(self, key: RouteKey) -> None:
+        self.routes_revision += 1
+        self.route_log.append(key)
 
     def forget_routes_from(self, source: IPAddress) -> None:
         """The address is not wanted any more, and so no route can prefer it."""
-        for known in [known for known, route in self.routes.items() if route.source == source]:
+        for known in list(self.sources.get(source, ())):
             self.forget_route(known)
 
     def forget_expired(self, now: float) -> None:
@@ -347,15 +362,19 @@ class Ledger:
 
     def forget_route(self, known: RouteAtHome) -> None:
         route = self.routes.pop(known, None)
-        source = None if route is None else route.source
-        if source is not None and source in self.sources:
-            self.sources[source] -= 1
-            self.sources += Counter()
+        if route is None:
+            return
+        if route.source is not None:
+            preferring = self.sources.get(route.source, {})
+            preferring.pop(known, None)
+            if not preferring:
+                self.sources.pop(route.source, None)
         self._expiring.pop(known, None)
         homes = self._homes.get(known.key, {})
         homes.pop(known.home, None)
         if not homes:
             self._homes.pop(known.key, None)
+        self._note_route(known.key)
 
     def homes(self) -> set[str]:
         """Of all data addresses that have one."""

@@ -47,7 +47,7 @@ class Member:
     """Taken for good, and nobody has answered it yet."""
     is_spare: bool = False
     """Repaired while failback is off."""
-    recalls: set[MovableKey] = field(default_factory=set)
+    recalls: frozenset[MovableKey] = frozenset()
     """What is called here whether or not failback is on: after undo-offline and undone detach."""
     guests: dict[IPAddress, int] = field(default_factory=dict)
     """The logical numbers that addresses of others had here when it was asked to leave; what is
@@ -94,7 +94,7 @@ class Member:
         self.is_set_down = False
         self.is_recovering = False
 
-    def leave(self, held: set[MovableKey], guests: dict[IPAddress, int]) -> None:
+    def leave(self, held: frozenset[MovableKey], guests: dict[IPAddress, int]) -> None:
         """To be detached; if that is undone it is what it was, and has what it has now."""
         if self.intent is Intent.LEAVING:
             # Asked again: by a process that goes on with what the last one had begun.
@@ -126,7 +126,7 @@ class Member:
         self.health = Health.UNPROVEN
         if self.intent not in (Intent.LEAVING, Intent.DETACHED):
             # A detach that is under way may have taken the device away, and bring it back.
-            self.recalls.clear()
+            self.recalls = frozenset()
         self.is_spare = False
 
     def lose(self) -> None:

@@ -117,7 +117,7 @@ def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) 
     if was_detached:
         member.intent = Intent.IN
     member.lost.clear()
-    member.recalls.clear()
+    member.recalls = frozenset()
     member.is_spare = False
     member.needs_proof = scene.has_settled and link.ifindex != member.plumbed
     member.bind(link, now)
@@ -155,7 +155,7 @@ def offline(scene: Scene, name: str) -> None:
     member = scene.members[name]
     member.intent = Intent.OFFLINE
     shared: set[MovableKey] = {data.key for data in scene.ledger.addresses() if data.group}
-    member.recalls = (shared & held_by(scene, name)) - _recalled_elsewhere(scene, name)
+    member.recalls = frozenset(shared & held_by(scene, name)) - _recalled_elsewhere(scene, name)
     member.guests = {
         key: number
         for key, (where, number) in scene.numbers.items()
@@ -175,7 +175,7 @@ def undo_offline(scene: Scene, name: str) -> None:
 def leave(scene: Scene, name: str) -> None:
     guests = {key: number for key, (where, number) in scene.numbers.items() if where == name}
     held = held_by(scene, name) - _recalled_elsewhere(scene, name)
-    scene.members[name].leave(held, guests)
+    scene.members[name].leave(frozenset(held), guests)
 
 
 def _recalled_elsewhere(scene: Scene, name: str) -> set[MovableKey]:
@@ -204,12 +204,12 @@ def unplumb(scene: Scene, name: str) -> None:
 
 def stay(scene: Scene, name: str, now: float) -> None:
     member = scene.members[name]
+    member.recalls |= member.lost.keys()
     for key, original in member.lost.items():
         if original is None:
             scene.ledger.withdrawn.discard(key)
         else:
             scene.ledger.adopt(name, original)
-        member.recalls.add(key)
     member.lost.clear()
     link = scene.view.link_named(name)
     if link is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from rcmd.ipmp.leases import LeaseMemory
@@ -95,6 +95,7 @@ class Memory:
     away: Mapping[IPAddress, str] = field(default_factory=dict)
     """Configured address that lives elsewhere -> its home, whose file may be gone next time."""
     routes: tuple[HomedRoute, ...] = ()
+    """There may be many: they have a text of their own (`route_record`)."""
     numbers: Mapping[IPAddress, tuple[str, int]] = field(default_factory=dict)
     """Logical number of an address away from home: an IPv6 address has no label that tells it."""
     guests: Mapping[str, Mapping[IPAddress, int]] = field(default_factory=dict)
@@ -123,9 +124,9 @@ class Memory:
                 "plumbed": dict(self.plumbed),
                 "known_as": dict(self.known_as),
                 "withdrawn": sorted(str(address) for address in self.withdrawn),
-                "adopted": [[entry.home, asdict(entry.address)] for entry in self.adopted],
+                "adopted": [[entry.home, _data(entry.address)] for entry in self.adopted],
                 "lost": [
-                    [entry.home, str(entry.key), entry.original and asdict(entry.original)]
+                    [entry.home, str(entry.key), entry.original and _data(entry.original)]
                     for entry in self.lost
                 ],
                 "recalls": [
@@ -140,7 +141,7 @@ class Memory:
                     for name, guests in self.guests.items()
                 },
                 "given_up": [
-                    [it.at, str(it.key), it.home, it.original and asdict(it.original)]
+                    [it.at, str(it.key), it.home, it.original and _data(it.original)]
                     for it in self.given_up
                 ],
                 "given_up_routes": [[it.at, *_homed((it.homed,))] for it in self.given_up_routes],
@@ -197,4 +198,13 @@ def _is_sound(value: object) -> bool:
 
 
 def _homed(routes: Iterable[HomedRoute]) -> list[list[Any]]:
-    return [[entry.home, asdict(entry.route)] for entry in routes]
+    return [homed_route(entry) for entry in routes]
+
+
+def homed_route(entry: HomedRoute) -> list[Any]:
+    """For JSON."""
+    return [entry.home, _data(entry.route)]
+
+
+def _data(value: KernelAddress | Route) -> dict[str, Any]:
+    return {it.name: getattr(value, it.name) for it in fields(value) if it.init}

@@ -85,7 +85,7 @@ def group_repaired(group: str, name: str) -> Report:
 def moved(answer: Moved) -> Report | None:
     """What a completed move is worth saying; plain configuration is not worth a line."""
     move = answer.move
-    if move.source is None or move.destination is None:
+    if move.source is None or move.destination is None or move.is_rest:
         return None
     # What an advertisement made is at home all the time: coming home it is only announced.
     refused = {refusal.item for refusal in answer.refusals}

@@ -8,7 +8,8 @@ moves.
 Rules, from solaris.md 0.1, 1.9, 1.11, 3.2 and the overview chapter:
 
 * what is well placed stays; what is called back goes where it is called, once that is usable;
-* everything that leaves one interface goes to one destination (behaviour 59);
+* everything that leaves one interface goes to one destination (behaviour 59); routes that are
+  left behind follow what their home has elsewhere;
 * a destination is usable and has every family that is leaving (65); an inactive member first
   (26), then the one with the fewest data addresses that are up (64), ties in configured order;
 * nothing goes, or is called back, where it cannot be held (`Movable.unfit`); a crowd that nobody
@@ -30,7 +31,7 @@ What the group shares, and no member is the home of, has rules of its own:
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -93,6 +94,8 @@ class Movable:
     its family, it may rest on a standby, and it makes nobody active."""
     unfit: frozenset[str] = frozenset()
     """The members whose devices cannot hold it now, whatever they are configured for."""
+    rides: bool = False
+    """A route: many of them come after the addresses, and are to end where those are."""
 
     def fits(self, member: Candidate) -> bool:
         return member.name not in self.unfit
@@ -182,11 +185,14 @@ class _Group:
         self._load = dict.fromkeys(self._members, 0)
         # An inactive member is one that carries nothing: also not a route or a down address.
         self._hosting = {movable.host for movable in movables if not movable.follows}
+        self._places: dict[tuple[str, Family], Counter[str]] = defaultdict(Counter)
+        """Home and family -> where its addresses and routes are."""
 
     def count(self, movable: Movable, target: str) -> None:
         self._load[target] += movable.weight
         if not movable.follows:
             self._hosting.add(target)
+            self._places[movable.home, movable.family][target] += 1
 
     def settled(self, movable: Movable) -> str | None:
         """Where the movable belongs without further question; None if it has to leave."""
@@ -253,6 +259,13 @@ class _Group:
             and all(movable.fits(member) for movable in leading)
             and not any(self._must_empty(member, movable) for movable in crowd)
         ]
+        if all(movable.rides for movable in leading):
+            ahead = Counter[str]()
+            for movable in leading:
+                ahead += self._places[movable.home, movable.family]
+            first = max(fit, key=lambda member: ahead[member.name], default=None)
+            if first is not None and ahead[first.name]:
+                return first.name
         best = max((member.fitness for member in fit), default=Fitness.ABSENT)
         fit = [member for member in fit if member.fitness is best]
         inactive = [member for member in fit if self._is_inactive(member)]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rcmd.ipmp.member import Member
+from rcmd.ipmp.route_table import RouteTable
 from rcmd.ipmp.scene import Scene
-from rcmd.model import Family, GroupSettings, IPAddress, Route, family_of
+from rcmd.model import Family, GroupSettings, IPAddress, Route, RouteKey, family_of
 
 RTPROT_BY_KERNEL = frozenset({1, 2, 9})
 """Redirect, kernel, router advertisement (linux:rtnetlink.h)."""
-
-
-RoutesByHome = Mapping[str, Sequence[Route]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +29,63 @@ class Routers:
         return (*self.pinned, *self.learnt)
 
 
-def routes_by_home(scene: Scene) -> RoutesByHome:
-    """The routes of the ledger."""
-    found: dict[str, list[Route]] = {}
-    for known, route in scene.ledger.routes.items():
-        found.setdefault(known.home, []).append(route)
-    return found
+_ByFamily = Mapping[Family, Routers]
+_Ordered = dict[IPAddress, None]
 
 
-def routers_of(
-    scene: Scene,
-    members: Sequence[Member],
-    settings: GroupSettings,
-    family: Family,
-    at_home: RoutesByHome,
-) -> Routers:
-    """`at_home`: as `routes_by_home` gives it, for many groups at once."""
-    pinned = [target for target in settings.targets if family_of(target) is family]
-    learnt: list[IPAddress] = []
-    for route in _routes(scene, members, at_home):
-        if route.family is not family:
-            continue
+class RouterBook:
+    """Asked whenever anything changes, and there may be tens of thousands of routes: they are gone
+    through again only where they have changed."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._by_device: dict[int, tuple[RouteTable, int, _ByFamily]] = {}
+        """With the state of the table that it was found in."""
+        self._by_home: dict[str, _ByFamily] = {}
+        self._revision = -1
+        """Of the routes of the ledger."""
+
+    def routers_of(
+        self, members: Sequence[Member], settings: GroupSettings, family: Family
+    ) -> Routers:
+        at_home = self._at_home()
+        found = [self._on(member.ifindex)[family] for member in members]
+        # What a device lost when it was set down is about to be put on another.
+        found += [at_home[it.name][family] for it in members if it.name in at_home]
+        pinned = [target for target in settings.targets if family_of(target) is family]
+        pinned += [target for routers in found for target in routers.pinned]
+        learnt = (target for routers in found for target in routers.learnt)
+        return Routers(tuple(dict.fromkeys(pinned)), tuple(dict.fromkeys(learnt)))
+
+    def _on(self, ifindex: int) -> _ByFamily:
+        table = self._scene.view.table
+        revision = table.revision(ifindex)
+        known = self._by_device.get(ifindex)
+        if known is None or known[0] is not table or known[1] != revision:
+            known = (table, revision, _named_by(table.on(ifindex).values()))
+            self._by_device[ifindex] = known
+        return known[2]
+
+    def _at_home(self) -> Mapping[str, _ByFamily]:
+        ledger = self._scene.ledger
+        if self._revision != ledger.routes_revision:
+            by_home: dict[str, list[Route]] = {}
+            for known, route in ledger.routes.items():
+                by_home.setdefault(known.home, []).append(route)
+            self._by_home = {home: _named_by(routes) for home, routes in by_home.items()}
+            self._revision = ledger.routes_revision
+        return self._by_home
+
+
+def _named_by(routes: Iterable[Route]) -> _ByFamily:
+    found = {family: (_Ordered(), _Ordered()) for family in Family}
+    for route in routes:
+        pinned, learnt = found[RouteKey.of(route).family]
         if _names_target(route):
-            pinned.append(route.destination.network_address)
+            pinned[route.destination.network_address] = None
         elif route.gateway is not None:
-            learnt.append(route.gateway)
-    return Routers(tuple(dict.fromkeys(pinned)), tuple(dict.fromkeys(learnt)))
-
-
-def _routes(scene: Scene, members: Sequence[Member], at_home: RoutesByHome) -> Iterator[Route]:
-    for member in members:
-        yield from scene.view.routes.get(member.ifindex, {}).values()
-    # What a device lost when it was set down is about to be put on another.
-    for member in members:
-        yield from at_home.get(member.name, ())
+            learnt[route.gateway] = None
+    return {family: Routers(tuple(it[0]), tuple(it[1])) for family, it in found.items()}
 
 
 def _names_target(route: Route) -> bool:

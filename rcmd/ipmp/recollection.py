@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rcmd.ipmp.autoconfiguration import remembered
 from rcmd.ipmp.health import Health
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.leases import LeaseMemory
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent, Member
@@ -20,9 +19,11 @@ from rcmd.ipmp.memory import (
 )
 from rcmd.ipmp.multicast import GroupAtHome
 from rcmd.ipmp.scene import Scene
+from rcmd.model import RouteKey
 
 
 def memorise(scene: Scene) -> Memory:
+    """All but the known routes."""
     members = scene.members.values()
     ledger = scene.ledger
     return Memory(
@@ -74,7 +75,6 @@ def memorise(scene: Scene) -> Memory:
             and (home := ledger.configured[key].home)
             and home not in held
         },
-        routes=tuple(HomedRoute(known.home, route) for known, route in ledger.routes.items()),
         numbers=dict(scene.numbers),
         guests={it.name: dict(it.guests) for it in members if it.recalls and it.guests},
         given_up=tuple(

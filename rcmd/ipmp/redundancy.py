@@ -18,7 +18,7 @@ from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.rehearsal import Rehearsal, rehearse
 from rcmd.ipmp.route_words import describe_route
 from rcmd.ipmp.scene import Scene
-from rcmd.model import family_of
+from rcmd.model import RouteKey, family_of
 
 MOST_NAMED = 3
 """Routes in one sentence."""
@@ -66,7 +66,10 @@ def _stranding(rehearsal: Rehearsal, stranded: Collection[MovableKey], group: st
     if addresses:
         families = " and ".join(str(family) for family in sorted(addresses))
         return f"no other functioning interface of group {group} takes {families} addresses"
-    routes = sorted({_route(rehearsal, it) for it in stranded if isinstance(it, RouteAtHome)})
+    reasons = rehearsal.reasons()
+    routes = sorted(
+        {_route(rehearsal, it, reasons) for it in stranded if isinstance(it, RouteAtHome)}
+    )
     if not routes:
         return None
     more = [f"{len(routes) - MOST_NAMED} more"] if len(routes) > MOST_NAMED else []
@@ -74,9 +77,9 @@ def _stranding(rehearsal: Rehearsal, stranded: Collection[MovableKey], group: st
     return f"no other functioning interface of group {group} takes its routes: {named}"
 
 
-def _route(rehearsal: Rehearsal, known: RouteAtHome) -> str:
-    text = describe_route(known.key.route)
-    reason = rehearsal.reasons().get(known.key, "")
+def _route(rehearsal: Rehearsal, known: RouteAtHome, reasons: Mapping[RouteKey, str]) -> str:
+    text = describe_route(rehearsal.after.ledger.routes[known])
+    reason = reasons.get(known.key, "")
     return f"{text} ({reason})" if reason else text
 
 

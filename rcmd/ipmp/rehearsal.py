@@ -18,13 +18,14 @@ from rcmd.ipmp.batches import ItemKey, item_key
 from rcmd.ipmp.commands import Move
 from rcmd.ipmp.convergence import converge, first_refusals
 from rcmd.ipmp.events import Moved, Refusal
-from rcmd.ipmp.kernel_view import KernelView, RouteKey, essence
+from rcmd.ipmp.kernel_view import KernelView, essence
 from rcmd.ipmp.ledger import MovableKey
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.reachability import Reach
+from rcmd.ipmp.route_places import RoutePlaces
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.touched import circles_of
-from rcmd.model import Family, IPAddress, KernelAddress, Route
+from rcmd.model import IPAddress, KernelAddress, Route, RouteKey
 
 MOST_ROUNDS = 50
 """It is over after a few; a rehearsal must end even where a detach would not."""
@@ -91,6 +92,7 @@ def _copy(scene: Scene) -> Scene:
     twin.members = {name: _copy_member(member) for name, member in scene.members.items()}
     twin.ledger = scene.ledger.copy()
     twin.view = scene.view.copy()
+    twin.route_places = RoutePlaces()
     twin.numbers = dict(scene.numbers)
     twin.hosts_of_down = dict(scene.hosts_of_down)
     return twin
@@ -98,11 +100,7 @@ def _copy(scene: Scene) -> Scene:
 
 def _copy_member(member: Member) -> Member:
     twin = copy(member)
-    twin.recalls, twin.guests, twin.lost = (
-        set(member.recalls),
-        dict(member.guests),
-        dict(member.lost),
-    )
+    twin.guests, twin.lost = dict(member.guests), dict(member.lost)
     return twin
 
 
@@ -116,7 +114,7 @@ class _Stage:
         circles = circles_of(self.scene, names)
         for _ in range(MOST_ROUNDS):
             targets = arrange(self.scene, circles=circles)
-            moves = converge(self.scene, targets, self.refused, circles)
+            moves = converge(self.scene, targets, self.refused, circles).moves
             if not moves:
                 return
             for move in moves:
@@ -170,7 +168,5 @@ def _drop_routes_from(view: KernelView, source: IPAddress) -> None:
     (linux:net/ipv4/fib_semantics.c, fib_sync_down_addr)."""
     if source.version == 6 or view.copies_of(source):
         return
-    for held in view.routes.values():
-        for route in [it for it in held.values() if it.source == source]:
-            if route.family is Family.IPV4:
-                view.remove_route(route)
+    for route in view.table.preferring(source):
+        view.remove(route)

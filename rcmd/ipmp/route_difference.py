@@ -1,9 +1,14 @@
-"""The known routes that are not where they should be."""
+"""The known routes that are not where they should be.
+
+There may be tens of thousands of them: they are looked at place by place, and one by one only where
+they have to move.  Then the addresses go first, and the routes follow a part at a time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
+from enum import Enum, auto
 
 from rcmd.ipmp.address_flags import (
     IFA_F_NODAD,
@@ -11,77 +16,171 @@ from rcmd.ipmp.address_flags import (
     IFA_F_PERMANENT,
     IFA_F_TENTATIVE,
 )
-from rcmd.ipmp.arrangement import Targets
-from rcmd.ipmp.batches import Batches, ItemKey, item_key
+from rcmd.ipmp.arranged import Targets
+from rcmd.ipmp.batches import Batches, Edge
 from rcmd.ipmp.causes import cause_of, origin_of
 from rcmd.ipmp.commands import Cause
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.leases import PROTOCOLS as LEASE_PROTOCOLS
 from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.ipmp.member import Member
+from rcmd.ipmp.route_places import Place, RouteCrowd
 from rcmd.ipmp.scene import Circles, Scene
-from rcmd.model import RCMD_PROTOCOL, Family, KernelAddress, Route
+from rcmd.model import RCMD_PROTOCOL, Family, KernelAddress, Route, RouteKey
+
+AT_ONCE = 32
+"""So many routes move together with the addresses, which they hold up."""
+AT_A_TIME = 200
+"""Of more, so many are looked at in one turn of the loop."""
 
 _DETECTING = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC
 
 
+class Portion(Enum):
+    """How many of those that have to move are moved."""
+
+    FEW = auto()
+    """All, or none if they are many: then they wait for a turn of their own."""
+    PART = auto()
+    """As many as one turn of the loop can take."""
+    ALL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """It is missing where one of its homes wants it to be."""
+
+    home: str
+    ifindex: int
+    cause: Cause
+    edge: Edge
+
+
+@dataclass(frozen=True, slots=True)
+class _Departure:
+    ifindex: int
+    cause: Cause
+    edge: Edge
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What has to be done about every route of one place."""
+
+    keys: Mapping[RouteKey, None]
+    arrivals: tuple[_Arrival, ...]
+    departures: tuple[_Departure, ...]
+
+
 class RouteDifference:
     def __init__(
-        self,
-        scene: Scene,
-        targets: Targets,
-        circles: Circles | None,
-        batches: Batches,
+        self, scene: Scene, targets: Targets, circles: Circles | None, batches: Batches
     ) -> None:
         """`batches` have the addresses already."""
         self._scene = scene
+        self._circles = circles
         self._homes = scene.homes(circles)
         self._targets = targets
         self._batches = batches
         self._added = {it.address.ip for it in batches.added() if _is_in_use(it)}
         """The addresses that will be there, and in use, when the routes are added."""
+        self._waiting: list[_Task] = []
 
-    def find(self) -> None:
-        self._known_routes()
+    @property
+    def has_more(self) -> bool:
+        return bool(self._waiting)
+
+    def is_leaving(self, ifindex: int) -> bool:
+        """Whether the device is to lose routes, but later."""
+        return any(it.ifindex == ifindex for task in self._waiting for it in task.departures)
+
+    def find(self, portion: Portion) -> None:
         self._dropped_routes()
+        places = self._scene.places().items()
+        tasks = [task for place, keys in places if (task := self._task(place, keys))]
+        amount = sum(len(task.keys) for task in tasks)
+        if portion is Portion.FEW and amount > AT_ONCE:
+            self._waiting = tasks
+            return
+        left = AT_A_TIME if portion is Portion.PART else amount
+        while tasks:
+            for key in tasks[0].keys:
+                if not left:
+                    self._waiting = tasks
+                    return
+                # What was refused before costs next to nothing, and there may be much of it.
+                left -= self._do(tasks[0], key)
+            del tasks[0]
 
-    def _known_routes(self) -> None:
-        wanted: set[ItemKey] = set()
-        blocked: set[RouteKey] = set()
-        targets: dict[RouteAtHome, str | None] = {}
-        for known, route in self._scene.ledger.routes.items():
-            if self._homes is not None and known.home not in self._homes:
-                continue
-            if known not in self._targets:
-                continue
-            target = targets[known] = self._targets[known]
-            if target is None:
-                continue
-            placed = self._placed_route(known, route, target)
-            wanted.add(item_key(placed))
-            if known.key in self._scene.view.routes.get(placed.ifindex, {}):
-                continue
-            if self._batches.was_refused(placed) or not self._has_source(placed):
-                blocked.add(known.key)
-                continue
-            hosts = self._others_aside(known)
-            source = next((name for name in hosts if name != target), None)
-            cause = cause_of(self._scene, known.home, source, target, route.family)
-            origin = origin_of(known.home, source, target)
-            self._batches.of(cause, origin, target).add_route(placed)
-        self._stale_routes(targets, wanted, blocked)
-
-    def _others_aside(self, known: RouteAtHome) -> list[str]:
-        """Where it is, without the places of the same route of other homes."""
-        others = {
-            self._targets.get(RouteAtHome(home, known.key))
-            for home in self._scene.ledger.homes_of_route(known.key)
-            if home != known.home
+    def _task(self, place: Place, keys: Mapping[RouteKey, None]) -> _Task | None:
+        """None where they are where they should be."""
+        members = self._scene.members
+        targets = self._targets_of(place)
+        hosts = [members[name] for name in self._scene.carrying(place)]
+        wanted = set(targets.values())
+        stale = [host for host in hosts if host.name not in wanted and self._is_looked_at(host)]
+        missing = {
+            home: members[target]
+            for home, target in targets.items()
+            if target is not None and members[target] not in hosts
         }
-        return [name for name in self._scene.route_hosts(known) if name not in others]
+        if not targets or not (stale or missing):
+            return None
+        home, target = next(reversed(targets.items()))
+        return _Task(
+            keys,
+            tuple(self._arrival(place, home, host, hosts) for home, host in missing.items()),
+            tuple(
+                _Departure(
+                    host.ifindex,
+                    cause_of(self._scene, home, host.name, target, place.family),
+                    (host.name, target),
+                )
+                for host in stale
+            ),
+        )
 
-    def _placed_route(self, known: RouteAtHome, route: Route, target: str) -> Route:
-        protocol = route.protocol if target == known.home else RCMD_PROTOCOL
-        return replace(route, ifindex=self._scene.members[target].ifindex, protocol=protocol)
+    def _targets_of(self, place: Place) -> dict[str, str | None]:
+        """By home: of those that are looked at, and do not wait."""
+        crowds = [RouteCrowd(home, place) for home in place.homes]
+        return {
+            crowd.home: self._targets[crowd]
+            for crowd in crowds
+            if crowd in self._targets and (self._homes is None or crowd.home in self._homes)
+        }
+
+    def _is_looked_at(self, member: Member) -> bool:
+        return self._circles is None or member.circle in self._circles
+
+    def _arrival(self, place: Place, home: str, host: Member, hosts: list[Member]) -> _Arrival:
+        # Where it is, without the places of the same route of other homes.
+        others = {
+            self._targets.get(RouteCrowd(other, place)) for other in place.homes if other != home
+        }
+        source = next((it.name for it in hosts if it.name not in others), None)
+        cause = cause_of(self._scene, home, source, host.name, place.family)
+        return _Arrival(home, host.ifindex, cause, (origin_of(home, source, host.name), host.name))
+
+    def _do(self, task: _Task, key: RouteKey) -> bool:
+        """Whether there is anything to do about this one."""
+        is_blocked = has_work = False
+        for arrival in task.arrivals:
+            placed = self._placed(arrival, key)
+            if self._batches.was_refused(placed) or not self._has_source(placed):
+                is_blocked = True
+            else:
+                has_work = True
+                self._batches.of(arrival.cause, *arrival.edge).add_route(placed)
+        for departure in () if is_blocked else task.departures:
+            route = self._scene.view.table.on(departure.ifindex)[key]
+            if not self._batches.was_refused(route):
+                has_work = True
+                self._batches.of(departure.cause, *departure.edge).remove_routes.append(route)
+        return has_work
+
+    def _placed(self, arrival: _Arrival, key: RouteKey) -> Route:
+        route = self._scene.ledger.routes[RouteAtHome(arrival.home, key)]
+        is_home = arrival.edge[1] == arrival.home
+        return route.on(arrival.ifindex, route.protocol if is_home else RCMD_PROTOCOL)
 
     def _has_source(self, route: Route) -> bool:
         """The address comes first, and has to be past its duplicate detection."""
@@ -90,34 +189,12 @@ class RouteDifference:
         held = self._scene.view.copies_of(route.source)
         return route.source in self._added or any(_is_in_use(copy) for copy in held)
 
-    def _stale_routes(
-        self,
-        targets: Mapping[RouteAtHome, str | None],
-        wanted: set[ItemKey],
-        blocked: set[RouteKey],
-    ) -> None:
-        by_key = {
-            (known.key, self._circle(known)): known for known in targets if known.key not in blocked
-        }
-        for (key, _), known in by_key.items():
-            for name in self._scene.route_hosts(known):
-                ifindex = self._scene.members[name].ifindex
-                route = self._scene.view.routes[ifindex][key]
-                if (ifindex, key) not in wanted and not self._batches.was_refused(route):
-                    target = targets[known]
-                    cause = cause_of(self._scene, known.home, name, target, route.family)
-                    self._batches.of(cause, name, target).remove_routes.append(route)
-
-    def _circle(self, known: RouteAtHome) -> str:
-        home = self._scene.members.get(known.home)
-        return home.circle if home else ""
-
     def _dropped_routes(self) -> None:
         """Those of leases that are over."""
-        ledger, view = self._scene.ledger, self._scene.view
+        ledger, table = self._scene.ledger, self._scene.view.table
         for key in ledger.leases.dropped:
-            for ifindex in () if ledger.knows_route(key) else view.carriers_of(key):
-                member, route = self._scene.member_at(ifindex), view.routes[ifindex][key]
+            for ifindex in () if ledger.knows_route(key) else table.carriers_of(key):
+                member, route = self._scene.member_at(ifindex), table.on(ifindex)[key]
                 is_ours = route.protocol in LEASE_PROTOCOLS and not self._batches.was_refused(route)
                 if member is not None and is_ours:
                     self._batches.of(Cause.CLEANUP, member.name, None).remove_routes.append(route)

@@ -17,6 +17,7 @@ from rcmd.ipmp.losses import Losses
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import Memberships
 from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.route_places import Place, RoutePlaces
 from rcmd.model import Address, AddressKind, Family, IPAddress, KernelAddress, Settings, family_of
 
 Circles = Container[str]
@@ -43,6 +44,8 @@ class Scene:
     """Where addresses live that are not up, and so are not in the kernel."""
     memberships: Memberships = field(default_factory=Memberships)
     losses: Losses = field(default_factory=Losses)
+    route_places: RoutePlaces = field(default_factory=RoutePlaces)
+    """Ask `places`, which brings it up to date."""
 
     def by_ifindex(self) -> dict[int, Member]:
         return {member.ifindex: member for member in self.members.values() if member.ifindex}
@@ -138,6 +141,22 @@ class Scene:
         return self.duplicates.is_being_removed(key) or (
             self.duplicates.is_suspect(key) and bool(self.copies_of(key))
         )
+
+    def places(self) -> RoutePlaces:
+        """Where the known routes are, as of now."""
+        recalled = tuple(
+            # Who is detached keeps them in case that is undone; until then it calls nothing.
+            (member.name, member.recalls)
+            for member in self.members.values()
+            if member.recalls and member.intent is not Intent.DETACHED
+        )
+        self.route_places.update(self.view.table, self.ledger, recalled)
+        return self.route_places
+
+    def carrying(self, place: Place) -> list[str]:
+        """The interfaces in our care that have the routes of a place."""
+        members = (self.member_at(ifindex) for ifindex in place.carriers)
+        return sorted(member.name for member in members if member is not None)
 
     def route_hosts(self, known: RouteAtHome) -> list[str]:
         """Where it is.  The same route of another group, on its own interfaces, is another one."""

@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp import messages
-from rcmd.ipmp.arrangement import Targets
+from rcmd.ipmp.arranged import Targets
 from rcmd.ipmp.bundles import Bundle, BundleKey, bundles
 from rcmd.ipmp.commands import ChooseHash, Command, Report, Spread
 from rcmd.ipmp.events import (

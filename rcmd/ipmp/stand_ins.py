@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from rcmd.ipmp.address_flags import IFA_F_NODAD
 from rcmd.ipmp.autoconfiguration import (
     ends_soon,
-    is_prefix_route,
     is_public,
     outlives,
     prefix_route,
@@ -16,10 +15,9 @@ from rcmd.ipmp.autoconfiguration import (
     with_lifetimes,
 )
 from rcmd.ipmp.capability import can_hold
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import DataAddress
 from rcmd.ipmp.scene import Circles, Scene
-from rcmd.model import RCMD_PROTOCOL, Family, IPNetwork, KernelAddress, Route
+from rcmd.model import RCMD_PROTOCOL, Family, IPNetwork, KernelAddress, Route, RouteKey
 
 
 @dataclass(slots=True)
@@ -105,9 +103,8 @@ class PrefixRoutes:
 
     def stale(self, scene: Scene, circles: Circles | None) -> Iterator[tuple[str, Route]]:
         for member in scene.members_of(circles):
-            for route in scene.view.routes.get(member.ifindex, {}).values():
+            for route in scene.view.table.prefix_routes(member.ifindex):
                 is_wanted = (member.name, route.destination) in self._wanted
                 # Somebody's own may look the same while it is away from home.
-                is_known = scene.ledger.knows_route(RouteKey.of(route))
-                if is_prefix_route(route) and not is_wanted and not is_known:
+                if not is_wanted and not scene.ledger.knows_route(RouteKey.of(route)):
                     yield member.name, route

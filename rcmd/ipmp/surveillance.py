@@ -16,7 +16,7 @@ from rcmd.ipmp.events import ProbeAnswer
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.probe_events import ProbeRequest, UnsentProbe
 from rcmd.ipmp.probe_group import ProbeGroup, ProberKey
-from rcmd.ipmp.probe_routers import RoutesByHome, routers_of, routes_by_home
+from rcmd.ipmp.probe_routers import RouterBook
 from rcmd.ipmp.probe_source import ProbeSource
 from rcmd.ipmp.probe_sources import ProbeSources
 from rcmd.ipmp.probe_verdict import Outlook, ProbeVerdict, outlook_of
@@ -42,6 +42,7 @@ class Surveillance:
         self._scene = scene
         self._random = random
         self._sources = ProbeSources(scene)
+        self._routers = RouterBook(scene)
         self._groups: dict[str, ProbeGroup] = {}
         self._watched: dict[ProberKey, WatchInterface] = {}
         self._listeners: dict[tuple[int, Family], str] = {}
@@ -66,7 +67,6 @@ class Surveillance:
         if own != self._own:
             # Nobody may probe what is our own now.
             self._own, circles = own, None
-        routes = routes_by_home(self._scene)
         groups = {
             name: members for name, members in self._scene.groups().items() if self._is_probed(name)
         }
@@ -77,7 +77,7 @@ class Surveillance:
         self._keep_only({member.name for members in groups.values() for member in members})
         for name, members in groups.items():
             if circles is None or members[0].circle in circles:
-                commands += self._follow_group(name, members, routes, now)
+                commands += self._follow_group(name, members, now)
         self._sources.look_ahead()
         return commands
 
@@ -95,9 +95,7 @@ class Surveillance:
         for name in self._search_ends.keys() - names:
             del self._search_ends[name]
 
-    def _follow_group(
-        self, name: str, members: list[Member], lost: RoutesByHome, now: float
-    ) -> list[Command]:
+    def _follow_group(self, name: str, members: list[Member], now: float) -> list[Command]:
         settings = self._scene.settings.group(name)
         group = self._groups.setdefault(name, ProbeGroup(settings.failure_detection_ms))
         if group.detection.requested_ms != settings.failure_detection_ms:
@@ -108,9 +106,7 @@ class Surveillance:
             commands += self._end(group, key)
         for member in members:
             self._look_at_link(group, member, now)
-        routers = {
-            family: routers_of(self._scene, members, settings, family, lost) for family in Family
-        }
+        routers = {family: self._routers.routers_of(members, settings, family) for family in Family}
         with_routers = [family for family in Family if routers[family].all]
         sources = self._sources.choose(members, settings.probe, group.probers, with_routers)
         for member in members:

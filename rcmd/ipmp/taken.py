@@ -13,13 +13,12 @@ from rcmd.ipmp.capability import incapacity
 from rcmd.ipmp.commands import Command
 from rcmd.ipmp.drift import Reaction
 from rcmd.ipmp.events import AddressGone, RouteGone
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.losses import Fate, Forgotten, Thing, Topic
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.route_words import describe_route
 from rcmd.ipmp.scene import Scene
-from rcmd.model import AddressKind, Family, IPAddress, Link, Route, WhenRemoved
+from rcmd.model import AddressKind, Family, IPAddress, Link, Route, RouteKey, WhenRemoved
 
 
 def address_taken(scene: Scene, member: Member, gone: AddressGone, now: float) -> list[Command]:
@@ -107,7 +106,7 @@ def is_kept(scene: Scene, known: RouteAtHome, now: float, member: Member | None 
     member = member or scene.members.get(known.home)
     if member is None:
         return False
-    is_swept = scene.losses.is_swept(member.ifindex, known.key.route.family, now)
+    is_swept = scene.losses.is_swept(member.ifindex, known.key.family, now)
     lease = scene.ledger.leases.by_home.get(known.home)
     is_leased = lease is not None and known.key in map(RouteKey.of, lease.kernel_routes())
     return is_swept or is_restored(scene, member, is_wanted=is_leased)

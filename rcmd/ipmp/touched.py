@@ -32,12 +32,11 @@ from rcmd.ipmp.events import (
     SpreadRouteGone,
     Together,
 )
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.listening import concerned_by
 from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.sharing import owner_of
-from rcmd.model import IPAddress, KernelAddress, Route
+from rcmd.model import IPAddress, KernelAddress, Route, RouteKey
 
 EVERYBODY = None
 Touched = frozenset[str] | None
@@ -115,8 +114,9 @@ def _by_change(scene: Scene, change: KernelChange) -> Iterator[str | None]:
                 yield change.link.name
             for held in scene.view.addresses.get(ifindex, {}):
                 yield from _by_address(scene, held.ip)
-            for key in scene.view.routes.get(ifindex, {}):
-                yield from scene.ledger.homes_of_route(key)
+            for place, _ in scene.places().items():
+                if ifindex in place.carriers:
+                    yield from place.homes
         case AddressSeen(item) | AddressGone(item):
             yield from _by_item(scene, item)
         case RouteSeen(route) | RouteGone(route):

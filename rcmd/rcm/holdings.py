@@ -30,7 +30,6 @@ from rcmd.ipmp.address_flags import (
 from rcmd.ipmp.adoption import RTPROT_BY_DAEMON
 from rcmd.ipmp.autoconfiguration import is_prefix_route
 from rcmd.ipmp.autojoin import host_of
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.multicast import GroupAtHome, is_autojoin
@@ -39,7 +38,7 @@ from rcmd.ipmp.reachability import networks_of
 from rcmd.ipmp.rehearsal import place_in
 from rcmd.ipmp.route_words import describe_route
 from rcmd.ipmp.scene import Scene
-from rcmd.model import Family, IPNetwork, KernelAddress
+from rcmd.model import Family, IPNetwork, KernelAddress, RouteKey
 from rcmd.rcm.anchored import Anchored, Tie
 from rcmd.rcm.plan import LINK_LOCAL, TEST, MovableKind, PlannedMove
 

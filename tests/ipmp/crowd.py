@@ -5,9 +5,12 @@ It does what every request asks for; `tests/stories/kernel.py` is the honest one
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Container
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from random import Random
+from types import FrameType
 
 from rcmd.ipmp.commands import Command, Move, Plumb, Report, SendProbes, WatchInterface
 from rcmd.ipmp.engine import Engine
@@ -21,6 +24,7 @@ from rcmd.ipmp.events import (
     LinkSeen,
     Moved,
     ProbeAnswer,
+    RouteSeen,
     Tick,
     Together,
 )
@@ -36,10 +40,12 @@ from rcmd.model import (
     KernelAddress,
     Link,
     ProbeMethod,
+    Route,
     Settings,
 )
 
 FIRST = IPv4Address("10.85.1.0")
+ROUTED = int(IPv4Address("20.0.0.0"))
 TARGETS = tuple(IPv4Address(f"10.85.0.{number}") for number in range(1, 6))
 RTT_S = 0.0005
 IFA_F_PERMANENT = 0x80
@@ -91,9 +97,51 @@ class Crowd:
 
     def pull(self, *names: str) -> None:
         """The cables of these, at once."""
+        self._set_carrier(names, has_carrier=False)
+
+    def plug(self, *names: str) -> None:
+        self._set_carrier(names, has_carrier=True)
+
+    def _set_carrier(self, names: Container[str], *, has_carrier: bool) -> None:
         for link in [it for it in self._view.links.values() if it.name in names]:
-            self._see(replace(link, has_carrier=False))
+            self._see(replace(link, has_carrier=has_carrier))
         self.listen()
+
+    def set_down(self, name: str) -> None:
+        """By hand: with that it has lost its IPv4 routes."""
+        link = self.link(name)
+        self._view.table.drop(link.ifindex, Family.IPV4)
+        self._see(replace(link, is_up=False, has_carrier=False))
+        self.listen()
+
+    def link(self, name: str) -> Link:
+        link = self._view.link_named(name)
+        assert link is not None
+        return link
+
+    def add_routes(self, name: str, count: int) -> None:
+        """By hand, all at once."""
+        ifindex = self.link(name).ifindex
+        routes = [
+            Route(ifindex, IPv4Network((ROUTED + 256 * number, 24)), TARGETS[0])
+            for number in range(count)
+        ]
+        for route in routes:
+            self._view.add(route)
+        self.tell(KernelChanged(tuple(RouteSeen(route) for route in routes)))
+
+    def routes(self, name: str) -> int:
+        """How many of those that somebody added are on it."""
+        return len(self._view.table.on(self.link(name).ifindex))
+
+    def go_on(self) -> int:
+        """Until nothing is under way any more; in so many turns of the loop."""
+        turns = 0
+        while self.engine.is_under_way:
+            assert self.engine.deadline() == self.now
+            self.tell(Tick((), self.now))
+            turns += 1
+        return turns
 
     def listen(self) -> None:
         while self._news:
@@ -156,11 +204,11 @@ class Crowd:
         for address in added:
             self._view.add_address(address)
         for route in move.add_routes:
-            self._view.add_route(route)
+            self._view.add(route)
         for address in move.remove:
             self._view.remove_address(address)
         for route in move.remove_routes:
-            self._view.remove_route(route)
+            self._view.remove(route)
         return Moved(move, (*move.add, *move.add_routes), (*move.remove_routes, *move.remove))
 
     def hosts(self, name: str) -> list[KernelAddress]:
@@ -180,3 +228,19 @@ def _config(number: int, group: int) -> InterfaceConfig:
             Address(test, name, 1, AddressKind.TEST, is_deprecated=True),
         ),
     )
+
+
+def calls(crowd: Crowd, deed: Callable[[Crowd], object]) -> int:
+    """How many functions are called."""
+    count = 0
+
+    def called(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(called)
+    try:
+        deed(crowd)
+    finally:
+        sys.setprofile(None)
+    return count

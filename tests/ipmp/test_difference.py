@@ -8,10 +8,9 @@ from rcmd.ipmp.arrangement import arrange
 from rcmd.ipmp.batches import item_key
 from rcmd.ipmp.commands import Cause, Move
 from rcmd.ipmp.difference import Difference
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.scene import Scene, kernel_label, number_in
-from rcmd.model import RCMD_PROTOCOL, Route
+from rcmd.model import RCMD_PROTOCOL, Route, RouteKey
 
 from .scenes import NUMBERS, config, on, scene
 

@@ -5,15 +5,13 @@ Counted in calls of functions, which neither a slow nor a busy machine changes.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from types import FrameType
 
 import pytest
 
 from rcmd.ipmp.health import Health
 
-from .crowd import Crowd
+from .crowd import Crowd, calls
 
 FEW, MANY = 64, 128
 MOST = 3.0
@@ -54,21 +52,6 @@ def forecast(crowd: Crowd) -> None:
 
 def lose_one(crowd: Crowd) -> None:
     crowd.pull("hme0")
-
-
-def calls(crowd: Crowd, deed: Deed) -> int:
-    count = 0
-
-    def called(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(called)
-    try:
-        deed(crowd)
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def growth(deed: Deed, group_size: Callable[[int], int]) -> float:

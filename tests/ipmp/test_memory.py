@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rcmd.ipmp.lease import Lease, LeaseRoute
 from rcmd.ipmp.leases import DroppedRoute, LeaseMemory
+from rcmd.ipmp.ledger import Ledger, RouteAtHome
 from rcmd.ipmp.memory import (
     AdoptedAddress,
     GivenUpAddress,
@@ -23,7 +24,8 @@ from rcmd.ipmp.memory import (
     Recall,
     read_memory,
 )
-from rcmd.model import KernelAddress, Route
+from rcmd.ipmp.route_record import RouteRecord
+from rcmd.model import KernelAddress, Route, RouteKey
 
 ADDRESS = KernelAddress(
     4,
@@ -235,3 +237,32 @@ def test_whatever_is_written_is_read(offline, detached, spare, plumbed, withdraw
         has_settled=has_settled,
     )
     assert Memory.from_text(memory.to_text()) == memory
+
+
+def test_known_routes_are_written_apart_and_read_again() -> None:
+    ledger = Ledger()
+    record = RouteRecord(ledger)
+    assert Memory.from_text(record.text()) == Memory()
+    ledger.record_route("hme0", ROUTE)
+    ledger.record_route("hme2", EXPIRING)
+    read = Memory.from_text(record.text())
+    assert read == Memory(
+        routes=(
+            HomedRoute("hme0", replace(ROUTE, ifindex=0)),
+            HomedRoute("hme2", replace(EXPIRING, ifindex=0)),
+        )
+    )
+    assert read.routes[1].route.expires_at == EXPIRING.expires_at
+
+
+def test_known_routes_are_put_into_words_once() -> None:
+    ledger = Ledger()
+    record = RouteRecord(ledger)
+    ledger.record_route("hme0", ROUTE)
+    before = record.text()
+    ledger.record_route("hme0", ROUTE)
+    assert record.text() is before
+    ledger.record_route("hme0", EXPIRING)
+    assert record.text() != before
+    ledger.forget_route(RouteAtHome("hme0", RouteKey.of(EXPIRING)))
+    assert record.text() == before

@@ -54,6 +54,19 @@ def test_what_is_well_placed_stays() -> None:
     assert placement([data("x", "a"), data("y", "b")], [A, B]) == {"x": "a", "y": "b"}
 
 
+def test_routes_that_are_left_behind_go_where_their_addresses_went() -> None:
+    """Many routes come after the addresses, and by then somebody else may have less to carry."""
+    route = replace(data("route", "a", weight=0), rides=True)
+    broken = replace(A, fitness=BROKEN)
+    gone = [data("x", "a", "b"), data("y", "b")]
+    assert placement([*gone, route], [broken, B, C])["route"] == "b"
+    assert placement([route], [broken, B, C])["route"] == "b"
+    assert placement([data("y", "b"), route], [broken, B, C])["route"] == "c"
+    # Together with an address they go where that goes (behaviour 64).
+    late = data("late", "a")
+    assert placement([*gone, late, route], [broken, B, C])["route"] == "c"
+
+
 def test_a_new_address_goes_home() -> None:
     assert placement([data("x", "a", None)], [A, B]) == {"x": "a"}
 

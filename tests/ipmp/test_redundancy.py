@@ -83,7 +83,7 @@ def test_every_route_needs_a_place() -> None:
     for number, gateway in enumerate(("10.0.0.254", "10.66.0.1")):
         destination = ip_network(f"10.{77 + number}.0.0/16")
         route = Route(hme0.ifindex, destination, ip_address(gateway))
-        made.view.add_route(route)
+        made.view.add(route)
         made.ledger.record_route("hme0", route)
     assert objection(made, "hme0", {"hme0"}) == (
         "no other functioning interface of group test takes its routes: 10.78.0.0/16 via "

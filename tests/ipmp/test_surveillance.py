@@ -11,11 +11,10 @@ import pytest
 
 from rcmd.ipmp.commands import Report, SendProbes, UnwatchInterface, WatchInterface
 from rcmd.ipmp.events import ProbeAnswer
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.probe_events import ProbeKind
-from rcmd.ipmp.probe_routers import Routers, routers_of, routes_by_home
+from rcmd.ipmp.probe_routers import RouterBook, Routers
 from rcmd.ipmp.probe_verdict import Outlook
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.surveillance import LONGEST_TICK_S, Surveillance
@@ -27,6 +26,7 @@ from rcmd.model import (
     InterfaceConfig,
     ProbeMethod,
     Route,
+    RouteKey,
     Settings,
 )
 
@@ -231,22 +231,18 @@ def route(name: str, destination: str, gateway: str | None, protocol: int = 3) -
 def test_pinned_ones_then_next_hops() -> None:
     # behaviours 44, 47
     made = two()
-    made.view.add_route(route("hme0", "0.0.0.0/0", "192.168.85.1"))
-    made.view.add_route(route("hme1", "10.0.0.0/8", "192.168.85.2"))
-    made.view.add_route(route("hme1", "192.168.85.50/32", None))
-    made.view.add_route(route("hme1", "192.168.85.51/32", None, protocol=2))
-    made.view.add_route(route("hme1", "192.168.85.0/24", None))
+    made.view.add(route("hme0", "0.0.0.0/0", "192.168.85.1"))
+    made.view.add(route("hme1", "10.0.0.0/8", "192.168.85.2"))
+    made.view.add(route("hme1", "192.168.85.50/32", None))
+    made.view.add(route("hme1", "192.168.85.51/32", None, protocol=2))
+    made.view.add(route("hme1", "192.168.85.0/24", None))
     settings = GroupSettings(targets=(ip_address("192.168.85.60"), ip_address("fe80::1")))
-    found = routers_of(
-        made, list(made.members.values()), settings, Family.IPV4, routes_by_home(made)
-    )
+    found = RouterBook(made).routers_of(list(made.members.values()), settings, Family.IPV4)
     assert found == Routers(
         (ip_address("192.168.85.60"), ip_address("192.168.85.50")),
         (ip_address("192.168.85.1"), ip_address("192.168.85.2")),
     )
-    assert routers_of(made, [], settings, Family.IPV6, routes_by_home(made)).all == (
-        ip_address("fe80::1"),
-    )
+    assert RouterBook(made).routers_of([], settings, Family.IPV6).all == (ip_address("fe80::1"),)
 
 
 @pytest.mark.parametrize(
@@ -268,9 +264,9 @@ def test_which_routes_pin(
     # behaviour 47
     made = two()
     added = route("hme0", destination, gateway, protocol)
-    made.view.add_route(added)
+    made.view.add(added)
     members = list(made.members.values())
-    found = routers_of(made, members, GroupSettings(), added.family, routes_by_home(made))
+    found = RouterBook(made).routers_of(members, GroupSettings(), added.family)
     assert found == expected
 
 
@@ -279,7 +275,5 @@ def test_a_route_on_its_way_to_another_member_still_counts() -> None:
     made = two()
     lost = route("hme0", "0.0.0.0/0", "192.168.85.1")
     made.ledger.routes[RouteAtHome("hme0", RouteKey.of(lost))] = lost
-    found = routers_of(
-        made, list(made.members.values()), GroupSettings(), Family.IPV4, routes_by_home(made)
-    )
+    found = RouterBook(made).routers_of(list(made.members.values()), GroupSettings(), Family.IPV4)
     assert found.learnt == (ROUTER,)

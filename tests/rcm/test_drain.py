@@ -7,9 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rcmd.daemon import MEMORY_KEY
 from rcmd.errors import Busy, RolledBack, Veto
-from rcmd.ipmp.memory import Memory
 from rcmd.model import InterfaceState
 from rcmd.rcm import drain
 from rcmd.rcm.drain import Drains
@@ -17,6 +15,7 @@ from rcmd.rcm.hardware import PowerOff, PowerOn
 from rcmd.rcm.journal import Operation, OperationKind, Step
 from rcmd.rcm.recovery import recover
 from rcmd.rcm.slot_notice import NoticeKind, SlotNotice
+from rcmd.starting import remembered
 from rcmd.system.store import StoreError
 
 from .house import ROOT, House
@@ -327,9 +326,12 @@ def test_cancelled_drain_brings_everything_back(play: Play) -> None:
 
 def restarted(house: House) -> House:
     """The next process, on the same machine, with what the last one remembered."""
-    text = house.store.recall(MEMORY_KEY)
-    memory = Memory.from_text(text) if text else Memory()
-    after = House(store=house.store, model=house.model, files=house.files.hostname, memory=memory)
+    after = House(
+        store=house.store,
+        model=house.model,
+        files=house.files.hostname,
+        memory=remembered(house.store)[0],
+    )
     for name in ("functions", "slots", "removed"):
         setattr(after.hardware, name, getattr(house.hardware, name))
     return after

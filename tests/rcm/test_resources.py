@@ -76,8 +76,8 @@ def test_a_card_in_a_slot_with_everything_on_it(sysfs: FakeSysfs) -> None:
     engine = engine_with(hme0=["10.0.0.1/24"], hme1=["10.0.0.2/24"], hme2=[])
     link(engine, "hme0.7", 17, lower=4, kind="vlan")
     engine.scene.view.add_address(KernelAddress(17, ip_interface("10.7.0.1/24")))
-    engine.scene.view.add_route(Route(4, ip_network("10.9.0.0/16")))
-    engine.scene.view.add_route(Route(4, ip_network("10.0.0.0/24"), protocol=2))
+    engine.scene.view.add(Route(4, ip_network("10.9.0.0/16")))
+    engine.scene.view.add(Route(4, ip_network("10.0.0.0/24"), protocol=2))
     roots = tree(survey(sysfs.root), engine)
     assert draw(roots) == [
         "slot:1",
@@ -157,7 +157,7 @@ def test_usb_and_what_has_no_hardware(sysfs: FakeSysfs) -> None:
 def test_a_router_shows_some_of_its_routes() -> None:
     engine = engine_with(hme0=[])
     for number in range(40):
-        engine.scene.view.add_route(Route(4, ip_network(f"10.{number}.0.0/16")))
+        engine.scene.view.add(Route(4, ip_network(f"10.{number}.0.0/16")))
     children = find(tree(NOWHERE, engine), "hme0").children
     assert len(children) == 17
     assert children[-1].name == "24 more routes"
@@ -323,7 +323,7 @@ def test_what_is_not_there(named: tuple[Resource, ...], word: str) -> None:
 
 def test_a_route_is_not_to_be_asked_for() -> None:
     engine = engine_with(hme0=[])
-    engine.scene.view.add_route(Route(4, ip_network("0.0.0.0/0")))
+    engine.scene.view.add(Route(4, ip_network("0.0.0.0/0")))
     roots = tree(NOWHERE, engine)
     assert draw(roots) == ["hme0", "  default"]
     with pytest.raises(NoSuchResource):

@@ -30,7 +30,6 @@ from rcmd.ipmp.events import (
     RouteSeen,
     SpreadDone,
 )
-from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.multicast_events import Membership
 from rcmd.model import (
     SMALLEST_MTU,
@@ -41,6 +40,7 @@ from rcmd.model import (
     KernelAddress,
     Link,
     Route,
+    RouteKey,
     family_of,
 )
 

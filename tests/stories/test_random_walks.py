@@ -4,8 +4,12 @@ change nothing.  `World` looks after every step; the walk keeps its own list of 
 
 from __future__ import annotations
 
+from unittest import mock
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from rcmd.ipmp import route_difference
 
 from .walk import ON_THE_LINK, SHARED, Step, Walk, steps
 
@@ -36,6 +40,18 @@ def test_no_walk_loses_an_address(text: str, carrier_s: float, path: list[Step])
 @given(FAILBACK, CARRIER_S, steps(*ON_THE_LINK))
 def test_no_walk_confuses_what_is_advertised(text: str, carrier_s: float, path: list[Step]) -> None:
     walk(text, carrier_s, path)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(FAILBACK, CARRIER_S, steps())
+def test_no_walk_minds_that_routes_follow_one_by_one(
+    text: str, carrier_s: float, path: list[Step]
+) -> None:
+    with (
+        mock.patch.object(route_difference, "AT_ONCE", 0),
+        mock.patch.object(route_difference, "AT_A_TIME", 1),
+    ):
+        walk(text, carrier_s, path)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -129,3 +129,21 @@ def test_routes_to_a_metadata_service_and_to_multicast_follow() -> None:
                 expect route 169.254.169.254/32 on hme0 protocol 3
         """,
     )
+
+
+def test_a_look_at_one_group_leaves_the_same_route_of_another_alone() -> None:
+    world = tell(
+        """
+        file hme0: 192.168.85.19/24 group a up
+        file hme1: 192.168.85.20/24 group a up
+        file hme2: 192.168.85.21/24 group b up
+        file hme3: 192.168.85.22/24 group b up
+        start
+        at 60s  add route default via 192.168.85.1 on hme0
+        at 61s  add route default via 192.168.85.1 on hme2
+        at 62s  note before
+        """
+    )
+    world.forget_past()
+    world.speed("hme0", 1000)
+    assert world.commands == []
