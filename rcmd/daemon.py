@@ -235,7 +235,14 @@ class Daemon:
         link = self._engine.scene.view.links[ifindex]
         has_ipv6 = any(it.version == 6 for it in addresses)
         is_router = has_ipv6 and self._devices.is_router(link.name)
-        self._announcer.announce(ifindex, hardware_address, addresses, is_router=is_router)
+        member = self._engine.scene.member_at(ifindex)
+        self._announcer.announce(
+            ifindex,
+            hardware_address,
+            addresses,
+            is_router=is_router,
+            link=member.circle if member else link.name,
+        )
 
     def _plumb(self, plumb: Plumb) -> Plumbed:
         self._refusals.pop(plumb.name, None)

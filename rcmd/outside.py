@@ -86,7 +86,9 @@ class Announcer(Protocol):
         addresses: Iterable[IPAddress],
         *,
         is_router: bool,
-    ) -> None: ...
+        link: str,
+    ) -> None:
+        """`link` names the IP link, which several interfaces may be on."""
 
     def cancel(self, address: IPAddress) -> None: ...
 

@@ -12,16 +12,18 @@ import errno
 import logging
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
+from random import Random
 from typing import Protocol
 
 from rcmd.model import IPAddress
+from rcmd.system.announcement_pace import CallLater, Cancellable, Pace
 
 _log = logging.getLogger(__name__)
 
 SCHEDULE_S = (0.0, 0.1, 1.1, 2.2, 5.0)
-"""When an announcement is sent, in seconds after the move."""
+"""When an announcement is due, in seconds after the move."""
 
 _ETHERNET_MINIMUM = 60
 """The shortest Ethernet frame, without its checksum."""
@@ -43,14 +45,6 @@ _SEND_BUFFER = 4 << 20
 """Holds the frames of a few thousand addresses until the NIC has sent them."""
 _LOST = frozenset({errno.ENOBUFS, errno.EAGAIN, errno.EINTR})
 """This frame was not sent; the next one may be."""
-
-
-class Cancellable(Protocol):
-    def cancel(self) -> None: ...
-
-
-CallLater = Callable[[float, Callable[[], None]], Cancellable]
-"""`loop.call_later` of asyncio: seconds, what to call."""
 
 
 def gratuitous_arp(mac: bytes, address: IPv4Address) -> bytes:
@@ -174,24 +168,51 @@ def _enlarge_send_buffer(packet: socket.socket) -> None:
 
 
 class _Batch:
-    """Addresses that were announced together, and how often they have been."""
+    """Addresses that are announced together, and the round that is under way."""
 
-    __slots__ = ("frames", "ifindex", "rounds", "timer")
-
-    def __init__(self, ifindex: int, frames: dict[IPAddress, bytes]) -> None:
+    def __init__(self, ifindex: int, frames: dict[IPAddress, bytes], wire: Wire) -> None:
         self.ifindex = ifindex
         self.frames = frames
-        self.rounds = 0
+        self.rounds = 1
+        """Those that were due so far."""
         self.timer: Cancellable | None = None
+        self.is_under_way = False
+        self.is_due_again = False
+        self._wire = wire
+        self._left: list[IPAddress] = []
+
+    def begin(self, random: Random) -> None:
+        """In another order each time: who drops what comes too fast drops something else."""
+        self.is_under_way, self.is_due_again = True, False
+        self._left = [*self.frames]
+        random.shuffle(self._left)
+
+    def send_next(self) -> bool:
+        """False if the round is over."""
+        while self._left:
+            frame = self.frames.get(self._left.pop())
+            if frame is not None:
+                self._wire.send(self.ifindex, (frame,))
+                return True
+        self.is_under_way = False
+        return False
 
 
 class Announcer:
-    """Announces addresses on the schedule, until they move again."""
+    """Announces addresses on the schedule, until they move again.
 
-    def __init__(self, call_later: CallLater, wire: Wire | None = None) -> None:
+    The first round is sent at once, the others at the pace of the link.  With many addresses a
+    round takes long; what falls due meanwhile is one more round, however often it does.
+    """
+
+    def __init__(
+        self, call_later: CallLater, wire: Wire | None = None, random: Random | None = None
+    ) -> None:
         self._call_later = call_later
         self._wire: Wire = PacketSockets() if wire is None else wire
+        self._random = random or Random()
         self._batch_of: dict[IPAddress, _Batch] = {}
+        self._paces: dict[str, Pace] = {}
 
     def announce(
         self,
@@ -200,11 +221,13 @@ class Announcer:
         addresses: Iterable[IPAddress],
         *,
         is_router: bool = False,
+        link: str = "",
     ) -> None:
         """Announce now, and again on the schedule.  Replaces earlier announcements of these.
 
         `hardware_address` as `02:00:00:00:00:01`; without an Ethernet address (a tunnel,
-        InfiniBand) nothing is sent, and the earlier announcements stop all the same.
+        InfiniBand) nothing is sent, and the earlier announcements stop all the same.  `link` is
+        any name for the IP link: the interfaces on it share its pace.
         """
         addresses = tuple(addresses)
         for address in addresses:
@@ -215,9 +238,38 @@ class Announcer:
             return
         frames = {address: _frame(mac, address, is_router=is_router) for address in addresses}
         if frames:
-            batch = _Batch(ifindex, frames)
+            batch = _Batch(ifindex, frames, self._wire)
             self._batch_of.update(dict.fromkeys(frames, batch))
-            self._send_round(batch)
+            self._wire.send(ifindex, frames.values())
+            if link not in self._paces:
+                self._paces[link] = Pace(self._call_later)
+            self._wait(batch, self._paces[link])
+
+    def _wait(self, batch: _Batch, pace: Pace) -> None:
+        delay_s = SCHEDULE_S[batch.rounds] - SCHEDULE_S[batch.rounds - 1]
+        batch.timer = self._call_later(delay_s, lambda: self._fall_due(batch, pace))
+
+    def _fall_due(self, batch: _Batch, pace: Pace) -> None:
+        batch.rounds += 1
+        if batch.rounds < len(SCHEDULE_S):
+            self._wait(batch, pace)
+        else:
+            batch.timer = None
+        if batch.is_under_way:
+            batch.is_due_again = True
+        else:
+            self._begin(batch, pace)
+
+    def _begin(self, batch: _Batch, pace: Pace) -> None:
+        batch.begin(self._random)
+        pace.add(batch.send_next, lambda: self._end(batch, pace))
+
+    def _end(self, batch: _Batch, pace: Pace) -> None:
+        if batch.is_due_again and batch.frames:
+            self._begin(batch, pace)
+        elif batch.rounds == len(SCHEDULE_S):
+            for address in batch.frames:
+                del self._batch_of[address]
 
     def cancel(self, address: IPAddress) -> None:
         """Stop announcing this address, wherever it was."""
@@ -237,17 +289,9 @@ class Announcer:
     def close(self) -> None:
         for address in list(self._batch_of):
             self.cancel(address)
+        for pace in self._paces.values():
+            pace.close()
         self._wire.close()
-
-    def _send_round(self, batch: _Batch) -> None:
-        self._wire.send(batch.ifindex, batch.frames.values())
-        batch.rounds += 1
-        if batch.rounds == len(SCHEDULE_S):
-            for address in batch.frames:
-                del self._batch_of[address]
-            return
-        delay_s = SCHEDULE_S[batch.rounds] - SCHEDULE_S[batch.rounds - 1]
-        batch.timer = self._call_later(delay_s, lambda: self._send_round(batch))
 
 
 def _mac(hardware_address: str) -> bytes | None:

@@ -1,10 +1,12 @@
+import asyncio
 import heapq
 import json
 import socket
 import struct
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from random import Random
 
 import pytest
 
@@ -95,7 +97,7 @@ def wire(clock: Clock) -> Wire:
 
 @pytest.fixture
 def announcer(clock: Clock, wire: Wire) -> Announcer:
-    return Announcer(clock.call_later, wire)
+    return Announcer(clock.call_later, wire, Random(1))
 
 
 def test_gratuitous_arp_is_a_padded_broadcast_request() -> None:
@@ -229,6 +231,105 @@ def test_without_an_ethernet_address_nothing_is_sent_any_more(
     assert len(wire.sent) == 1
 
 
+class Police:
+    """Lets so many frames a second pass, and a burst of some: as hosts and switches do with ARP."""
+
+    def __init__(self, rate: float = 100.0, burst: int = 20) -> None:
+        self.rate, self.burst = rate, burst
+        self._tokens = float(burst)
+        self._then_ms = 0
+
+    def passes(self, now_ms: int) -> bool:
+        earned = (now_ms - self._then_ms) * self.rate / 1000
+        self._tokens = min(self.burst, self._tokens + earned)
+        self._then_ms = now_ms
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+def learned_at(wire: Wire, addresses: Sequence[IPAddress]) -> dict[IPAddress, int]:
+    """When a policed neighbour has learned each of them, in milliseconds."""
+    police = Police()
+    by_frame = {gratuitous_arp(MAC_BYTES, IPv4Address(str(it))): it for it in addresses}
+    learned: dict[IPAddress, int] = {}
+    for when, _, frame in wire.sent:
+        if police.passes(when):
+            learned.setdefault(by_frame[frame], when)
+    return learned
+
+
+def many(count: int) -> list[IPAddress]:
+    return [IPv4Address("10.0.0.1") + number for number in range(count)]
+
+
+def test_two_hundred_are_learned_by_who_polices_arp(
+    announcer: Announcer, wire: Wire, clock: Clock
+) -> None:
+    addresses = many(200)
+    announcer.announce(4, MAC, addresses)
+    assert len(wire.sent) == 200, "the first round is sent at once"
+    clock.advance(60_000)
+    learned = learned_at(wire, addresses)
+    assert learned.keys() == set(addresses)
+    assert max(learned.values()) < 5_000
+
+
+@pytest.mark.parametrize(("count", "rounds"), [(9, 5), (90, 5), (200, 4), (1000, 3), (2000, 3)])
+def test_repeats_are_paced_and_come_to_an_end(
+    announcer: Announcer, wire: Wire, clock: Clock, count: int, rounds: int
+) -> None:
+    addresses = many(count)
+    announcer.announce(4, MAC, addresses)
+    clock.advance(3_600_000)
+    assert clock.pending == 0
+    assert {len(wire.times(4, address)) for address in addresses[:3]} == {rounds}
+    assert len(wire.sent) == rounds * count
+    repeats = [when for when, _, _ in wire.sent[count:]]
+    for first in repeats[::9]:
+        assert sum(first <= when < first + 1_000 for when in repeats) <= 99
+    assert repeats[-1] <= max(5_100, 1_000 * (rounds - 1) * count / 90 + 5_200)
+    assert learned_at(wire, addresses).keys() == set(addresses)
+
+
+def test_every_round_has_an_order_of_its_own(
+    announcer: Announcer, wire: Wire, clock: Clock
+) -> None:
+    addresses = many(50)
+    announcer.announce(4, MAC, addresses)
+    clock.advance(60_000)
+    frames = [frame for _, _, frame in wire.sent]
+    rounds = {tuple(frames[start : start + 50]) for start in range(0, 250, 50)}
+    assert len(rounds) == 5
+    assert len({frozenset(it) for it in rounds}) == 1
+
+
+def test_interfaces_of_one_link_share_its_pace_and_take_turns(
+    announcer: Announcer, wire: Wire, clock: Clock
+) -> None:
+    announcer.announce(4, MAC, many(90), link="test")
+    announcer.announce(5, MAC, [ADDRESS], link="test")
+    announcer.announce(6, MAC, [OTHER], link="elsewhere")
+    clock.advance(1_000)
+    repeats = [(when, ifindex) for when, ifindex, _ in wire.sent if when]
+    assert sum(ifindex != 6 for _, ifindex in repeats) <= 90
+    assert (100, 6) in repeats
+    assert (200, 5) in repeats, "one is not kept waiting by many"
+
+
+def test_what_moves_on_in_the_middle_of_a_round_is_not_repeated_there(
+    announcer: Announcer, wire: Wire, clock: Clock
+) -> None:
+    addresses = many(200)
+    announcer.announce(4, MAC, addresses)
+    clock.advance(1_000)
+    announcer.announce(5, MAC, addresses)
+    clock.advance(3_600_000)
+    assert not any(when > 1_000 for when, ifindex, _ in wire.sent if ifindex == 4)
+    assert clock.pending == 0
+
+
 def ip(arguments: str) -> str:
     command = ["ip", *arguments.split()]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -269,6 +370,48 @@ def test_a_linux_neighbour_believes_the_first_one(
         announcer.announce(ifindex, MAC, [address])
         assert any(neighbour(address) == MAC for _ in range(100))
         announcer.close()
+
+    in_namespaces(scenario)
+
+
+POLICY = """
+add table arp police
+add chain arp police input { type filter hook input priority 0; }
+add rule arp police input limit rate over 100/second burst 20 packets drop
+"""
+PATIENCE_S = 30.0
+"""Far more than the 2.4 s that it takes: a busy machine is a slow one, not a wrong one."""
+
+
+@pytest.mark.lab
+def test_a_linux_neighbour_that_polices_arp_learns_all_of_them(
+    in_namespaces: Callable[[Callable[[], None]], None],
+) -> None:
+    def scenario() -> None:
+        ifindex = cable()
+        addresses = [IPv4Address("192.168.85.2") + number for number in range(200)]
+        command = ["ip", "netns", "exec", "peer", "nft", "-f", "-"]
+        subprocess.run(command, input=POLICY, text=True, check=True)
+        entries = "".join(
+            f"neigh replace {it} lladdr 02:00:00:00:00:01 dev far nud reachable\n"
+            for it in addresses
+        )
+        subprocess.run(["ip", "-n", "peer", "-batch", "-"], input=entries, text=True, check=True)
+
+        def learned() -> int:
+            entries = json.loads(ip("-n peer -json neigh show dev far"))
+            return sum(it.get("lladdr") == MAC for it in entries)
+
+        async def story() -> None:
+            announcer = Announcer(asyncio.get_running_loop().call_later)
+            announcer.announce(ifindex, MAC, addresses)
+            assert learned() < 200, "nobody polices"
+            async with asyncio.timeout(PATIENCE_S):
+                while learned() < 200:  # noqa: ASYNC110
+                    await asyncio.sleep(0.2)
+            announcer.close()
+
+        asyncio.run(story())
 
     in_namespaces(scenario)
 
