@@ -298,9 +298,15 @@ class Engine:
         """What was called back is back, and nothing else is left to do."""
         return not self.scene.members[name].recalls and self.is_settled()
 
-    def rehearse(self, names: Collection[str], going: Collection[str] = ()) -> Rehearsal:
-        """The detach of these interfaces; the detach of `going` began before."""
-        return rehearse(self.scene, self._refused, names, going)
+    def rehearse(
+        self,
+        names: Collection[str],
+        going: Collection[str] = (),
+        bereft: Collection[str] = (),
+    ) -> Rehearsal:
+        """The detach of these interfaces, and of `bereft` that they are emptied; the detach of
+        `going` began before."""
+        return rehearse(self.scene, self._refused, names, going, bereft)
 
     def objection(self, name: str, leaving: Collection[str]) -> str | None:
         """Why an interface cannot be spared when all of `leaving` go; None if it can."""

@@ -9,6 +9,7 @@ from rcmd.ipmp.commands import Command, Plumb, Release
 from rcmd.ipmp.events import Plumbed
 from rcmd.ipmp.hardware_addresses import note_coming
 from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.scene import Circles, Scene
 
 
@@ -41,7 +42,8 @@ def in_use(scene: Scene) -> dict[int, Plumb]:
 
 def plumb_new(scene: Scene) -> list[Command]:
     commands: list[Command] = []
-    for member in scene.members.values():
+    # A VLAN cannot be set up before the device that it is stacked on.
+    for member in sorted(scene.members.values(), key=lambda it: _height(scene, it)):
         member.is_being_plumbed = False
         if member.ifindex in (0, member.plumbed) or member.intent is Intent.DETACHED:
             continue
@@ -54,6 +56,16 @@ def plumb_new(scene: Scene) -> list[Command]:
     return commands
 
 
+def _height(scene: Scene, member: Member) -> int:
+    """How many devices it is stacked on, one on the other."""
+    lowers: set[int] = set()
+    link = scene.view.links.get(member.ifindex)
+    while link is not None and link.lower and link.lower not in lowers:
+        lowers.add(link.lower)
+        link = scene.view.links.get(link.lower)
+    return len(lowers)
+
+
 def plumbed(scene: Scene, event: Plumbed) -> None:
     """A hardware address that was refused is not waited for."""
     member = scene.members.get(event.plumb.name)
@@ -62,11 +74,21 @@ def plumbed(scene: Scene, event: Plumbed) -> None:
 
 
 def release_detached(scene: Scene, circles: Circles | None) -> list[Command]:
-    """A detached device is given back once there is nothing more to take off it."""
+    """A detached device is given back once there is nothing more to take off it.
+
+    One of another circle may have waited for the moves of this one: they went together.
+    """
+    given_up = [it for it in scene.members.values() if it.intent is Intent.DETACHED and it.plumbed]
+    looked_at = {member.name for member in scene.members_of(circles)} if given_up else ()
     commands: list[Command] = []
-    for member in scene.members_of(circles):
-        if member.intent is Intent.DETACHED and member.plumbed:
+    for member in given_up:
+        if member.name in looked_at or not _holds_anything(scene, member):
             if member.plumbed == member.ifindex:
                 commands.append(Release(member.ifindex, member.name, take_down=True))
             member.plumbed = 0
     return commands
+
+
+def _holds_anything(scene: Scene, member: Member) -> bool:
+    held = scene.view.addresses.get(member.ifindex, {}).values()
+    return any(not (it.address.ip.is_link_local or is_autojoin(it)) for it in held)

@@ -71,8 +71,13 @@ def rehearse(
     refused: Mapping[ItemKey, str],
     names: Collection[str],
     going: Collection[str] = (),
+    bereft: Collection[str] = (),
 ) -> Rehearsal:
-    """The detach of all of `names` together; `going` are leaving already, or will be by then."""
+    """The detach of all of `names` together.
+
+    `bereft` are only emptied with them; `going` are leaving already, or will be by then.
+    """
+    kept, names = {*bereft}, (*names, *bereft)
     before = {name: frozenset(held_by(scene, name)) for name in names}
     stage = _Stage(_copy(scene), dict(refused))
     present = [it for it in (*going, *names) if scene.members[it].intent is not Intent.DETACHED]
@@ -81,7 +86,8 @@ def rehearse(
     stage.play(present)
     left = {name: frozenset(held_by(stage.scene, name)) for name in names}
     for name in names:
-        membership.unplumb(stage.scene, name)
+        if name not in kept:
+            membership.unplumb(stage.scene, name)
     stage.play(present)
     return Rehearsal(frozenset((*names, *going)), before, left, stage.scene, stage.refused)
 

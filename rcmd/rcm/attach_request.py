@@ -135,13 +135,15 @@ class AttachOnRequest:
         return frozenset((link.ifindex, link.name) for link in links)
 
     def _interfaces(self) -> tuple[str, ...]:
-        """Those of the resource that the engine knows."""
+        """Those of the resource that the engine knows, and what was detached with them."""
         engine, hardware = self.stage.engine, self.stage.hardware.survey()
         try:
-            resource = find_removal(engine, hardware, self.name).resource
+            removal = find_removal(engine, hardware, self.name)
         except NoSuchResource:
             return ()
-        return tuple(it for it in resource.interfaces() if engine.scene.view.link_named(it))
+        stacked = (it.name for it in removal.stacked if it.name in removal.given_up)
+        found = (*removal.resource.interfaces(), *stacked)
+        return tuple(it for it in found if engine.scene.view.link_named(it))
 
     def _missing(self, hardware: Hardware) -> dict[str, str]:
         """Of those in our care that were part of it, and are not there, the places."""

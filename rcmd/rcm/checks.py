@@ -8,7 +8,8 @@
 | redundancy  | a member without a group, the only functioning one of its group,   | yes     |
 |             | or whose addresses or routes no other member can take; judged with |         |
 |             | every interface of the card gone                                   |         |
-| stacking    | an interface that something is stacked on                          | yes     |
+| stacking    | an interface that something is stacked on which is none of ours:   | yes     |
+|             | what is in our care is emptied with it                             |         |
 | unmanaged   | another interface of the card, not ours, that has addresses        | yes     |
 | functions   | a function that has a driver and shows no interface here: a guest, | yes     |
 |             | a program or another network namespace uses it; a virtual function |         |
@@ -35,7 +36,7 @@ from rcmd.model import KernelAddress
 from rcmd.rcm.hardware import PciFunction
 from rcmd.rcm.removal import Removal
 from rcmd.rcm.resource import ResourceKind
-from rcmd.rcm.resources import stacked_on
+from rcmd.rcm.resources import Stacked, stacked_on
 from rcmd.rcm.usage import absence_of
 
 
@@ -88,17 +89,39 @@ def hardware(question: Question) -> Iterator[Veto]:
 def redundancy(question: Question) -> Iterator[Veto]:
     rehearsal = question.rehearsal
     if rehearsal is None:
-        rehearsal = question.engine.rehearse(question.removal.members, question.going)
-    for name in question.removal.members:
+        removal = question.removal
+        rehearsal = question.engine.rehearse(removal.members, question.going, removal.bereft)
+    for name in question.removal.emptied:
         reason = objection_in(rehearsal, question.engine.scene, name)
         if reason:
             yield Veto(name, "redundancy", reason)
 
 
 def stacking(question: Question) -> Iterator[Veto]:
-    for name in question.removal.resource.interfaces():
-        for stacked in stacked_on(question.engine, name):
-            yield Veto(name, "stacking", f"in use by {stacked}")
+    for name, stacked in left_behind(question.engine, question.removal):
+        yield Veto(name, "stacking", f"in use by {stacked}")
+
+
+def left_behind(engine: Engine, removal: Removal) -> Iterator[tuple[str, Stacked]]:
+    """What would be cut off by the end of an interface, and cannot be emptied before.
+
+    A device in our care is; one that has nothing of its own and only carries such ones, too.
+    """
+    going = (*removal.resource.interfaces(), *(it.name for it in removal.stacked))
+    ours = {*removal.emptied, *removal.given_up}
+    for name in going:
+        for stacked in stacked_on(engine, name):
+            if stacked.name not in ours and not _only_carries(engine, removal, stacked.name):
+                yield name, stacked
+
+
+def _only_carries(engine: Engine, removal: Removal, name: str) -> bool:
+    """Those that it carries are asked about one by one."""
+    is_cut_off = any(it.name == name for it in removal.stacked)
+    link = engine.scene.view.link_named(name)
+    held = engine.scene.view.addresses.get(link.ifindex, {}).values() if link else ()
+    is_bare = not any(_is_global(it) for it in held)
+    return is_cut_off and is_bare and bool(stacked_on(engine, name))
 
 
 def unmanaged(question: Question) -> Iterator[Veto]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from rcmd.errors import RcmError, RolledBack, Vetoed
@@ -135,6 +136,7 @@ class Detach:
             self._advance(Step.REMOVING, _the_hardware)
             undo.push(self._restore_hardware)
             await self._remove()
+            await self._bereave()
         # Recorded before anybody is told: after a crash in between it must not come back.
         self._advance(Step.DONE)
 
@@ -172,7 +174,7 @@ class Detach:
                 "its addresses did not leave in time" if not is_over else "it could not be emptied"
             )
             raise StepFailed("; ".join(self._refusals()) or late)
-        for name in self.removal.members:
+        for name in self.removal.emptied:
             if reason := last_words(engine.scene, name):
                 raise StepFailed(f"{name}: {reason}")
 
@@ -182,8 +184,10 @@ class Detach:
 
     def _compare(self) -> None:
         """The deed is the plan, or it is undone; with force it is told what is not."""
-        engine, leaving = self.stage.engine, self.removal.members
-        outcome = Outcome(engine.scene, leaving, bool(self.removal.steps), engine.reasons())
+        engine, removal = self.stage.engine, self.removal
+        outcome = Outcome(
+            engine.scene, removal.emptied, engine.reasons(), bool(removal.steps), removal.bereft
+        )
         done = outcome.of(self.found)
         found = lost_after_all(engine.scene, self.found, self.planned, done)
         if found and not self._is_forced:
@@ -200,6 +204,20 @@ class Detach:
         if not await self.stage.machine.until(lambda: not self._present(), SETTLE_S):
             raise StepFailed(f"{', '.join(self._present())} did not go")
 
+    async def _bereave(self) -> None:
+        """What only stood on it has no carrier now, and may get one again some day."""
+        view, bereft = self.stage.engine.scene.view, self.removal.bereft
+        links = (view.link_named(name) for name in bereft)
+        indexes = [link.ifindex for link in links if link is not None]
+
+        def are_down() -> bool:
+            found = (self.stage.engine.scene.view.links.get(it) for it in indexes)
+            return not any(link is not None and link.is_running for link in found)
+
+        if bereft:
+            await self.stage.machine.until(are_down, SETTLE_S)
+            self.stage.machine.feed(Together(tuple(Stay(name) for name in bereft)))
+
     async def _tell_gone(self) -> None:
         for name in self.told:
             await self.stage.clients.post_remove(name)
@@ -214,23 +232,28 @@ class Detach:
         return self.stage.operations.going(before=self.running)
 
     def _not_empty(self) -> list[str]:
-        return [it for it in self.removal.members if not self.stage.engine.is_empty(it)]
+        return [it for it in self.removal.emptied if not self.stage.engine.is_empty(it)]
 
     def _not_unplumbed(self) -> list[str]:
         return [it for it in self.removal.members if not self.stage.engine.is_unplumbed(it)]
 
     def _refusals(self) -> list[str]:
         engine = self.stage.engine
-        return [text for it in self.removal.members for text in engine.refusals(it)]
+        return [text for it in self.removal.emptied for text in engine.refusals(it)]
 
     def _present(self) -> list[str]:
         view = self.stage.engine.scene.view
         return [it for it in self.removal.resource.interfaces() if view.link_named(it)]
 
     def _absent(self) -> list[str]:
-        view = self.stage.engine.scene.view
+        """What is stacked on others is not brought back by a driver."""
         expected = (*self.removal.members, *sorted(self.removal.given_up))
-        return [it for it in expected if not view.link_named(it)]
+        native = self.removal.resource.interfaces()
+        return [it for it in self._not_there(expected) if it in native]
+
+    def _not_there(self, names: Iterable[str]) -> list[str]:
+        view = self.stage.engine.scene.view
+        return [it for it in names if not view.link_named(it)]
 
     # --- back ---
 
@@ -269,8 +292,11 @@ class Detach:
 
     async def _stay(self) -> None:
         self._feed(Stay)
-        engine = self.stage.engine
-        back = [name for name in self.removal.members if name not in self._absent()]
+        engine, absent = self.stage.engine, self._not_there(self.removal.emptied)
+        back = [name for name in self.removal.emptied if name not in absent]
+        lost = [name for name in absent if name not in self.removal.resource.interfaces()]
+        if lost:
+            self.not_restored.append(f"{', '.join(lost)} vanished with what it was stacked on")
         if not await self.stage.machine.until(
             lambda: all(engine.is_restored(name) for name in back), REPLUMB_S
         ):
@@ -292,7 +318,8 @@ class Detach:
     # --- telling ---
 
     def _feed(self, event: type[Leave] | type[Stay] | type[Unplumb]) -> None:
-        self.stage.machine.feed(Together(tuple(event(name) for name in self.removal.members)))
+        names = self.removal.members if event is Unplumb else self.removal.emptied
+        self.stage.machine.feed(Together(tuple(event(name) for name in names)))
 
     def _advance(self, step: Step, awaits: Awaits = tuple) -> None:
         self.stage.operations.advance(self.running, step, awaits)

@@ -73,7 +73,7 @@ class Drains:
         except RcmError as error:
             log.info("slot %s is about to lose its power; not ours: %s", slot, error)
             return False
-        if not removal.members:
+        if not removal.emptied:
             log.info("slot %s is about to lose its power; there is nothing of ours in it", slot)
             return False
         loop = asyncio.get_running_loop()
@@ -149,12 +149,12 @@ class Drain:
         self._patience_s = patience_s
         self._members = running.operation.interfaces
         view = stage.engine.scene.view
-        links = (view.link_named(name) for name in removal.members)
+        links = (view.link_named(name) for name in removal.resource.interfaces())
         self._ifindexes = [link.ifindex for link in links if link is not None]
 
     async def run(self) -> None:
         self._feed(Leave)
-        name, members = _words(self._removal.name), ", ".join(self._members)
+        name, members = _words(self._removal.name), ", ".join(self._members + self._removal.bereft)
         self._tell(
             "drain",
             f"{name} is about to lose its power: everything moves off {members};"
@@ -235,6 +235,7 @@ class Drain:
         lost = [it for it in mine if not scene.copies_of(it.key)]
         # That it was asked to go must be known when it returns.
         self._feed(Unplumb)
+        self._stage.machine.feed(Together(tuple(Stay(it) for it in self._bereft())))
         self._stage.operations.try_advance(self._running, Step.DONE)
         went = "went, with what had nowhere to go" if lost else "went, empty"
         self._tell("detach", f"{name} lost its power: {members} {went}")
@@ -251,8 +252,14 @@ class Drain:
         self._tell("drain-undone", f"{name} keeps its power: {members} {state}")
 
     def _feed(self, event: type[Leave] | type[Stay] | type[Unplumb]) -> None:
-        members = (it for it in self._members if it in self._stage.engine.scene.members)
+        names = self._members if event is Unplumb else (*self._members, *self._bereft())
+        members = (it for it in names if it in self._stage.engine.scene.members)
         self._stage.machine.feed(Together(tuple(event(name) for name in members)))
+
+    def _bereft(self) -> list[str]:
+        """What only stood on it, and outlives it."""
+        members = self._stage.engine.scene.members
+        return [it for it in self._removal.bereft if it in members]
 
     def _tell(self, kind: str, text: str) -> None:
         report = Report(Severity.NOTICE, kind, self._removal.name, text, {"caller": CALLER})

@@ -147,10 +147,12 @@ class Outcome:
     scene: Scene
     leaving: Collection[str]
     """All that have gone by then."""
-    is_hardware: bool
-    """The devices go, too."""
     refused: Mapping[RouteKey, str]
     """Why a route is not made elsewhere."""
+    is_hardware: bool
+    """The devices go, too."""
+    bereft: Collection[str] = ()
+    """Those that stay all the same, and keep what is not ours."""
 
     def of(self, found: Iterable[Holding]) -> tuple[PlannedMove, ...]:
         held = tuple(found)
@@ -158,7 +160,7 @@ class Outcome:
         return tuple(self._move(it, places) for it in held)
 
     def _move(self, held: Holding, places: Mapping[Holding, str | None]) -> PlannedMove:
-        place = self._place_of_tied(held.tied, places) if held.tied else places[held]
+        place = self._place_of_tied(held, held.tied, places) if held.tied else places[held]
         reason = held.reason
         if place is None and not reason:
             reason = self._refusal(held)
@@ -186,11 +188,19 @@ class Outcome:
 
     def _stays(self, held: Holding) -> bool:
         """A device that is set down keeps IPv4 addresses, and we take off all but these."""
-        if held.address is None or held.is_ours or self.is_hardware:
+        if held.is_ours:
+            return False
+        if held.source in self.bereft:
+            return True
+        if held.address is None or self.is_hardware:
             return False
         return held.address.family is Family.IPV4 and held.address.address.ip.is_link_local
 
-    def _place_of_tied(self, tied: Anchored, places: Mapping[Holding, str | None]) -> str | None:
+    def _place_of_tied(
+        self, held: Holding, tied: Anchored, places: Mapping[Holding, str | None]
+    ) -> str | None:
+        if held.source in self.bereft:
+            return held.source
         match tied.tie:
             case Tie.KERNELS_OWN:
                 return self._place_of_prefix(tied, places)

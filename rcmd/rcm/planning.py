@@ -19,7 +19,6 @@ from rcmd.rcm.coordinator import Clients
 from rcmd.rcm.holdings import Holding, Outcome, holdings
 from rcmd.rcm.plan import DetachPlan
 from rcmd.rcm.removal import Removal, find_removal
-from rcmd.rcm.resources import stacked_on
 from rcmd.rcm.stage import Stage
 
 
@@ -62,7 +61,7 @@ async def plan_detach(
 def rehearse(stage: Stage, removal: Removal, going: frozenset[str]) -> Rehearsal:
     """`going` are the interfaces whose detach began before: they help nobody any more."""
     known = going & stage.engine.scene.members.keys()
-    return stage.engine.rehearse(removal.members, known - {*removal.members})
+    return stage.engine.rehearse(removal.members, known - {*removal.emptied}, removal.bereft)
 
 
 def found_on(
@@ -70,12 +69,13 @@ def found_on(
 ) -> tuple[Holding, ...]:
     """All that lies on what goes, also on the devices that are none of ours."""
     first, _ = named(anchored)
-    return holdings(engine.scene, _named_devices(removal), first)
+    return holdings(engine.scene, removal.devices, first)
 
 
 def foreseen(removal: Removal, rehearsal: Rehearsal) -> Outcome:
     """What is going to be."""
-    return Outcome(rehearsal.after, rehearsal.leaving, bool(removal.steps), rehearsal.reasons())
+    reasons = rehearsal.reasons()
+    return Outcome(rehearsal.after, rehearsal.leaving, reasons, bool(removal.steps), removal.bereft)
 
 
 def check_unchanged(stage: Stage, removal: Removal) -> None:
@@ -84,7 +84,7 @@ def check_unchanged(stage: Stage, removal: Removal) -> None:
         now = find_removal(stage.engine, stage.hardware.survey(), removal.name)
     except NoSuchResource as error:
         raise Busy(f"{removal.name}: it has gone meanwhile") from error
-    if ({*now.names}, {*now.members}) != ({*removal.names}, {*removal.members}):
+    if ({*now.names}, {*now.emptied}) != ({*removal.names}, {*removal.emptied}):
         raise Busy(f"{removal.name}: what belongs to it has changed meanwhile; ask again")
 
 
@@ -95,7 +95,7 @@ def concerned(engine: Engine, removal: Removal, rehearsal: Rehearsal) -> tuple[s
     """
     stranded = {
         f"ip:{key}"
-        for name in removal.members
+        for name in removal.emptied
         for key in rehearsal.before[name]
         if not isinstance(key, RouteAtHome) and not _is_served(engine, rehearsal.place(key))
     }
@@ -129,10 +129,11 @@ def _overridden_text(plan: DetachPlan, veto: Veto) -> str:
 
 def warnings(engine: Engine, removal: Removal) -> tuple[str, ...]:
     """What cannot follow, in sentences; told also where force overrides a veto."""
-    cut_off = [
-        f"{stacked} would be cut off"
-        for name in removal.resource.interfaces()
-        for stacked in stacked_on(engine, name)
+    cut_off = [f"{stacked} would be cut off" for _, stacked in checks.left_behind(engine, removal)]
+    vanishing = [
+        f"{it.name} is stacked on it and vanishes with it; rcmd does not make it again"
+        for it in removal.stacked
+        if it.name in removal.members and removal.steps and not it.survives
     ]
     unmanaged = [
         f"{name} is not managed: it goes, and nothing of it is moved"
@@ -141,21 +142,14 @@ def warnings(engine: Engine, removal: Removal) -> tuple[str, ...]:
     ]
     immovable = [
         only_from(name, group, sources)
-        for name in removal.members
+        for name in removal.emptied
         for group, sources in engine.scene.memberships.chosen.get(name, {}).items()
     ]
-    return (*cut_off, *unmanaged, *immovable)
-
-
-def _named_devices(removal: Removal) -> tuple[str, ...]:
-    """Those that go: of hardware all of its devices, else only what is in our care."""
-    if removal.is_interface:
-        return removal.members
-    return removal.resource.interfaces()
+    return (*cut_off, *vanishing, *unmanaged, *immovable)
 
 
 def devices_of(stage: Stage, removal: Removal) -> dict[int, str]:
     """The names of the devices that go, by ifindex."""
     view = stage.engine.scene.view
-    links = (view.link_named(name) for name in _named_devices(removal))
+    links = (view.link_named(name) for name in removal.devices)
     return {link.ifindex: link.name for link in links if link is not None}

@@ -8,7 +8,7 @@ from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.member import Intent
 from rcmd.rcm.hardware import Hardware, HardwareControl, HardwareStep, PciFunction
 from rcmd.rcm.resource import Resource, ResourceKind
-from rcmd.rcm.resources import find, removal_steps, tree
+from rcmd.rcm.resources import CutOff, cut_off, find, removal_steps, tree
 
 _HELD = {
     ResourceKind.SLOT,
@@ -31,12 +31,18 @@ class Removal:
     obstacles: tuple[str, ...]
     """What is known to stand in the way of the steps."""
     members: tuple[str, ...]
-    """The interfaces in our care that are in use: they have to be emptied."""
+    """The interfaces in our care that are in use: they have to be emptied, and are given up.  Also
+    those that are stacked on others of them, or on unmanaged ones that go."""
     strangers: tuple[str, ...]
     """The other interfaces that rcmd does not manage."""
     given_up: frozenset[str] = frozenset()
     """The interfaces that are detached already, with their devices still there: whoever held on to
     them knows that they are gone."""
+    stacked: tuple[CutOff, ...] = ()
+    """All devices that are stacked on what goes and are cut off, whosever they are."""
+    bereft: tuple[str, ...] = ()
+    """Those of them in our care that outlive the hardware: a bond without ports is emptied like
+    the others, but may get ports again."""
 
     @property
     def name(self) -> str:
@@ -49,7 +55,22 @@ class Removal:
     @property
     def names(self) -> tuple[str, ...]:
         """What is held: parents before their children."""
-        return tuple(it.name for it in self.resource.walk() if it.kind in _HELD)
+        ours = {*self.members, *self.bereft, *self.given_up}
+        found = (it for it in self.resource.walk() if it.kind in _HELD or it.name in ours)
+        return tuple(dict.fromkeys(it.name for it in found))
+
+    @property
+    def emptied(self) -> tuple[str, ...]:
+        """All that has to be emptied."""
+        return (*self.members, *self.bereft)
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """Those that go: of hardware all of its devices, else only what is in our care."""
+        if self.is_interface:
+            return self.members
+        vanishing = (it.name for it in self.stacked if not it.survives)
+        return (*self.resource.interfaces(), *vanishing, *self.bereft)
 
     @property
     def asked_about(self) -> tuple[str, ...]:
@@ -75,15 +96,22 @@ def find_removal(engine: Engine, hardware: Hardware, name: str) -> Removal:
     Raises InvalidArgument for what is no resource name, NoSuchResource for what is not there.
     """
     resource = find(tree(hardware, engine), name)
-    interfaces = resource.interfaces()
+    interfaces, steps = resource.interfaces(), removal_steps(resource, hardware)
+    stacked = cut_off(engine, interfaces)
+    bereft = {it.name for it in stacked if it.survives and steps}
+    going = (*interfaces, *(it.name for it in stacked if it.name not in bereft))
     return Removal(
         resource,
         hardware,
-        removal_steps(resource, hardware),
+        steps,
         (),
-        tuple(it for it in interfaces if _is_in_use(engine, it)),
-        tuple(it for it in interfaces if it not in engine.scene.members),
-        frozenset(it for it in interfaces if _is_given_up(engine, it)),
+        members=tuple(it for it in going if _is_in_use(engine, it)),
+        strangers=tuple(it for it in interfaces if it not in engine.scene.members),
+        given_up=frozenset(it for it in going if _is_given_up(engine, it)),
+        stacked=stacked,
+        bereft=tuple(
+            it.name for it in stacked if it.name in bereft and _is_in_use(engine, it.name)
+        ),
     )
 
 

@@ -6,7 +6,7 @@ nothing of it is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from rcmd.errors import NoSuchResource
@@ -21,7 +21,9 @@ from rcmd.rcm.resource_name import canonical_name
 from rcmd.rcm.usage import interface_usage
 
 __all__ = [
+    "CutOff",
     "Stacked",
+    "cut_off",
     "find",
     "removal_steps",
     "restoring_steps",
@@ -78,6 +80,41 @@ def stacked_on(engine: Engine, name: str) -> list[Stacked]:
     surroundings = _Surroundings.of(engine)
     link = surroundings.links.get(name)
     return [] if link is None else list(surroundings.stacked(link))
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """A device that is stacked on others, directly or not, and has nothing to stand on without."""
+
+    name: str
+    survives: bool
+    """It stays when the hardware goes: a bond or bridge without ports, and what is on top of it."""
+
+
+def cut_off(engine: Engine, names: Collection[str]) -> tuple[CutOff, ...]:
+    """By the loss of all these devices together; lower ones first."""
+    links = list(engine.scene.view.links.values())
+    ports: dict[int, list[Link]] = {}
+    for link in links:
+        ports.setdefault(link.master, []).append(link)
+    lost = {link.ifindex: False for link in links if link.name in names}
+    found: list[CutOff] = []
+    while True:
+        others = [link for link in links if link.ifindex not in lost]
+        above = [it for it in others if _stands_on(it, lost, ports.get(it.ifindex, ()))]
+        if not above:
+            return tuple(found)
+        for link in above:
+            lost[link.ifindex] = lost.get(link.lower, True)
+            found.append(CutOff(link.name, lost[link.ifindex]))
+
+
+def _stands_on(link: Link, lost: Container[int], ports: Iterable[Link]) -> bool:
+    """On these, and on nothing else that works."""
+    if link.lower:
+        return link.lower in lost
+    working = [it for it in ports if it.is_running or it.ifindex in lost]
+    return bool(working) and all(it.ifindex in lost for it in working)
 
 
 @dataclass(frozen=True, slots=True)

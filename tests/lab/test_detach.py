@@ -354,16 +354,27 @@ def test_two_detaches_do_not_empty_a_group_together(lab: Lab) -> None:
 # Undone
 
 
-def test_destination_that_refuses_an_address(lab: Lab) -> None:
-    # behaviour 120
+def test_destination_that_cannot_hold_an_address(lab: Lab) -> None:
     begin_with_routes(lab, DUAL_STACK)
     lab.run(["sysctl", "-w", "net.ipv6.conf.hme1.disable_ipv6=1"], check=True)
     lab.wait_for(lambda: not held(lab, "hme1").get("2001:db8:85::20"), what="IPv6 gone")
+    reasons = refused(lab, "detach", "hme0")
+    assert "no other functioning interface of group test takes IPv6 addresses" in reasons
+    assert state_of(lab, "hme0") == "running"
+
+
+def test_destination_that_refuses_a_route(lab: Lab) -> None:
+    # behaviour 120; no route is made through a gateway that has become an address of this machine
+    begin_with_routes(lab, DUAL_STACK)
+    for words in (
+        "-6 route add 2001:db8:9::/48 via 2001:db8:85::fe dev hme0",
+        "addr add 2001:db8:85::fe/128 dev lo nodad",
+    ):
+        lab.run(["ip", *words.split()], check=True)
     before = essence(lab)
     done = lab.rcmctl("detach", "hme0")
     assert done.returncode == 1
-    assert "detach of hme0 failed: " in done.stderr
-    assert "2001:db8:85::19" in done.stderr
+    assert "detach of hme0 failed: the kernel refused 2001:db8:9::/48 on hme1" in done.stderr
     assert done.stderr.endswith(STRANDED)
     await_as(lab, before)
     assert state_of(lab, "hme0") == "running"

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from evidence import begin, client, ended, rcmctl_in_background
+from evidence import Monitor, begin, client, ended, rcmctl_in_background
 from scenes import (
     DUAL_STACK,
     PAIR,
@@ -19,6 +19,7 @@ from scenes import (
     kinds,
     route_devices,
     start,
+    state_of,
 )
 
 from rcmd.lab.lab import Lab
@@ -139,3 +140,41 @@ def test_sibling_that_dies_while_a_client_is_told(lab: Lab) -> None:
     assert (status, "it is the only functioning interface of group test" in said) == (1, True)
     assert hosts_of(lab, "192.168.85.19") == hosts_of(lab, "192.168.85.20") == ["hme0"]
     assert "group-failed" not in {kind for kind, _ in kinds(lab)}
+
+
+UPPER = {
+    "hostname.mv0": "192.168.86.19/24 group upper up\n",
+    "hostname.mv1": "192.168.86.20/24 group upper up\n",
+}
+
+
+def test_what_is_stacked_on_it_leaves_first_and_comes_back(lab: Lab) -> None:
+    """Nobody notices."""
+    lab.write(SETTINGS_PATH, "groups: {test: {probe: none}, upper: {probe: none}}\n")
+    ip(
+        lab,
+        "link set hme0 up",
+        "link set hme1 up",
+        "link add mv0 link hme0 type macvlan mode bridge",
+        "link add mv1 link hme1 type macvlan mode bridge",
+    )
+    begin(lab, {**PAIR, **UPPER})
+    before = lying_on(lab, "mv0")
+    plan = plan_of(lab, "hme0")
+    assert plan["vetoes"] == []
+    assert {it["address"]: (it["from"], it["to"]) for it in plan["moves"]}["192.168.86.19/24"] == (
+        "mv0",
+        "mv1",
+    )
+    monitor = Monitor(lab)
+    done = lab.rcmctl("detach", "--json", "hme0")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["moves"] == plan["moves"]
+    news = monitor.news()
+    for address in ("192.168.85.19", "192.168.86.19"):
+        told = [line for line in news if f"inet {address}/24" in line]
+        assert ["Deleted" in line for line in told] == [False, True], told
+    assert (state_of(lab, "mv0"), hosts_of(lab, "192.168.86.19")) == ("detached", ["mv1"])
+    assert lab.rcmctl("attach", "hme0").returncode == 0
+    await_hosted(lab, "mv0", "192.168.86.19")
+    lab.wait_for(lambda: lying_on(lab, "mv0") == before, what="mv0 as before")
