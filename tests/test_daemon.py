@@ -69,6 +69,8 @@ def test_moved_addresses_are_announced_from_where_they_are() -> None:
         told = house.announcements.told
         for address in ("192.168.85.19", "2001:db8::19"):
             assert told[ip_address(address)] == (hme1.ifindex, hme1.hardware_address, False)
+        # The members of a group are on one link, and announce at one pace.
+        assert house.announcements.links == {"test"}
 
     play(story, files=DUAL)
 

@@ -159,6 +159,8 @@ class Announcements:
     """Implements `outside.Announcer`; remembers what is being told."""
 
     told: dict[IPAddress, tuple[int, str, bool]] = field(default_factory=dict)
+    links: set[str] = field(default_factory=set)
+    """Of all that was ever told."""
 
     def announce(
         self,
@@ -167,8 +169,10 @@ class Announcements:
         addresses: Iterable[IPAddress],
         *,
         is_router: bool,
+        link: str,
     ) -> None:
         self.told.update(dict.fromkeys(addresses, (ifindex, hardware_address, is_router)))
+        self.links.add(link)
 
     def cancel(self, address: IPAddress) -> None:
         self.told.pop(address, None)
