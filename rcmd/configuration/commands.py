@@ -9,11 +9,12 @@ lines do not count, and every blank of Unicode is one (text copied from a web pa
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rcmd.configuration.findings import Findings
-from rcmd.configuration.text import numbered_lines
+from rcmd.configuration.text import LONGEST_LINE, numbered_lines
 
 _PIECE = re.compile(r"\\.?|\s+|[^\\\s]+", re.DOTALL)
 _BYTE_ORDER_MARK = "\ufeff"
@@ -57,7 +58,7 @@ class _Reader:
     def read_line(self, line: str, number: int) -> bool:
         """Read one physical line; True where the next one is joined to it."""
         if not self.parts and "\\" not in line and "#" not in line:
-            self.words += [Word(text, number) for text in line.split()]
+            self.words += [Word(text, number) for text in _split(line)]
             return False
         is_doubtful = False
         for piece in _PIECE.finditer(line):
@@ -85,6 +86,12 @@ class _Reader:
 
     def warn(self, line: int, message: str) -> None:
         self.findings.add(self.path, line, message, is_warning=True)
+
+
+def _split(line: str) -> Iterable[str]:
+    if len(line) <= LONGEST_LINE:
+        return line.split()
+    return (word[0] for word in re.finditer(r"\S+", line))
 
 
 def split_commands(path: str, text: str, findings: Findings) -> tuple[Command, ...]:

@@ -7,16 +7,15 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
-from rcmd.configuration.text import numbered_lines
+from rcmd.configuration.text import LONGEST_LINE, numbered_lines
 from rcmd.model import Family, IPAddress, family_of
 
 _LIKE_AN_ADDRESS = re.compile(r"[0-9a-fA-F:.]{2,45}")
 """To look is much faster than to try; 45 is INET6_ADDRSTRLEN less the closing NUL."""
-_WORD = re.compile(r"(?:\\(?:\r?\n)?|[^\s/\\])+")
+_WORD = re.compile(r"(?:\\(?:\r?\n)?|[^\s/\\]){1,1000}")
+"""A name has 255 characters at the most, and may be written with a backslash before each."""
 _UNREAD = re.compile(r"\\(?:\r?\n)?|\ufeff")
 """A backslash removes itself and the line end that it joins; a byte order mark is nothing."""
-_LONGEST_WORD = 1000
-"""A name has 255 characters at the most, and may be written with a backslash before each."""
 
 
 @dataclass(slots=True)
@@ -48,19 +47,14 @@ class Hosts:
 
 def words_of(texts: Iterable[str]) -> Set[str]:
     """Every word of hostname files that may be a name, in lower case, and many that are none."""
-    return {
-        _UNREAD.sub("", word[0]).lower()
-        for text in texts
-        for word in _WORD.finditer(text)
-        if word.end() - word.start() <= _LONGEST_WORD
-    }
+    return {_UNREAD.sub("", word[0]).lower() for text in texts for word in _WORD.finditer(text)}
 
 
 def _indexed(texts: Mapping[str, str], wanted: Set[str]) -> dict[str, list[str]]:
     index: dict[str, list[str]] = {}
     for text in texts.values():
         for _, line in numbered_lines(text):
-            words = line.partition("#")[0].split()
+            words = line[:LONGEST_LINE].partition("#")[0].split()
             for word in words[1:]:
                 name = word.lower()
                 if name in wanted:

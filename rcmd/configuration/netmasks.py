@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from rcmd.configuration.findings import Findings
-from rcmd.configuration.text import numbered_lines, quoted
+from rcmd.configuration.text import LONGEST_LINE, numbered_lines, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def parse_netmasks(texts: Mapping[str, str]) -> tuple[Netmasks, Findings]:
     findings = Findings()
     for path, text in texts.items():
         for number, line in numbered_lines(text):
-            words = line.partition("#")[0].split()
+            words = line[:LONGEST_LINE].partition("#")[0].split()
             if not words:
                 continue
             entry = _entry(words)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+LONGEST_LINE = 1 << 16
+"""A longer one is taken apart bit by bit, or not: what is done in one go holds everybody up."""
 _SHOWN = 60
 _LONGEST_TYPO = 40
 _COMPARED = 200

@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 LARGEST = 1 << 20
 """Bytes; a configuration file beyond it is a mistake."""
-LARGEST_HOSTS = 16 * LARGEST
+LARGEST_HOSTS = 8 * LARGEST
 """Lists of unwanted hosts have some five million bytes."""
 LARGEST_IN_ALL = 16 * LARGEST
 """Of all hostname files together."""
