@@ -22,7 +22,7 @@ from rcmd.ipmp.bundles import weighed_by_speed
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import Configured, LinkGone, LinkSeen, SpeedSeen
-from rcmd.model import Link, Weights
+from rcmd.model import Link, ProblemCode, Weights
 from rcmd.multicast_watch import MulticastWatch
 from rcmd.rcm.arrivals import Arrivals
 from rcmd.rcm.attach import UDEV_GRACE_S, Attacher
@@ -41,10 +41,10 @@ from rcmd.starting import (
     claims_on,
     keep_settings,
     open_store,
-    recalled,
     remember_running,
     remembered,
     starting_configuration,
+    unwritable,
 )
 from rcmd.system import udev
 from rcmd.system.anchored_routes import list_anchored
@@ -62,7 +62,7 @@ from rcmd.system.script_runner import ScriptRunner
 from rcmd.system.script_state import AskedFile
 from rcmd.system.service_manager import ServiceManager
 from rcmd.system.sock_diag import list_bound_sockets
-from rcmd.system.store import Store
+from rcmd.system.store import Store, StoreError
 from rcmd.system.sysfs import link_speed, shows
 from rcmd.upkeep import Upkeep
 
@@ -106,6 +106,7 @@ class Assembly:
     def __init__(self, store: Store) -> None:
         self.loop = asyncio.get_running_loop()
         self.store = store
+        store.write_behind(self.store_failed)
         self.loaded = starting_configuration(store)
         self.kernel = Rtnetlink.open()
         self.carrier = CarrierWatch()
@@ -119,7 +120,7 @@ class Assembly:
         devices = KernelDevices(self.kernel)
         memory, self.forgotten = remembered(store)
         self.daemon = Daemon(
-            Engine(memory, was_interrupted=bool(recalled(store, RUNNING_KEY))),
+            Engine(memory, was_interrupted=bool(store.recall(RUNNING_KEY))),
             self.kernel,
             devices,
             self.announcer,
@@ -169,6 +170,13 @@ class Assembly:
         if not reading.loaded.settings_faults:
             keep_settings(self.store, reading.settings)
 
+    def store_failed(self, error: StoreError | None) -> None:
+        """It cannot be written; or, with None, it can again."""
+        if error is None:
+            self.daemon.clear_problem(ProblemCode.STORE, "rcmd")
+        else:
+            self.daemon.set_problem(unwritable(error))
+
     def fail(self, error: BaseException) -> None:
         """An impossible state ends the process; what is started next finds out what to finish."""
         self.failure = error
@@ -207,7 +215,6 @@ class Assembly:
         self.upkeep.look_around()
         self.repeat(RECONCILE_S, self.upkeep.look_around)
         self.repeat(RECONCILE_S, self.watch_speeds)
-        self.repeat(RECONCILE_S, self.operations.record_the_rest)
         interval = self.manager.watchdog_interval_s
         if interval is not None:
             self.repeat(interval, self.manager.alive)
@@ -442,7 +449,7 @@ class Assembly:
         self.kernel.close()
         if self.failure is None:
             remember_running(self.store, is_running=False)
-        self.store.close()
+        await self.store.end()
 
 
 async def run() -> None:

@@ -178,7 +178,7 @@ class Daemon:
         commands = self._engine.handle(event, self._loop.time())
         if is_of_operation(event):
             # A crash in the middle must find what has to be put back.
-            self._remember(is_part_of_operation=True)
+            self._remember(at_once=True)
         answers: list[Event] = []
         # To tell of a failure takes as long as to cure it: that comes after.
         for command in sorted(commands, key=lambda it: isinstance(it, Report)):
@@ -400,18 +400,15 @@ class Daemon:
             self._preparation.cancel()
         self._preparation = self._loop.call_later(PREPARE_AFTER_S, self._prepare, None)
 
-    def _remember(self, *, is_part_of_operation: bool = False) -> None:
+    def _remember(self, *, at_once: bool = False) -> None:
         text, problems = self._engine.memory().to_text(), self.problems.to_text()
-        try:
-            self._remember_routes(at_once=is_part_of_operation)
-            if text != self._memory:
-                self._journal.remember(MEMORY_KEY, text, is_part_of_operation=is_part_of_operation)
-                self._memory = text
-            if problems != self._problems:
-                self._journal.remember(PROBLEMS_KEY, problems)
-                self._problems = problems
-        except RcmError as error:
-            log.error("what happened cannot be recorded: %s", error)
+        self._remember_routes(at_once=at_once)
+        if text != self._memory:
+            self._journal.remember(MEMORY_KEY, text)
+            self._memory = text
+        if problems != self._problems:
+            self._journal.remember(PROBLEMS_KEY, problems)
+            self._problems = problems
 
     def _remember_routes(self, *, at_once: bool) -> None:
         """Somebody may be adding thousands, one after the other."""
@@ -419,7 +416,7 @@ class Daemon:
             return
         text = self._engine.routes_text()
         if text is not self._routes:
-            self._journal.remember(ROUTES_KEY, text, is_part_of_operation=at_once)
+            self._journal.remember(ROUTES_KEY, text)
             self._routes = text
             if self._routes_timer is not None:
                 self._routes_timer.cancel()
@@ -467,11 +464,7 @@ class Daemon:
         return identity
 
     def _recorded(self) -> dict[str, Identity]:
-        try:
-            return {identity.name: identity for identity in self._journal.known()}
-        except RcmError as error:
-            log.error("the record of the NICs cannot be read: %s", error)
-            return {}
+        return {identity.name: identity for identity in self._journal.known()}
 
     def set_up(self, ifindex: int) -> None:
         link = self._engine.scene.view.links.get(ifindex)

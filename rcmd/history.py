@@ -41,6 +41,6 @@ class RecordedHistory:
         for event in events:
             self._writer(event)
 
-    def since(self, time_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
+    async def since(self, time_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
         self._writer.flush()
-        return self._writer.store.since(time_us, limit=limit, skip=skip)
+        return await self._writer.store.since(time_us, limit=limit, skip=skip)

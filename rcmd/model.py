@@ -486,6 +486,8 @@ class ProblemCode(StrEnum):
     """An interface is in use without a test address that its file asks for."""
     PRECONDITION = "precondition"
     """A setting of a device, or of all, is not what its group or its file needs."""
+    STORE = "store"
+    """What happens cannot be recorded: the disk is full, read-only or broken."""
     MEMORY = "memory"
     """Not all of what was remembered before the start can be understood."""
     CONFIGURATION = "configuration"

@@ -17,6 +17,7 @@ from rcmd.ipmp.memory import Memory, read_memory
 from rcmd.model import Problem, ProblemCode, ProblemSeverity
 from rcmd.system.aside import keep_aside
 from rcmd.system.files import read_tree
+from rcmd.system.hand_over import HandOver
 from rcmd.system.instance import boot_id
 from rcmd.system.store import Store, StoreError
 
@@ -37,7 +38,7 @@ def open_store() -> Store:
     """A machine must come up: without its disk the daemon remembers until it ends."""
     boot = boot_id()
     try:
-        return Store.open(STORE_PATH, boot)
+        return Store.open(STORE_PATH, boot, HandOver())
     except StoreError as error:
         log.error("%s; nothing will be remembered", error)
         return Store.volatile(boot)
@@ -55,7 +56,7 @@ def starting_configuration(store: Store) -> Loaded:
     if not loaded.settings_faults:
         keep_settings(store, files.settings)
         return loaded
-    last_good = _last_good_settings(store)
+    last_good = store.last_good_settings()
     which = "defaults" if last_good is None else "the last good one"
     log.error("/etc/rcmd/rcmd.yaml has faults: going on with %s", which)
     return replace(
@@ -66,20 +67,9 @@ def starting_configuration(store: Store) -> Loaded:
     )
 
 
-def _last_good_settings(store: Store) -> str | None:
-    try:
-        return store.last_good_settings()
-    except StoreError as error:
-        log.error("%s", error)
-        return None
-
-
 def keep_settings(store: Store, text: str) -> None:
-    try:
-        if text != store.last_good_settings():
-            store.keep_settings(text)
-    except StoreError as error:
-        log.error("%s", error)
+    if text != store.last_good_settings():
+        store.keep_settings(text)
 
 
 def claims_on(names: Sequence[str]) -> tuple[Claim, ...]:
@@ -93,11 +83,11 @@ def claims_on(names: Sequence[str]) -> tuple[Claim, ...]:
 
 def remembered(store: Store, aside: Path = ASIDE_PATH) -> tuple[Memory, Problem | None]:
     """What the last process knew, and what is wrong where not all of it can be understood."""
-    text = recalled(store, MEMORY_KEY)
+    text = store.recall(MEMORY_KEY)
     if text is None:
         return Memory(), None
     memory, lost = read_memory(text)
-    routes_text = recalled(store, ROUTES_KEY)
+    routes_text = store.recall(ROUTES_KEY)
     if routes_text is not None:
         of_routes, lost_routes = read_memory(routes_text)
         memory, lost = replace(memory, routes=of_routes.routes), (*lost, *lost_routes)
@@ -114,16 +104,16 @@ def remembered(store: Store, aside: Path = ASIDE_PATH) -> tuple[Memory, Problem 
     )
 
 
-def recalled(store: Store, key: str) -> str | None:
-    try:
-        return store.recall(key)
-    except StoreError as error:
-        log.error("%s", error)
-        return None
-
-
 def remember_running(store: Store, *, is_running: bool) -> None:
-    try:
-        store.remember(RUNNING_KEY, "yes" if is_running else "")
-    except StoreError as error:
-        log.error("%s", error)
+    store.remember(RUNNING_KEY, "yes" if is_running else "")
+
+
+def unwritable(error: StoreError) -> Problem:
+    """The disk does not take what happens."""
+    return Problem(
+        ProblemCode.STORE,
+        ProblemSeverity.WARNING,
+        "rcmd",
+        f"what happens cannot be recorded: {error}",
+        f"see to the disk with {STORE_PATH.parent}; no detach can be recorded before that",
+    )

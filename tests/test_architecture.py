@@ -220,6 +220,37 @@ def test_at_most_one_place_catches_everything() -> None:
     assert {place.partition(":")[0] for place in places} <= CATCHALL_PLACES
 
 
+def decodes_strictly(call: ast.Call) -> bool:
+    """`x.decode()` or `x.read_text()` that raises UnicodeDecodeError."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in ("decode", "read_text"):
+        return False
+    has_errors = any(keyword.arg == "errors" for keyword in call.keywords)
+    return not has_errors and len(call.args) < 2
+
+
+MAY_DECODE_STRICTLY = {
+    # Of pyroute2: messages, not texts.
+    "system/netlink_decoding.py",
+    "system/rtnetlink.py",
+    # The bus drops whoever sends a text that is not UTF-8; here it is Malformed.
+    "bus/wire.py",
+    # What is encoded in the same line.
+    "bus/values.py",
+}
+
+
+def test_nothing_from_outside_is_decoded_strictly() -> None:
+    """Names are bytes: `errors="replace"`, or `rcmd.foreign_text`."""
+    strays = {
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in MODULES
+        if "lab" not in path.parts and str(path.relative_to(PACKAGE)) not in MAY_DECODE_STRICTLY
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and decodes_strictly(node)
+    }
+    assert strays == set()
+
+
 def reached_by_tests() -> set[str]:
     """The modules that a test imports, and what those import in turn."""
     paths = {name_of(path): path for path in MODULES}

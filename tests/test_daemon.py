@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 
 import pytest
+from failing_tables import FailingStore
 from rcm.house import DUAL, PAIR, House
 
 from rcmd.daemon import MEMORY_KEY, PREPARE_AFTER_S
-from rcmd.ipmp.events import Leave
+from rcmd.ipmp.events import Leave, Stay
 from rcmd.ipmp.memory import Memory
 from rcmd.model import Identity
 from rcmd.rcm.journal import HistoryEvent
-from rcmd.system.store import Store, StoreError
 
 
 def play(story: Callable[[House], Awaitable[None]], **furniture: object) -> House:
@@ -119,33 +119,21 @@ def test_what_is_remembered_is_enough_to_go_on() -> None:
     play(story)
 
 
-class FullStore(Store):
-    """Cannot remember anything more."""
-
-    is_full = False
-
-    def remember(self, key: str, text: str, *, is_part_of_operation: bool = False) -> None:
-        if self.is_full:
-            raise StoreError("the disk is full")
-        super().remember(key, text, is_part_of_operation=is_part_of_operation)
-
-
 def test_full_disk_keeps_no_address_from_moving(caplog: pytest.LogCaptureFixture) -> None:
     async def story(house: House) -> None:
-        assert isinstance(house.store, FullStore)
-        house.store.is_full = True
+        assert isinstance(house.store, FailingStore)
+        house.store.disk.refuses = bool
         pull(house, "hme0")
         await chores_done()
         assert hosts(house, "192.168.85.19") == ["hme1"]
-        assert "what happened cannot be recorded: the disk is full" in caplog.text
-        house.store.is_full = False
-        house.daemon.look_around()
-        await chores_done()
+        assert "what happens cannot be recorded: the disk is full" in caplog.text
+        house.store.disk.refuses = lambda _: False
+        await house.store.on_disk()
         text = house.store.recall(MEMORY_KEY)
         assert text is not None
         assert "hme0" in Memory.from_text(text).failed
 
-    play(story, store=FullStore.volatile("boot"))
+    play(story, store=FailingStore())
 
 
 def test_listeners_are_told_after_the_move() -> None:
@@ -251,24 +239,33 @@ def test_look_that_fails_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     play(story)
 
 
-def test_only_what_belongs_to_an_operation_waits_for_the_disk() -> None:
+def test_what_belongs_to_an_operation_is_recorded_before_anything_is_done() -> None:
+    """All else is, as soon as there is time."""
+
     async def story(house: House) -> None:
-        remembered: list[bool] = []
+        seen: list[list[str]] = []
 
         class Watched:
             def __getattr__(self, name: str) -> object:
                 return getattr(house.store, name)
 
-            def remember(self, key: str, _: str, *, is_part_of_operation: bool = False) -> None:
+            def remember(self, key: str, _: str) -> None:
                 if key == MEMORY_KEY:
-                    remembered.append(is_part_of_operation)
+                    seen.append(hosts(house, "192.168.85.19"))
 
         house.daemon._journal = Watched()  # type: ignore[assignment]
         house.daemon.feed(Leave("hme0"))
-        assert remembered == [True]
-        pull(house, "hme0")
+        assert hosts(house, "192.168.85.19") == ["hme1"]
+        assert seen == [["hme0"]]
         await chores_done()
-        assert remembered == [True, False]
+        house.daemon.feed(Stay("hme0"))
+        assert seen[-1] == ["hme1"]
+        await chores_done()
+        seen.clear()
+        pull(house, "hme0")
+        assert seen == []
+        await chores_done()
+        assert seen == [["hme1"]]
 
     play(story)
 

@@ -179,7 +179,7 @@ class ManagerCalls:
     async def _history(self, since_us: int, limit: int, skip: int = 0) -> str:
         """A JSON array of events; encoded in pieces, to be no burden."""
         since_us = min(since_us, _LATEST)
-        events = self._coordinator.history(since_us, limit=min(limit, MAX_ROWS), skip=skip)
+        events = await self._coordinator.history(since_us, limit=min(limit, MAX_ROWS), skip=skip)
         return await _encode(_row(event) for event in events)
 
     async def _probes(self, since: int, limit: int) -> str:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from rcmd.configuration import Loaded
 from rcmd.configuration.files import hostname_interface
-from rcmd.errors import RcmError
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.events import Attach, Together
 from rcmd.ipmp.member import Intent
@@ -108,18 +107,11 @@ class Attacher:
         return True
 
     def _known(self) -> dict[str, Identity]:
-        try:
-            return {identity.name: identity for identity in self.journal.known()}
-        except RcmError as error:
-            log.error("the record of the NICs cannot be read: %s", error)
-            return {}
+        return {identity.name: identity for identity in self.journal.known()}
 
     def know(self, name: str) -> None:
-        """Record the NIC.  A disk that is full must not keep a NIC out of use."""
-        try:
-            self.journal.know(self.machine.identify(name))
-        except RcmError as error:
-            log.error("%s cannot be recorded: %s", name, error)
+        """Record the NIC."""
+        self.journal.know(self.machine.identify(name))
 
     def _plumb_only(self, link: Link) -> None:
         """No file, so nothing is known of its configuration (overview, "Reattaching NICs")."""

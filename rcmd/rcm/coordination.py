@@ -109,8 +109,10 @@ class Coordination:
     def identity(self, interface: str) -> Identity:
         return self.machine.identify(interface)
 
-    def history(self, since_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
-        return self.record.since(since_us, limit=limit, skip=skip)
+    async def history(
+        self, since_us: int, *, limit: int, skip: int = 0
+    ) -> tuple[HistoryEvent, ...]:
+        return await self.record.since(since_us, limit=limit, skip=skip)
 
     def scripts(self) -> tuple[ScriptStatus, ...]:
         return self.list_scripts()
@@ -176,12 +178,12 @@ class Coordination:
             try:
                 text = await request.run(running)
             except asyncio.CancelledError:
-                self.stage.operations.try_advance(running, Step.UNDONE)
+                self.stage.operations.advance(running, Step.UNDONE)
                 if not running.cancelled_by:
                     raise
                 reason = f"attach of {resource} was cancelled by {running.cancelled_by}"
                 raise RolledBack(f"{reason}; what has appeared stays in use") from None
-            self.stage.operations.try_advance(running, Step.DONE)
+            self.stage.operations.advance(running, Step.DONE)
         if text:
             self._tell("attach", resource, text, caller)
 

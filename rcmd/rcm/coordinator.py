@@ -48,7 +48,9 @@ class Coordinator(Protocol):
     def resources(self) -> tuple[Resource, ...]:
         """Slots, devices and interfaces with what hangs on them: the roots of the tree."""
 
-    def history(self, since_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]: ...
+    async def history(
+        self, since_us: int, *, limit: int, skip: int = 0
+    ) -> tuple[HistoryEvent, ...]: ...
 
     def targets(self) -> tuple[TargetStatus, ...]:
         """Whom every interface probes; one entry at least for each."""

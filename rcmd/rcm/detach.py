@@ -106,39 +106,40 @@ class Detach:
                 force=self._is_forced,
             )
         except asyncio.CancelledError:
-            operations.try_advance(self.running, Step.REFUSED)
+            operations.advance(self.running, Step.REFUSED)
             if self.running.cancelled_by:
                 text = f"detach of {self.removal.name} was cancelled by {self.running.cancelled_by}"
                 raise RolledBack(f"{text}\nnothing had been changed") from None
             raise
         except RcmError:
-            operations.try_advance(self.running, Step.REFUSED)
+            operations.advance(self.running, Step.REFUSED)
             raise
         if plan.vetoes:
-            operations.try_advance(self.running, Step.REFUSED)
+            operations.advance(self.running, Step.REFUSED)
             raise Vetoed(plan.vetoes)
         return plan
 
     async def _forward(self, undo: UndoStack) -> None:
-        self._advance(Step.PREPARING, self.stage.clients.awaited)
+        await self._advance(Step.PREPARING, self.stage.clients.awaited)
         undo.push(self._tell_undone)
         await self._prepare()
+        await self._advance(Step.LEAVING, self._not_empty)
+        # Last, for the disk may have taken its time, too.
         await self._look_again()
-        self._advance(Step.LEAVING, self._not_empty)
         undo.push(self._stay)
         self._feed(Leave)
         await self._emptied()
-        self._advance(Step.UNPLUMBING, self._not_unplumbed)
+        await self._advance(Step.UNPLUMBING, self._not_unplumbed)
         self._feed(Unplumb)
         await self._unplumbed()
         self._compare()
         if self.removal.steps:
-            self._advance(Step.REMOVING, _the_hardware)
+            await self._advance(Step.REMOVING, _the_hardware)
             undo.push(self._restore_hardware)
             await self._remove()
             await self._bereave()
         # Recorded before anybody is told: after a crash in between it must not come back.
-        self._advance(Step.DONE)
+        await self._advance(Step.DONE)
 
     async def _prepare(self) -> None:
         """Parents before their children; the first refusal ends it (solaris.md 4.4, 4)."""
@@ -258,9 +259,9 @@ class Detach:
     # --- back ---
 
     async def _back(self, undo: UndoStack, reason: str) -> RolledBack:
-        self.stage.operations.try_advance(self.running, Step.UNDOING, self._absent)
+        self.stage.operations.advance(self.running, Step.UNDOING, self._absent)
         self.not_restored += await undo.unwind()
-        self.stage.operations.try_advance(self.running, Step.UNDONE)
+        self.stage.operations.advance(self.running, Step.UNDONE)
         return self._rolled_back(reason)
 
     async def _restore_hardware(self) -> None:
@@ -321,13 +322,21 @@ class Detach:
         names = self.removal.members if event is Unplumb else self.removal.emptied
         self.stage.machine.feed(Together(tuple(event(name) for name in names)))
 
-    def _advance(self, step: Step, awaits: Awaits = tuple) -> None:
-        self.stage.operations.advance(self.running, step, awaits)
+    async def _advance(self, step: Step, awaits: Awaits = tuple) -> None:
+        """It is on disk before anything of it is done.  Raises StoreError."""
+        operations = self.stage.operations
+        operations.advance(self.running, step, _the_disk)
+        await operations.on_disk()
+        operations.await_now(self.running, awaits)
 
     def _report(self, kind: str, message: str) -> None:
         operation = self.running.operation
         detail = {"caller": operation.caller, "forced": str(operation.is_forced).lower()}
         self.stage.machine.report(Report(Severity.NOTICE, kind, self.removal.name, message, detail))
+
+
+def _the_disk() -> tuple[str, ...]:
+    return ("the disk",)
 
 
 def _the_hardware() -> tuple[str, ...]:

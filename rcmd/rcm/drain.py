@@ -236,18 +236,18 @@ class Drain:
         # That it was asked to go must be known when it returns.
         self._feed(Unplumb)
         self._stage.machine.feed(Together(tuple(Stay(it) for it in self._bereft())))
-        self._stage.operations.try_advance(self._running, Step.DONE)
+        self._stage.operations.advance(self._running, Step.DONE)
         went = "went, with what had nowhere to go" if lost else "went, empty"
         self._tell("detach", f"{name} lost its power: {members} {went}")
 
     async def _stays(self, name: str, members: str) -> None:
-        self._stage.operations.try_advance(self._running, Step.UNDOING)
+        self._stage.operations.advance(self._running, Step.UNDOING)
         self._feed(Stay)
         engine = self._stage.engine
         is_restored = await self._stage.machine.until(
             lambda: all(engine.is_restored(it) for it in self._members), REPLUMB_S
         )
-        self._stage.operations.try_advance(self._running, Step.UNDONE)
+        self._stage.operations.advance(self._running, Step.UNDONE)
         state = "in service again" if is_restored else "coming back into service"
         self._tell("drain-undone", f"{name} keeps its power: {members} {state}")
 

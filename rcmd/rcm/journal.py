@@ -1,7 +1,7 @@
 """What is under way and what was recorded: the values, and what a store has to offer.
 
-`system.store` keeps these.  The journal of operations is written and synced before each step that
-changes something; the history is for people and may lag by a few milliseconds.
+`system.store` keeps these.  What is recorded is accepted at once, and whatever becomes of the
+process the next one finds it; nobody waits for the disk but a detach, before each of its steps.
 """
 
 from __future__ import annotations
@@ -88,9 +88,13 @@ class SavedSysctls:
     values: Mapping[str, str]
     """Path below /proc/sys -> value."""
 
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.name, self.ifindex
+
 
 class Journal(Protocol):
-    """What must survive a crash.  Everything here but `remember` is on disk on return."""
+    """What must survive a crash: accepted on return, and never refused."""
 
     def begin(
         self,
@@ -105,14 +109,16 @@ class Journal(Protocol):
 
     def advance(self, operation: Operation, step: Step) -> Operation: ...
 
+    async def on_disk(self) -> None:
+        """Return when a power cut would not take anything that was recorded.
+
+        Raises RcmError where the disk cannot be written; what was recorded is then tried again.
+        """
+
     def unfinished(self) -> tuple[Operation, ...]: ...
 
-    def remember(self, key: str, text: str, *, is_part_of_operation: bool = False) -> None:
-        """Keep a text until the next boot.
-
-        It survives the process; the disk is waited for only where the text belongs to an
-        operation whose steps are recorded.
-        """
+    def remember(self, key: str, text: str) -> None:
+        """Keep a text until the next boot."""
 
     def recall(self, key: str) -> str | None: ...
 
@@ -140,5 +146,8 @@ class History(Protocol):
 
     def append(self, events: Iterable[HistoryEvent]) -> None: ...
 
-    def since(self, time_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
-        """The newest `limit` events at or after the time, less the newest `skip`; oldest first."""
+    async def since(self, time_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
+        """The newest `limit` events at or after the time, less the newest `skip`; oldest first.
+
+        Raises RcmError where they cannot be read.
+        """

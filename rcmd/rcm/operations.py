@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import takewhile
 
 from rcmd.errors import Busy, NoSuchResource, RcmError
 from rcmd.rcm.coordinator import Caller, OperationStatus
-from rcmd.rcm.journal import FINISHED, FIRST_STEP, Journal, Operation, OperationKind, Step
+from rcmd.rcm.journal import FINISHED, Journal, Operation, OperationKind, Step
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +20,6 @@ VERBS = {
     OperationKind.ATTACH: "an attach",
     OperationKind.DRAIN: "a power-off",
 }
-UNRECORDED = 0
-"""The number of an operation that could not be written down, and is done all the same."""
-MAY_GO_UNRECORDED = frozenset({OperationKind.ATTACH, OperationKind.DRAIN})
-"""A full disk must not keep a NIC out of use, nor an address on a card that loses its power."""
-
 Awaits = Callable[[], Sequence[str]]
 
 
@@ -64,8 +58,6 @@ class Operations:
         self._journal = journal
         self._running: list[Running] = []
         self._recovering: frozenset[str] = frozenset()
-        self._unrecorded: list[tuple[Operation, Step]] = []
-        """The ends that could not be written down: else a restart would undo what is over."""
         self.on_change: list[Callable[[], None]] = []
         self.on_release: list[Callable[[frozenset[str]], None]] = []
         """Called with what was held as soon as the outcome of an operation is known."""
@@ -83,12 +75,13 @@ class Operations:
     ) -> Iterator[Running]:
         """Hold the resources as long as the block runs.
 
-        Raises Busy at once where another operation holds one of them, StoreError where it cannot
-        be recorded and has to be.  A drain asks nobody.
+        Raises Busy at once where another operation holds one of them.  A drain asks nobody.
         """
         if kind is not OperationKind.DRAIN:
             self.check_free(held)
-        operation = self._begin(kind, resource, caller, interfaces, is_forced=is_forced)
+        operation = self._journal.begin(
+            kind, resource, caller, is_forced=is_forced, interfaces=interfaces
+        )
         running = Running(operation, frozenset(held), asyncio.current_task())
         self._running.append(running)
         try:
@@ -96,37 +89,13 @@ class Operations:
             yield running
         except RcmError:
             if not running.is_finished:
-                self.try_advance(running, Step.UNDONE)
+                self.advance(running, Step.UNDONE)
             raise
         finally:
             self._running.remove(running)
             running.over.set()
             self._released(running)
             self.changed()
-
-    def _begin(
-        self,
-        kind: OperationKind,
-        resource: str,
-        caller: str,
-        interfaces: tuple[str, ...],
-        *,
-        is_forced: bool,
-    ) -> Operation:
-        self.record_the_rest()
-        try:
-            return self._journal.begin(
-                kind, resource, caller, is_forced=is_forced, interfaces=interfaces
-            )
-        except RcmError as error:
-            if kind not in MAY_GO_UNRECORDED:
-                raise
-            log.error("going on without a record: %s", error)
-        started_us = time.time_ns() // 1000
-        step = FIRST_STEP[kind]
-        return Operation(
-            UNRECORDED, kind, resource, caller, step, started_us, is_forced, interfaces
-        )
 
     def hold_for_recovery(self, names: Iterable[str]) -> None:
         """What a dead daemon left half done; replaces what was held so before.
@@ -138,41 +107,22 @@ class Operations:
         self.changed()
 
     def advance(self, running: Running, step: Step, awaits: Awaits = tuple) -> None:
-        """Recorded when this returns.  Raises StoreError."""
-        if running.operation.number == UNRECORDED:
-            operation = replace(running.operation, step=step)
-        else:
-            operation = self._journal.advance(running.operation, step)
-        self._went_on(running, operation, awaits)
-
-    def try_advance(self, running: Running, step: Step, awaits: Awaits = tuple) -> None:
-        """Where the change matters more than its record: a restart would do the same again."""
-        try:
-            self.advance(running, step, awaits)
-        except RcmError as error:
-            log.warning("%s", error)
-            if step in FINISHED:
-                self._unrecorded.append((running.operation, step))
-            self._went_on(running, replace(running.operation, step=step), awaits)
-
-    def _went_on(self, running: Running, operation: Operation, awaits: Awaits) -> None:
-        running.operation, running.awaits = operation, awaits
+        running.operation = self._journal.advance(running.operation, step)
         if running.is_finished:
             self._released(running)
+        self.await_now(running, awaits)
+
+    async def on_disk(self) -> None:
+        """Return when every step is.  Raises StoreError."""
+        await self._journal.on_disk()
+
+    def await_now(self, running: Running, awaits: Awaits) -> None:
+        running.awaits = awaits
         self.changed()
 
     def _released(self, running: Running) -> None:
         for listener in self.on_release:
             listener(running.held)
-
-    def record_the_rest(self) -> None:
-        """Try again to write down what could not be."""
-        waiting, self._unrecorded = self._unrecorded, []
-        for operation, step in waiting:
-            try:
-                self._journal.advance(operation, step)
-            except RcmError:
-                self._unrecorded.append((operation, step))
 
     def changed(self) -> None:
         """Something awaited has happened, or a step was taken."""
@@ -223,7 +173,7 @@ class Operations:
     async def cancel(self, number: int, caller: Caller) -> None:
         """Returns when it is undone, or over.  Raises NoSuchResource."""
         for running in self._running:
-            if running.operation.number == number and number != UNRECORDED:
+            if running.operation.number == number:
                 running.cancel(str(caller))
                 await running.over.wait()
                 return

@@ -27,7 +27,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, assert_never
 
-from rcmd.errors import NoSuchResource, RcmError
+from rcmd.errors import NoSuchResource
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.events import Stay, Together, Unplumb
 from rcmd.ipmp.member import Intent
@@ -50,17 +50,10 @@ Rest = Callable[[], Coroutine[Any, Any, None]]
 
 def recover(stage: Stage, journal: Journal, resume: Resume = lambda _slot, _left_s: False) -> Rest:
     """Put everything right in the kernel, now; hardware and scripts come later, with the rest."""
-    try:
-        operations = journal.unfinished()
-    except RcmError as error:
-        log.error("what was under way cannot be read, and is not undone: %s", error)
-        operations = ()
+    operations = journal.unfinished()
     finished = [_finish(stage, operation, resume) for operation in operations]
     for operation in finished:
-        try:
-            journal.advance(operation, operation.step)
-        except RcmError as error:
-            log.error("%s", error)
+        journal.advance(operation, operation.step)
 
     waiting = stage.clients.pending()
     concerned = (name for before in operations for name in (before.resource, *before.interfaces))

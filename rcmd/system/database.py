@@ -198,8 +198,9 @@ def _sync_directory(path: Path) -> None:
 
 
 def _connect(name: str) -> sqlite3.Connection:
-    # No waiting: the daemon is alone on its file, and its loop must not stand still.
-    connection = sqlite3.connect(name, timeout=0, isolation_level=None)
+    # No waiting: the daemon is alone on its file.  One thread at a time uses it, and not always
+    # the same.
+    connection = sqlite3.connect(name, timeout=0, isolation_level=None, check_same_thread=False)
     # A flipped bit in a text is a wrong letter, not a reason to fail.
     connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
     return connection

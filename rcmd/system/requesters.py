@@ -29,7 +29,9 @@ def requester(port: int, proc: Path = PROC) -> str:
 def _is_open(port: int, proc: Path) -> bool:
     """Whether there is a socket of that port in our network namespace."""
     try:
-        table = (proc / "thread-self" / "net" / "netlink").read_text(encoding="ascii")
+        table = (proc / "thread-self" / "net" / "netlink").read_text(
+            encoding="ascii", errors="replace"
+        )
     except (OSError, UnicodeDecodeError):
         return False
     # sk Eth Pid ...

@@ -30,6 +30,6 @@ class Transmission:
     def _read(self, name: str) -> int:
         place = self._root / "class/net" / name / "statistics/tx_packets"
         try:
-            return int(place.read_text(encoding="ascii"))
+            return int(place.read_text(encoding="ascii", errors="replace"))
         except (OSError, ValueError):
             return 0

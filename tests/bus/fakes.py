@@ -166,7 +166,9 @@ class FakeCoordinator:
     def scripts(self) -> tuple[ScriptStatus, ...]:
         return SCRIPTS
 
-    def history(self, since_us: int, *, limit: int, skip: int = 0) -> tuple[HistoryEvent, ...]:
+    async def history(
+        self, since_us: int, *, limit: int, skip: int = 0
+    ) -> tuple[HistoryEvent, ...]:
         found = [event for event in self.events if event.time_us >= since_us]
         return tuple(found[: len(found) - skip][-limit:]) if limit else ()
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 import sys
 
 from rcmd.__main__ import main
-from rcmd.rcm.journal import Operation, Step
-from rcmd.system.store import Store, StoreError
+from rcmd.system.changes import Changes
+from rcmd.system.store import StoreError
+from rcmd.system.tables import Tables
 
-advance = Store.advance
+apply = Tables.apply
 
 
-def refuse(store: Store, operation: Operation, step: Step) -> Operation:
-    if step.value == refused:
+def refuse(tables: Tables, changes: Changes) -> None:
+    if any(it.step.value == refused for it in changes.operations.values()):
         raise StoreError("the disk is full")
-    return advance(store, operation, step)
+    apply(tables, changes)
 
 
 if __name__ == "__main__":
     refused = sys.argv.pop()
-    Store.advance = refuse  # type: ignore[method-assign]
+    Tables.apply = refuse  # type: ignore[method-assign]
     sys.exit(main())

@@ -22,6 +22,7 @@ from rcmd.rcm.operations import Operations
 from rcmd.rcm.recovery import recover, tell_undone_by_reboot
 from rcmd.rcm.stage import Stage
 from rcmd.starting import RUNNING_KEY, remember_running, remembered
+from rcmd.system.store import Store
 
 from .house import Announcements, NoProbes
 from .mortal import (
@@ -30,7 +31,7 @@ from .mortal import (
     MortalDevices,
     MortalHardware,
     MortalKernel,
-    MortalStore,
+    MortalTables,
     Outcome,
     Owner,
 )
@@ -51,7 +52,7 @@ class Lifetime:
         self.host = host
         self.fuse = fuse
         self.loop = asyncio.get_running_loop()
-        self.store = MortalStore(host.database, "boot", fuse)
+        self.store = Store(MortalTables(host.database, fuse), "boot")
         self.kernel = MortalKernel(host.kernel, fuse)
         self.devices = MortalDevices(host.kernel, fuse)
         self.daemon = Daemon(

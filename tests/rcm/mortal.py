@@ -15,7 +15,7 @@ from rcmd.errors import Veto
 from rcmd.ipmp.commands import Move, Plumb, Release
 from rcmd.ipmp.events import Moved, Plumbed
 from rcmd.rcm.hardware import Hardware, HardwareFailed, HardwareStep, RemoveFunction
-from rcmd.system.store import Store
+from rcmd.system.tables import Tables
 
 from .cards import ModelHardware
 from .house import ModelDevices, ModelKernel
@@ -94,12 +94,12 @@ class MortalDevices(ModelDevices):
         self._fuse.burn(Spark.ACTED)
 
 
-class MortalStore(Store):
+class MortalTables(Tables):
     """The same database in every life."""
 
-    def __init__(self, database: sqlite3.Connection, boot: str, fuse: Fuse) -> None:
+    def __init__(self, database: sqlite3.Connection, fuse: Fuse) -> None:
         self._fuse = fuse
-        super().__init__(database, boot)
+        super().__init__(database)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -7,26 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from failing_tables import FailingStore
 
 from rcmd.errors import RcmError, RolledBack, Veto
 from rcmd.rcm.journal import Operation, OperationKind, Step
 from rcmd.rcm.recovery import recover, tell_undone_by_reboot
-from rcmd.system.store import Store, StoreError
 
 from .house import DUAL, HME0, PAIR, ROOT, House, SomeClients
 
 Play = Callable[..., House]
-
-
-class ForgetfulStore(Store):
-    """Cannot write one of the steps."""
-
-    refused: Step | None = None
-
-    def advance(self, operation: Operation, step: Step) -> Operation:
-        if step is self.refused:
-            raise StoreError("the disk is full")
-        return super().advance(operation, step)
 
 
 def test_detach_empties_unplumbs_and_records(play: Play) -> None:
@@ -99,26 +88,26 @@ def test_failed_step_is_undone(play: Play, fail: Callable[[House], str]) -> None
 def test_step_that_cannot_be_recorded_is_not_taken(play: Play, step: Step) -> None:
     async def story(house: House) -> None:
         before = house.model.layout()
-        assert isinstance(house.store, ForgetfulStore)
-        house.store.refused = step
+        assert isinstance(house.store, FailingStore)
+        house.store.refuse(step)
         with pytest.raises(RolledBack, match="the disk is full"):
             await house.coordination.detach("hme0", ROOT, force=False)
         house.listen()
         assert house.model.layout() == before
         assert ("post_remove", "hme0") not in house.clients.calls
 
-    play(story, files=DUAL, store=ForgetfulStore.volatile("boot"))
+    play(story, files=DUAL, store=FailingStore())
 
 
 def test_undo_goes_on_when_it_cannot_be_recorded(play: Play) -> None:
     async def story(house: House) -> None:
-        assert isinstance(house.store, ForgetfulStore)
-        house.store.refused = Step.UNDOING
+        assert isinstance(house.store, FailingStore)
+        house.store.refuse(Step.UNDOING)
         house.clients.vetoes["pre_remove"] = Veto("hme0", "backup", "no")
         with pytest.raises(RolledBack):
             await house.coordination.detach("hme0", ROOT, force=False)
 
-    house = play(story, store=ForgetfulStore.volatile("boot"))
+    house = play(story, store=FailingStore())
     assert house.clients.calls[-1] == ("undo_remove", "hme0")
     assert house.store.unfinished() == ()
 
@@ -248,7 +237,7 @@ WITH_STANDBY = {
 def test_undone_detach_gives_guests_their_numbers_again(play: Play) -> None:
     # behaviour 120
     async def story(house: House) -> None:
-        assert isinstance(house.store, ForgetfulStore)
+        assert isinstance(house.store, FailingStore)
         house.model.set_cable("hme0", has_cable=False)
         house.listen()
         device = house.model.device("hme2")
@@ -257,11 +246,11 @@ def test_undone_detach_gives_guests_their_numbers_again(play: Play) -> None:
         house.listen()
         before = house.model.layout()
         assert any("192.168.85.23/24 hme2:2" in line for line in before)
-        house.store.refused = Step.UNPLUMBING
+        house.store.refuse(Step.UNPLUMBING)
         with pytest.raises(RolledBack):
             await house.coordination.detach("hme2", ROOT, force=False)
         house.listen()
         assert house.model.layout() == before
 
-    store = ForgetfulStore.volatile("boot")
+    store = FailingStore()
     play(story, files=WITH_STANDBY, nics=("hme0", "hme1", "hme2"), store=store)

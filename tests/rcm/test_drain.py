@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from failing_tables import FailingStore
 
 from rcmd.errors import Busy, RolledBack, Veto
 from rcmd.model import InterfaceState
 from rcmd.rcm import drain
 from rcmd.rcm.drain import Drains
 from rcmd.rcm.hardware import PowerOff, PowerOn
-from rcmd.rcm.journal import Operation, OperationKind, Step
+from rcmd.rcm.journal import OperationKind, Step
 from rcmd.rcm.recovery import recover
 from rcmd.rcm.slot_notice import NoticeKind, SlotNotice
 from rcmd.starting import remembered
-from rcmd.system.store import StoreError
 
 from .house import ROOT, House
 from .test_cards import FOUR, NICS, insert, layout, state_of
@@ -231,10 +231,8 @@ def test_full_disk_keeps_no_address_on_the_card(play: Play) -> None:
     async def story(house: House) -> None:
         drains = drains_of(house)
 
-        def fail(*_: object, **__: object) -> Operation:
-            raise StoreError("the disk is full")
-
-        house.store.begin = fail  # type: ignore[method-assign]
+        assert isinstance(house.store, FailingStore)
+        house.store.disk.refuses = bool
         drains.hear(notice(NoticeKind.BUTTON))
         await begun(house)
         assert hosts(house, "192.168.85.19") <= {"hme2", "hme3"}
@@ -243,7 +241,7 @@ def test_full_disk_keeps_no_address_on_the_card(play: Play) -> None:
         await house.coordination.attach("slot:1", ROOT)
         assert state_of(house, "hme0") is InterfaceState.RUNNING
 
-    play(story, files=FOUR, nics=NICS)
+    play(story, files=FOUR, nics=NICS, store=FailingStore())
 
 
 def test_card_that_is_renamed_has_not_gone(play: Play) -> None:

@@ -5,14 +5,21 @@ Every line it prints says what has returned, and must therefore be on disk.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import resource
 import signal
 import sys
+import threading
 from itertools import count
 from pathlib import Path
 
-from rcmd.rcm.journal import HistoryEvent, OperationKind, Step
+from rcmd.model import Identity
+from rcmd.rcm.journal import HistoryEvent, OperationKind, SavedSysctls, Step
+from rcmd.system.changes import Changes
+from rcmd.system.hand_over import HandOver
 from rcmd.system.store import Store, StoreError
+from rcmd.system.tables import Tables
 
 EVENT = HistoryEvent(1, 6, "test", "eth0", "something happened" * 20)
 
@@ -35,8 +42,9 @@ def write_for_ever(store: Store) -> None:
 def fill(store: Store, *, most: int = 20_000) -> int:
     """Write until it is refused; return how often it was not."""
     for turn in range(most):
+        store.remember(f"key {turn}", "x" * 500)
         try:
-            store.remember(f"key {turn}", "x" * 500)
+            asyncio.run(store.on_disk())
         except StoreError as error:
             say(f"refused {error}")
             return turn
@@ -56,19 +64,42 @@ def fill_up(store: Store, path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     check(store, written)
     store.append([EVENT])
-    say(f"history {len(store.since(0, limit=10))}")
+    say(f"history {len(asyncio.run(store.since(0, limit=1000)))}")
 
 
 def check(store: Store, written: int) -> None:
-    """All that was accepted is there, what was refused is not, and writing works again."""
+    """All that was accepted is there, what was refused too, and writing works again."""
+    asyncio.run(store.on_disk())
+    store = Store(store._tables, "boot")
     say(f"kept {sum(store.recall(f'key {turn}') is not None for turn in range(written + 1))}")
     say(f"written {written}")
     store.remember("afterwards", "yes")
     say(f"afterwards {store.recall('afterwards')}")
 
 
+async def get_stuck(path: Path) -> None:
+    """Accept everything, with a disk that takes nothing; print the operation."""
+
+    class StuckTables(Tables):
+        def apply(self, changes: Changes) -> None:  # noqa: ARG002
+            threading.Event().wait()
+
+    store = Store.open(path, "boot", HandOver(path.parent))
+    store._tables.__class__ = StuckTables
+    store.write_behind(lambda _: None)
+    operation = store.advance(store.begin(OperationKind.DETACH, "eth0", ""), Step.LEAVING)
+    store.remember("key", "text")
+    store.save_sysctls(SavedSysctls("eth0", 4, {"a": "1"}))
+    store.know(Identity("eth0"))
+    say(json.dumps([operation.number, operation.step]))
+    await asyncio.sleep(3600)
+
+
 def main() -> None:
     task, path = sys.argv[1], Path(sys.argv[2])
+    if task == "stuck":
+        asyncio.run(get_stuck(path))
+        return
     store = Store.open(path, "boot")
     match task:
         case "write":
