@@ -40,8 +40,9 @@ def joined_lines(text: str, comments: str) -> Iterator[NumberedLine]:
         if line.endswith("\\"):
             whole += line[:-1] + " "
             continue
-        if whole + line:
-            yield first, (whole + line).strip()
+        # Joined blanks are blank, too.
+        if joined := (whole + line).strip():
+            yield first, joined
         first, whole = 0, ""
     if whole.strip():
         yield first, whole.strip()
