@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import io
 import logging
 import os
 import sys
@@ -49,6 +50,9 @@ def _check() -> int:
     from rcmd.system.files import read_tree
     from rcmd.system.neighbours import read_neighbours
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names may have letters that the locale does not have.
+        sys.stdout.reconfigure(errors="backslashreplace")
     files = read_tree()
     loaded = load(files)
     members = loaded.configuration.interfaces

@@ -25,7 +25,9 @@ _LEFT_BEHIND = re.compile(
 """What editors, package managers and people leave beside a file."""
 
 _LIKE_LEFT_BEHIND = re.compile(
-    r"[._-](?:bak|backup|old|org|orig|save|saved|sav|disabled|copy|tmp|rej)$", re.IGNORECASE
+    r"[._-](?:bak|backup|old|org|orig|save|saved|sav|disabled|copy|tmp|rej|off"
+    r"|(?:19|20)[0-9]{2}[._-]?[0-9]{2}[._-]?[0-9]{2})$",
+    re.IGNORECASE,
 )
 """The like, which might be the name of a device all the same."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import logging
 import os
@@ -61,7 +62,7 @@ class _Gatherer:
             return None
         content, status = found
         self.distrust(path, _distrusted(status))
-        return content.decode("utf-8-sig", "surrogateescape")
+        return _decoded(content)
 
     def texts(self, paths: Iterable[str], largest: int = LARGEST) -> dict[str, str]:
         """Path -> text of those that exist and can be read."""
@@ -159,6 +160,13 @@ def _content(file: Path, largest: int) -> tuple[bytes, os.stat_result] | None:
     if len(content) > largest:
         raise _Unreadable(f"larger than {largest} bytes")
     return content, status
+
+
+def _decoded(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        # What an editor of Windows calls Unicode.
+        return content.decode("utf-16", "replace")
+    return content.decode("utf-8-sig", "surrogateescape")
 
 
 def _check_regular(status: os.stat_result) -> None:

@@ -20,7 +20,8 @@ PIECES = (
     "Unmanaged", "ManageForeignRoutes", "interface-name", "mac-address", "match-device", "managed",
     "unmanaged-devices", "except:", "type:", "id", "uuid", "autoconnect", "plugins", "iface",
     "auto", "inet", "dhcp", "static", "manual", "source", "source-directory", "mapping",
-    "allowinterfaces", "denyinterfaces", "interface", "=", "=", "=", "!", "*", "?", "[", "[!", "[z-a]", "[a-", "hme0",
+    "allowinterfaces", "denyinterfaces",
+    "interface", "=", "=", "=", "!", "*", "?", "[", "[!", "[z-a]", "[a-", "hme0",
     "hme*", "yes", "no", "\\", "\\\n", "\n", "\n", "\n", " ", " ", "\t", "#", ";", ",", '"', "'",
     "$", "\x00", "\udce9", "\r", "\u2028", "/", "..",
 )  # fmt: skip

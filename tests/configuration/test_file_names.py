@@ -43,7 +43,10 @@ def test_copies_are_ignored_whatever_lies_beside_them(file, end):
     assert left_out(name, devices={name.partition(".")[2]}) == {name}
 
 
-@pytest.mark.parametrize("end", ["_old", "-old", "-bak", "_orig", "-orig", ".copy", ".sav", ".tmp"])
+@pytest.mark.parametrize(
+    "end",
+    ["_old", "-old", "-bak", "_20240105", "-2024-01-05", "_orig", "-orig", ".copy", ".sav", ".tmp"],
+)
 def test_names_like_those_of_copies_may_be_those_of_devices(end):
     name = f"hostname.hme0{end}"
     assert left_out(name) == {name}

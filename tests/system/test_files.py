@@ -187,6 +187,23 @@ def test_a_byte_order_mark_is_not_a_word(root):
     assert read_tree(root).hostname == {"/etc/hostname.net0": "up\n"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_what_windows_calls_unicode_is_text(root, encoding):
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    (root / "etc/hostname.net0").write_bytes(mark + "10.20.30.1/24 # ä\r\n".encode(encoding))
+    loaded = load(read_tree(root))
+    assert not loaded.faults
+    (address,) = loaded.configuration.interfaces["net0"].addresses
+    assert str(address.address) == "10.20.30.1/24"
+
+
+def test_a_file_of_which_a_crash_left_nothing_is_one_fault(root):
+    for path in ("hostname.net0", "rcmd/rcmd.yaml"):
+        (root / "etc" / path).write_bytes(bytes(4096))
+    faults = load(read_tree(root)).faults
+    assert [fault.file for fault in faults] == ["/etc/hostname.net0", "/etc/rcmd/rcmd.yaml"]
+
+
 def test_whether_an_interface_has_a_file_is_known_without_reading(root):
     assert not has_hostname_file("net0", root)
     for path in ("hostname.net0", "hostname6.net1", "hostname.net2:1"):
