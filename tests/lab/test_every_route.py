@@ -11,6 +11,7 @@ from scenes import (
     DUAL_STACK,
     ROUTER,
     ROUTER6,
+    SETTINGS,
     SETTINGS_PATH,
     await_settled,
     hosts_of,
@@ -155,6 +156,13 @@ def test_a_route_goes_with_its_source_and_is_not_fought_for(lab: Lab) -> None:
     lab.put_back("hme0")
     lab.wait_for(lambda: hosts_of(lab, "2001:db8:85::19") == ["hme0"], what="the address at home")
     lab.wait_for(lambda: routes_on(lab, "hme1") == before, what="the routes as before")
+    for _ in range(2):
+        ip(lab, "addr del 192.168.85.19/24 dev hme0")
+        ip(lab, "addr del 2001:db8:85::19/64 dev hme0")
+        lab.wait_for(lambda: hosts_of(lab, "2001:db8:85::19") == ["hme0"], what="the address again")
+        lab.wait_for(lambda: routes_on(lab, "hme1") == before, what="the routes again")
+    lab.write(SETTINGS_PATH, SETTINGS + "when_removed: accept\n")
+    assert lab.rcmctl("reload").returncode == 0
     ip(lab, "addr del 192.168.85.19/24 dev hme0")
     ip(lab, "addr del 2001:db8:85::19/64 dev hme0")
     lab.wait_for(

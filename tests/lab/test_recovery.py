@@ -193,7 +193,9 @@ def failed_back_never(lab: Lab) -> None:
 
 def by_hand(lab: Lab) -> None:
     lab.run(["ip", "addr", "add", "192.168.85.77/24", "dev", "hme0"], check=True)
-    lab.run(["ip", "addr", "del", "192.168.85.20/24", "dev", "hme1"], check=True)
+    lab.run(["ip", "addr", "add", "192.168.85.78/24", "dev", "hme1"], check=True)
+    lab.wait_for(lambda: ("address-added", "hme1") in kinds(lab), what="adoption")
+    lab.run(["ip", "addr", "del", "192.168.85.78/24", "dev", "hme1"], check=True)
     lab.wait_for(
         lambda: {("address-added", "hme0"), ("address-removed", "hme1")} <= set(kinds(lab)),
         what="the news",
