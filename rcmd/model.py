@@ -482,6 +482,8 @@ class ProblemCode(StrEnum):
     """This machine cannot send probes by an interface: they say nothing about it."""
     ADDRESS_MISSING = "address-missing"
     """A data address is wanted, and on no interface."""
+    ROUTE_MISSING = "route-missing"
+    """Routes that an interface is the home of are on no device, against all attempts."""
     TEST_ADDRESS_MISSING = "test-address-missing"
     """An interface is in use without a test address that its file asks for."""
     PRECONDITION = "precondition"

@@ -45,6 +45,7 @@ from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.lease import RTPROT_DHCP
 from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.ipmp.link_local import is_link_local
 from rcmd.ipmp.listening import group_left
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.prefix_routes import is_made_by_kernel, made_for
@@ -95,6 +96,8 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
         reports.append(messages.by_hand(member.name, str(change.address.address)))
     if isinstance(change, AddressSeen) and member:
         _disown_prefix_routes(scene, member, change.address)
+        if is_link_local(change.address):
+            member.lost_link_local = None
         reports += look_at(scene, member, change.address, now)
     if isinstance(change, AddressGone):
         scene.duplicates.gone(change.address.address.ip)

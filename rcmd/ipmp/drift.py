@@ -1,9 +1,9 @@
-"""What somebody else takes away is put back where the settings say so, and nobody is fought.
+"""What another program takes away is put back where it is to be kept, and nobody is fought.
 
-An item is an address or a known route.  It is put back at once, three times within a minute; who
-takes it away once more has it his way for a minute.  Then it is put back once: if that is taken
-away within a minute, too, another minute passes, and so on.  A minute in which it is left alone
-ends the matter, and so does reading the configuration again.
+An item is an address or a known route.  It is put back at once, three times within a minute; what
+is taken away once more is left alone for a minute.  Then it is put back once: if that is taken away
+within a minute, too, another minute passes, and so on.  A minute in which it is left alone ends the
+matter, and so do reading the configuration again and a start.
 
 | taken away                                    | then                    | told          |
 |-----------------------------------------------|-------------------------|---------------|

@@ -10,9 +10,11 @@ from rcmd.ipmp.capability import can_hold
 from rcmd.ipmp.commands import Cause
 from rcmd.ipmp.duplicates import Phase
 from rcmd.ipmp.ledger import kernel_address
+from rcmd.ipmp.link_local import to_put_back
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.scene import Circles, Scene, kernel_label
+from rcmd.ipmp.stand_ins import settled
 from rcmd.model import RCMD_PROTOCOL, KernelAddress
 
 
@@ -29,6 +31,7 @@ class Leftovers:
 
     def find(self) -> None:
         self._test_addresses()
+        self._link_local_addresses()
         self._duplicates()
         self._leftovers()
 
@@ -47,6 +50,14 @@ class Leftovers:
                     continue
                 if wanted.address not in held and not self._batches.was_refused(wanted):
                     self._batches.of(Cause.CONFIGURE, None, member.name).add.append(wanted)
+
+    def _link_local_addresses(self) -> None:
+        for member in self._scene.members_of(self._circles):
+            again = to_put_back(self._scene, member)
+            if again is not None and not self._batches.was_refused(again):
+                batch = self._batches.of(Cause.CONFIGURE, None, member.name)
+                batch.add.append(again)
+                batch.settle.append(settled(again))
 
     def _duplicates(self) -> None:
         """What failed duplicate detection is taken off, to be added anew."""

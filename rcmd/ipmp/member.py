@@ -55,6 +55,8 @@ class Member:
     lost: dict[IPAddress, KernelAddress | None] = field(default_factory=dict)
     """Data addresses that an unplumbed device took along, in case that is undone; with what an
     address was like if it had been added by hand."""
+    lost_link_local: KernelAddress | None = None
+    """Its only link-local address, as it was when somebody took it away."""
     is_set_down: bool = False
     """The device is administratively down, and not because it is only just coming up."""
     plumbed: int = 0
@@ -123,6 +125,7 @@ class Member:
     def unbind(self) -> None:
         """The device is gone; what comes back under its name has to prove itself anew."""
         self.ifindex = 0
+        self.lost_link_local = None
         self.health = Health.UNPROVEN
         if self.intent not in (Intent.LEAVING, Intent.DETACHED):
             # A detach that is under way may have taken the device away, and bring it back.

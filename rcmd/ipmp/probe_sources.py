@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rcmd.ipmp import messages
 from rcmd.ipmp.address_flags import IFA_F_DADFAILED, IFA_F_TENTATIVE
 from rcmd.ipmp.commands import Report
+from rcmd.ipmp.link_local import missing_link_local
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.probe_group import ProberKey
 from rcmd.ipmp.probe_source import (
@@ -99,6 +100,9 @@ class ProbeSources:
             if found.family is Family.IPV6 and found.address.ip.is_link_local and is_usable:
                 is_deprecated = found.preferred_s == 0
                 yield AddressCandidate(found.address, is_test=True, is_deprecated=is_deprecated)
+        missing = missing_link_local(self.scene, member)
+        if missing is not None and self._is_returning(missing.address.ip):
+            yield AddressCandidate(missing.address, is_test=True)
 
     def _is_returning(self, key: IPAddress) -> bool:
         """That it is away says nothing: a failed interface must not be repaired by that."""

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from rcmd.ipmp.absences import Refusals, absent_addresses
 from rcmd.ipmp.member import Member
+from rcmd.ipmp.route_absences import absent_routes
 from rcmd.ipmp.scene import Scene
 from rcmd.model import (
     AddressStatus,
@@ -43,6 +44,7 @@ def problems_of(
             *_unwatched(scene, states.values()),
             *_unsent(states.values()),
             *absent_addresses(scene, addresses, refusals),
+            *absent_routes(scene, refusals),
         )
     )
 

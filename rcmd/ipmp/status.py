@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from rcmd.ipmp.absences import Refusals
 from rcmd.ipmp.arrangement import prefer_home
 from rcmd.ipmp.health import Health
+from rcmd.ipmp.link_local import missing_link_local
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.probe_status import probe_state, unsent_probes
 from rcmd.ipmp.problems import problems_of
@@ -186,3 +187,7 @@ def _test_addresses(scene: Scene) -> Iterator[AddressStatus]:
                     yield AddressStatus(
                         found.address, AddressKind.TEST, member.group, member.name, member.name, ""
                     )
+        if missing := missing_link_local(scene, member):
+            yield AddressStatus(
+                missing.address, AddressKind.TEST, member.group, member.name, None, ""
+            )

@@ -14,6 +14,7 @@ from rcmd.ipmp.commands import Command
 from rcmd.ipmp.drift import Reaction
 from rcmd.ipmp.events import AddressGone, RouteGone
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
+from rcmd.ipmp.link_local import is_its_own, is_link_local
 from rcmd.ipmp.losses import Fate, Forgotten, Thing, Topic
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.route_words import describe_route
@@ -29,14 +30,16 @@ def address_taken(scene: Scene, member: Member, gone: AddressGone, now: float) -
     if link is None or address.address not in held:
         return []
     is_elsewhere = any(host != member.name for host in scene.copies_of(key))
-    if is_elsewhere or not (_is_test(member, key) or scene.ledger.knows(key)):
+    is_test = _is_test(member, key) or is_its_own(scene, member, address)
+    if is_elsewhere or not (is_test or scene.ledger.knows(key)):
         return []
     lease = scene.ledger.leases.holder_of(key)
     if lease is not None and leasing.has_run_out(scene, lease):
         return leasing.lost(scene, lease.home, leasing.RAN_OUT)
     is_autoconfigured = scene.ledger.autoconfigured_home(key) is not None
     if is_by_kernel(gone, link):
-        if link.is_up and not is_autoconfigured:
+        # Of what it makes by itself nobody has to be told.
+        if link.is_up and not is_autoconfigured and not is_link_local(address):
             scene.losses.expect_back(key, now)
             cause = incapacity(scene, member, address.family)
             topic = Topic(Fate.DROPPED, member.name, cause=cause)
@@ -65,6 +68,8 @@ def _autoconfigured_taken(scene: Scene, member: Member, key: IPAddress) -> None:
 def _address_removed(scene: Scene, member: Member, gone: AddressGone, now: float) -> None:
     key, words = gone.address.address.ip, str(gone.address.address)
     is_wanted = key not in scene.ledger.adopted
+    if is_link_local(gone.address):
+        member.lost_link_local = gone.address
     if is_restored(scene, member, is_wanted=is_wanted):
         _put_back(scene, member, key, Thing.ADDRESS, words, gone.requester, now)
         for swept in scene.losses.swept(member.ifindex, gone.address.family, now):

@@ -113,6 +113,18 @@ def test_ipv6_off_and_on(lab: Lab, off: str, on: str) -> None:
     assert status(lab)["problems"] == []
 
 
+def test_all_of_ipv6_is_flushed(lab: Lab) -> None:
+    """Also the link-local address, which the kernel would not make again."""
+    start(lab, DUAL_STACK)
+    await_settled(lab)
+    before = shape(lab)
+    ip(lab, "-6 addr flush dev hme0")
+    await_hosted(lab, "hme0", DATA6, "fe80::ff:fe00:1")
+    await_same(lab, shape, before)
+    await_event(lab, "put-back", "hme0")
+    assert len(events(lab, "put-back")) == 1
+
+
 def test_promoted_or_not_the_others_of_its_subnet_stay(lab: Lab) -> None:
     """promote_secondaries=0: with the first address of a subnet the kernel removes the others."""
     start(lab, PAIR)

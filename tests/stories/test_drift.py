@@ -133,6 +133,7 @@ def test_what_was_given_up_gets_another_chance_at_a_restart() -> None:
         at 52s  delete route 10.9.0.0/16 on hme0
         at 53s  delete route 10.9.0.0/16 on hme0
                 expect no route 10.9.0.0/16
+                expect warning route-missing hme0: "is on no interface: another program keeps"
         """,
         FIGHT,
         """

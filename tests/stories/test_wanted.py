@@ -45,6 +45,51 @@ def test_a_test_address_is_put_back() -> None:
     )
 
 
+def test_a_link_local_address_is_put_back() -> None:
+    """It is the test address of IPv6, and the kernel makes it only once."""
+    tell(
+        DUAL_STACK,
+        """
+        at 59s  note before
+        at 60s  delete fe80::4 on hme0
+                expect as before
+                expect report "fe80::4/64 was removed by another program on hme0, and is put back" \
+within 0.3s
+                expect no problems
+        """,
+    )
+
+
+def test_another_link_local_address_will_do() -> None:
+    tell(
+        DUAL_STACK,
+        """
+        at 60s  add fe80::abcd/64 on hme0
+        at 61s  delete fe80::4 on hme0
+                expect fe80::4 nowhere
+                expect no problems
+        """,
+    )
+
+
+def test_an_accepted_loss_of_the_link_local_address_is_a_problem() -> None:
+    tell(
+        ACCEPT,
+        DUAL_STACK,
+        """
+        at 60s  delete fe80::4 on hme0
+                expect fe80::4 nowhere
+                expect warning test-address-missing fe80::4/64: "/etc/hostname6.hme0"
+        at 70s  add fe80::abcd/64 on hme0
+                expect no problems
+        at 71s  delete fe80::abcd on hme0
+        at 72s  reload
+                expect fe80::abcd on hme0
+                expect no problems
+        """,
+    )
+
+
 def test_what_a_group_shares_is_put_back() -> None:
     tell(
         SHARED,
@@ -207,6 +252,24 @@ def test_a_route_that_goes_by_itself_is_gone() -> None:
         at 63s  delete 192.168.85.19 on hme0
                 expect 192.168.85.19 on hme0
                 expect no route default
+        """,
+    )
+
+
+def test_routes_that_the_kernel_will_not_have_are_one_problem() -> None:
+    tell(
+        PAIR,
+        """
+        at 20s  add route 10.1.0.0/16 via 192.168.85.1 on hme0
+        at 21s  add route 10.2.0.0/16 via 192.168.85.1 on hme0
+        refuse 10.1.0.0/16 on hme1
+        refuse 10.2.0.0/16 on hme1
+        at 30s  tear out hme0
+                expect warning route-missing hme0: "2 routes (10.1.0.0/16 via 192.168.85.1, \
+10.2.0.0/16 via 192.168.85.1) are on no interface: the kernel refused 10.1.0.0/16 on hme1"
+        accept 10.1.0.0/16 on hme1
+        accept 10.2.0.0/16 on hme1
+        at 60s  expect no trouble route-missing hme0
         """,
     )
 
