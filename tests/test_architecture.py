@@ -229,8 +229,7 @@ def decodes_strictly(call: ast.Call) -> bool:
 
 
 MAY_DECODE_STRICTLY = {
-    # Of pyroute2: messages, not texts.
-    "system/netlink_decoding.py",
+    # Messages, not texts.
     "system/rtnetlink.py",
     # The bus drops whoever sends a text that is not UTF-8; here it is Malformed.
     "bus/wire.py",

@@ -1,6 +1,6 @@
 """Netlink messages and attributes, packed and taken apart by hand (linux:include/net/netlink.h).
 
-For the few messages that pyroute2 has no words for.
+For the rarer messages; those about links, addresses and routes have a `netlink_layout`.
 """
 
 from __future__ import annotations

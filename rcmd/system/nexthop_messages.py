@@ -1,7 +1,6 @@
 """Nexthops, groups and routes through groups as rtnetlink messages, and out of them.
 
-include/uapi/linux/nexthop.h.  pyroute2 has no words for nexthop objects, and these messages are
-short: so they are packed here.
+include/uapi/linux/nexthop.h.
 """
 
 from __future__ import annotations

@@ -285,11 +285,9 @@ class Rtnetlink:
     # --- changing ---------------------------------------------------------------------------
 
     def prepare(self, move: Move) -> Iterator[None]:
-        """Encode beforehand, pausing after every chunk; an equal move then costs no encoding."""
-        additions: tuple[Item, ...] = (*move.add, *move.add_routes)
-        removals: tuple[Item, ...] = (*move.remove_routes, *move.remove)
-        requests = [(Operation.ADD, item) for item in additions]
-        requests += [(Operation.REMOVE, item) for item in removals]
+        """Encode the addresses beforehand, pausing after every chunk; routes come after them."""
+        requests = [(Operation.ADD, item) for item in move.add]
+        requests += [(Operation.REMOVE, item) for item in move.remove]
         for count, (operation, item) in enumerate(requests, start=1):
             encoding.encode(operation, item)
             if count % CHUNK == 0:
@@ -452,11 +450,7 @@ def _nexthop_seen(payload: bytes) -> tuple[SpreadItemSeen | ForeignNexthopSeen, 
 
 def _routes(payload: bytes) -> tuple[Route, ...]:
     """With the time at which they end, where they do."""
-    routes = decoding.decode_route(payload)
-    left_s = decoding.expires_in_s(payload) if routes else None
-    if left_s is None:
-        return routes
-    return tuple(replace(route, expires_at=time.monotonic() + left_s) for route in routes)
+    return decoding.decode_route(payload, time.monotonic())
 
 
 def _is_in_force(route: Route) -> bool:

@@ -21,7 +21,7 @@ from .machine import CODE_DISK_SIZE
 REPOSITORY = Path(os.environ.get("RCMD_VM_TREE", Path(__file__).parents[2]))
 """Another working tree can be chosen, to compare."""
 LIBRARY = "usr/lib/rcmd"
-DISTRIBUTIONS = ("pyudev", "pyroute2", "dbus-next")
+DISTRIBUTIONS = ("pyudev", "dbus-next")
 """What rcmd needs at run time beside what the image has (PyYAML, for its compiled part)."""
 COMPILED = (".so", ".pyc", ".pyi")
 
