@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-long test-vm lint bench bench-vm install uninstall clean
+.PHONY: help setup packages demo test test-long fuzz test-vm lint bench bench-vm install uninstall clean
 
 # Made anew when what rcmd needs has changed.
 READY := .venv/.ready
@@ -17,13 +17,16 @@ test: lint ## check the style and run every test (those on a real kernel need ro
 	@echo "the tests of the bus, on dbus-fast:"
 	@RCMD_BUS_LIBRARY=dbus-fast .ci/run-tests -q -n 3 --dist loadfile -m "not bench" tests/bus
 	@echo "every test:"
-	@.ci/run-tests -q -n 3 --dist loadfile -m "not bench and not vm"
+	@.ci/run-tests -q -n 3 --dist loadfile -m "not bench and not vm and not fuzz"
 
 test-long: $(READY) ## the tests that take minutes: days and weeks of virtual time, random walks
 	@.ci/run-tests -q -n 2 --dist loadscope -m bench tests/stories tests/ipmp
 	@echo "the properties and walks, on examples that nobody has tried:"
 	@RCMD_RANDOM=1 .ci/run-tests -q -n 2 --dist loadscope -m "not bench and not lab" \
 		tests/bus tests/configuration tests/ipmp tests/rcm tests/stories tests/system
+
+fuzz: $(READY) ## a minute of odd inputs (RCMD_FUZZ_SECONDS=, RCMD_FUZZ_SEED=)
+	@.venv/bin/pytest -q -m fuzz --show-capture=no tests/fuzz
 
 lint: $(READY) ## check the style and the types
 	@.venv/bin/ruff check --quiet .

@@ -72,7 +72,7 @@ class EchoSocket:
         self, interfaces: Mapping[int, ProbedInterface], moment: ReadMoment
     ) -> Iterator[Answer | Ignored]:
         for packet, control, _ in drain(self._socket):
-            header_length = 4 * (packet[0] & 0xF)
+            header_length = 4 * (packet[0] & 0xF) if packet else 0
             content = self._seal.open(packet[header_length:])
             if isinstance(content, Ignored):
                 yield content
