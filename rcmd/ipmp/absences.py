@@ -83,6 +83,8 @@ def _cause(scene: Scene, address: AddressStatus, refusals: Refusals) -> tuple[st
     refused = _refused(key, refusals)
     if refused:
         return refused, ""
+    if member is not None and not member.ifindex and not scene.has_settled:
+        return f"{member.name} has not appeared yet", ""
     if member is not None and not member.ifindex:
         return f"{member.name} is missing, and no other interface can take it", ""
     return "no interface can take it now", ""
