@@ -31,12 +31,12 @@ def is_made_by_kernel(
 ) -> bool:
     """Whether it comes again by itself; `addresses` are those on its device.
 
-    What an advertisement makes ends unless the next one comes: an end tells it from what a program
-    that reads the advertisements itself has added.
+    The prefix that an advertisement tells of ends unless the next one comes.
     """
-    if route.protocol == RTPROT_REDIRECT:
+    if route.protocol in (RTPROT_REDIRECT, RTPROT_RA):
+        # Every interface learns its own, whoever reads the advertisements.
         return True
-    if route.protocol not in RTPROT_BY_KERNEL:
+    if route.protocol != RTPROT_KERNEL:
         return False
     if route.expires_at is not None:
         return True

@@ -56,7 +56,7 @@ def hands_off(address: KernelAddress) -> KernelAddress:
         (for_ipv6(priority=70), replace(IPV6, metric=70)),
         (for_ipv6(destination=ip_network("2001:db8:9::9/128")), PEER6),
         (for_ipv6(expires_at=3600.0), hands_off(IPV6)),
-        (for_ipv6(protocol=RA, expires_at=3600.0), IPV6),
+        (for_ipv6(protocol=RA), hands_off(IPV6)),
         (for_ipv4(protocol=REDIRECT), hands_off(IPV4)),
     ],
 )
@@ -78,7 +78,6 @@ def test_what_the_kernel_makes(route: Route, address: KernelAddress) -> None:
         (for_ipv6(), hands_off(IPV6)),
         (for_ipv6(priority=100), IPV6),
         (for_ipv6(table=100), IPV6),
-        (for_ipv6(protocol=RA), hands_off(IPV6)),
     ],
 )
 def test_what_somebody_has_added(route: Route, address: KernelAddress) -> None:
