@@ -236,6 +236,7 @@ class Dispatcher:
         if self._is_stopping:
             raise RcmError("rcmd is stopping")
         self._check_room(sender, uid)
+        self._manager.check_room(method, call.caller)
         self._running[sender] += 1
         self._running_of_users[uid] += 1
         task = self._begin(self._run(method, call, connection), f"{method.name} for {sender}")

@@ -53,7 +53,7 @@ class DryRuns:
 
     @contextmanager
     def _counted(self, uid: int) -> Iterator[None]:
-        self._check_room(uid)
+        self.check_room(uid)
         self._waiting[uid] += 1
         self._direct()
         try:
@@ -64,7 +64,8 @@ class DryRuns:
                 del self._waiting[uid]
             self._direct()
 
-    def _check_room(self, uid: int) -> None:
+    def check_room(self, uid: int) -> None:
+        """Raises CallRefused."""
         if uid == ROOT_UID:
             return
         text = ""

@@ -81,6 +81,11 @@ class ManagerCalls:
             case _:
                 return None
 
+    def check_room(self, method: Method, caller: Caller) -> None:
+        """Raises `CallRefused` at once, where it would be refused in the end."""
+        if method.name == "QueryDetach":
+            self._dry_runs.check_room(caller.uid)
+
     async def authorise(self, connection: Connection, call: Call, action: Action) -> None:
         """Raises `NotAuthorized`, `CallRefused`."""
         await self._authority.authorise(connection, call.message, call.caller, action)
