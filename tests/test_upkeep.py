@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rcm.house import PAIR, House
 
 from rcmd.ipmp.deviation import Deviation
+from rcmd.ipmp.events import Configured
 from rcmd.model import ProblemCode
 from rcmd.rcm.journal import HistoryEvent
 from rcmd.upkeep import ALL, EVERY_DEVICE, MOST_AT_ONCE, Upkeep
@@ -182,7 +183,7 @@ def test_the_hash_of_the_whole_machine_is_kept_but_not_fought_for() -> None:
     def story(watched: Watched) -> None:
         house = watched.house
         house.files.settings = "groups: {test: {probe: none, load_spreading: flow}}\n"
-        house.coordination.reconfigure()
+        house.daemon.feed(Configured(house.files.load().configuration))
         policy = "net/ipv4/fib_multipath_hash_policy"
         for look in range(4):
             house.devices.sysctls[policy] = "1"
