@@ -57,12 +57,12 @@ def _is_expected(member: Member) -> bool:
 
 def _source(scene: Scene, address: AddressStatus) -> str:
     key = address.address.ip
-    if key in scene.ledger.adopted:
-        return "added by hand"
     if key not in scene.ledger.configured and scene.ledger.leases.holder_of(key) is not None:
         return "leased"
     if not address.home:
         return _SETTINGS
+    if key not in scene.ledger.configured:
+        return "added by hand"
     return f"{_FILES[family_of(key)]}.{address.home}"
 
 

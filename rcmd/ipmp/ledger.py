@@ -110,7 +110,7 @@ def _as_configured(key: IPAddress, address: Address) -> DataAddress:
     )
 
 
-def _as_found(key: IPAddress, found: KernelAddress, home: str) -> DataAddress:
+def as_found(key: IPAddress, found: KernelAddress, home: str) -> DataAddress:
     return DataAddress(key, found.address, home, 0, is_up=True, configured=None, original=found)
 
 
@@ -244,7 +244,7 @@ class Ledger:
                 yield _as_configured(key, address)
         for key, found in self.adopted.items():
             if homes is None or self.adopted_home[key] in homes:
-                yield _as_found(key, found, self.adopted_home[key])
+                yield as_found(key, found, self.adopted_home[key])
         for home, lease in self.leases.by_home.items():
             is_elsewhere = homes is not None and home not in homes
             if not is_elsewhere and lease.key not in self.withdrawn:
@@ -253,7 +253,7 @@ class Ledger:
     def _leased(self, home: str, lease: Lease) -> Iterator[DataAddress]:
         if not self.is_static(lease.key):
             yield replace(
-                _as_found(lease.key, lease.as_held(self.leases.now), home),
+                as_found(lease.key, lease.as_held(self.leases.now), home),
                 address=lease.address,
                 lease=lease,
             )

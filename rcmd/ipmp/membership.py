@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from rcmd.ipmp.adoption import adopt_on, forget_foreign
 from rcmd.ipmp.arrangement import held_by
+from rcmd.ipmp.autoconfiguration import is_autoconfigured
 from rcmd.ipmp.commands import Command, Release
 from rcmd.ipmp.ledger import MovableKey
 from rcmd.ipmp.listening import keep_where_they_are
@@ -116,6 +117,7 @@ def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) 
         member.plumbed = 0
     if was_detached:
         member.intent = Intent.IN
+        _bring_back(scene, member, config)
     member.lost.clear()
     member.recalls = frozenset()
     member.is_spare = False
@@ -123,6 +125,14 @@ def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) 
     member.bind(link, now)
     adopt_on(scene, member)
     return []
+
+
+def _bring_back(scene: Scene, member: Member, config: InterfaceConfig | None) -> None:
+    """What was added by hand and went with it, if there is a file for it at all."""
+    for key, original in member.lost.items() if config is not None else ():
+        is_made_anew = original is None or is_autoconfigured(original)
+        if original is not None and not is_made_anew and not scene.ledger.knows(key):
+            scene.ledger.adopt(member.name, original)
 
 
 def _configure_anew(scene: Scene, member: Member, config: InterfaceConfig | None) -> list[Command]:

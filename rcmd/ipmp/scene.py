@@ -12,7 +12,7 @@ from rcmd.ipmp.drift import Drift
 from rcmd.ipmp.duplicates import Duplicates
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import KernelView
-from rcmd.ipmp.ledger import Ledger, MovableKey, RouteAtHome, owner_in
+from rcmd.ipmp.ledger import DataAddress, Ledger, MovableKey, RouteAtHome, as_found, owner_in
 from rcmd.ipmp.losses import Losses
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import Memberships
@@ -167,6 +167,14 @@ class Scene:
             for member in carriers
             if member is not None and (home is None or member.circle == home.circle)
         )
+
+    def gone_along(self) -> Iterator[DataAddress]:
+        """What was added by hand and went with an interface that was detached: with it, it
+        comes back."""
+        for member in self.members.values():
+            for key, original in member.lost.items():
+                if original is not None and not self.ledger.knows(key):
+                    yield as_found(key, original, member.name)
 
     def test_addresses(self, member: Member) -> Iterator[Address]:
         """The test addresses that should be on the interface now."""

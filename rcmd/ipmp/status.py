@@ -142,7 +142,8 @@ def _flags(scene: Scene, member: Member) -> Iterator[str]:
 
 def _data_addresses(scene: Scene) -> Iterator[AddressStatus]:
     copies = scene.copies()
-    for data in (*scene.ledger.addresses(), *scene.ledger.left_away()):
+    wanted = (*scene.ledger.addresses(), *scene.ledger.left_away(), *scene.gone_along())
+    for data in wanted:
         held = copies.get(data.key, {})
         host = place_of(scene, data.key) if data.group else prefer_home(held, data.home)
         member = scene.members.get(data.home) or scene.members.get(host or "")

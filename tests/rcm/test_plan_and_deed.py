@@ -203,3 +203,30 @@ def test_an_empty_one_may_go_in_a_group_failure(play: Play) -> None:
         assert house.model.hosts(ip_address("192.168.85.19")) == ["hme1"]
 
     play(story, files=PAIR)
+
+
+def test_what_went_along_stays_listed_is_a_problem_and_comes_back(play: Play) -> None:
+    # behaviour 126
+    async def story(house: House) -> None:
+        add(house, "hme0", KernelAddress(0, ip_interface("192.168.85.77/24"), "hme0"))
+        before = house.model.layout()
+        house.model.set_cable("hme1", has_cable=False)
+        house.listen()
+        await house.coordination.detach("hme0", ROOT, force=True)
+        status = house.coordination.status()
+        gone = {str(it.address): it.hosted_on for it in status.addresses if it.home == "hme0"}
+        assert gone["192.168.85.19/24"] is gone["192.168.85.77/24"] is None
+        texts = {it.subject: it.text for it in status.problems}
+        for address, source in (
+            ("192.168.85.19/24", "/etc/hostname.hme0"),
+            ("192.168.85.77/24", "added by hand"),
+        ):
+            assert texts[address] == (f"on no interface (home: hme0, {source}): hme0 is detached")
+        house.model.set_cable("hme1", has_cable=True)
+        house.listen()
+        assert house.model.hosts(ip_address("192.168.85.19")) == []
+        await house.coordination.attach("hme0", ROOT)
+        house.listen()
+        assert house.model.layout() == before
+
+    play(story)

@@ -469,12 +469,13 @@ class Walk:
 
         async def work() -> None:
             is_calm = request.before is not None
-            lay = deed.lying_on(request.members if name in NAMES else self._devices(name))
+            names = request.members if name in NAMES else self._devices(name)
+            before = deed.everywhere()
             plan = await coordination.query_detach(name, force=is_forced)
             is_calm = is_calm and not self.host.kernel.refusals
             done = await coordination.detach(name, ROOT, force=is_forced)
             if is_calm and request.stirs == self.host.stirs:
-                deed.check(lay, plan, done)
+                deed.check(before, names, plan, done)
 
         self._start(request, work)
 

@@ -106,11 +106,12 @@ class Rules:
 
     def _data(self) -> list[AddressStatus]:
         addresses = self.life.engine.status().addresses
-        away = self.life.engine.scene.ledger.withdrawn
+        # What was taken away, or along, is listed too.
+        knows = self.life.engine.scene.ledger.knows
         return [
             it
             for it in addresses
-            if it.kind is AddressKind.DATA and it.is_up and it.address.ip not in away
+            if it.kind is AddressKind.DATA and it.is_up and knows(it.address.ip)
         ]
 
     def _check_bare(self) -> None:

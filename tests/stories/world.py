@@ -456,8 +456,8 @@ class World:
             and (status.home or status.group in groups)
             # Another machine has it: it serves nowhere.
             and not self._engine.scene.duplicates.is_suspect(status.address.ip)
-            # It was taken away, and is left away.
-            and status.address.ip not in self._engine.scene.ledger.withdrawn
+            # It was taken away, or went with its interface, and is left away.
+            and self._engine.scene.ledger.knows(status.address.ip)
         }
 
     def _present(self, keys: Iterable[IPAddress]) -> set[IPAddress]:
