@@ -155,6 +155,7 @@ class Assembly:
             list_bound_sockets,
             self.operations,
             list_anchored,
+            asyncio.to_thread,
         )
         self.drains = Drains(self.stage, self.fail)
         history = RecordedHistory(self.history)

@@ -63,8 +63,7 @@ from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.plumbing import plumb_new, plumbed, release_detached
 from rcmd.ipmp.probe_status import probe_statuses, target_statuses
 from rcmd.ipmp.recollection import memorise, recollect
-from rcmd.ipmp.redundancy import objection
-from rcmd.ipmp.rehearsal import Rehearsal, rehearse
+from rcmd.ipmp.rehearsal import Staging, prepare
 from rcmd.ipmp.route_difference import Portion
 from rcmd.ipmp.route_record import RouteRecord
 from rcmd.ipmp.scene import Circles, Scene
@@ -298,19 +297,15 @@ class Engine:
         """What was called back is back, and nothing else is left to do."""
         return not self.scene.members[name].recalls and self.is_settled()
 
-    def rehearse(
+    def rehearsal(
         self,
         names: Collection[str],
         going: Collection[str] = (),
         bereft: Collection[str] = (),
-    ) -> Rehearsal:
+    ) -> Staging:
         """The detach of these interfaces, and of `bereft` that they are emptied; the detach of
-        `going` began before."""
-        return rehearse(self.scene, self._refused, names, going, bereft)
-
-    def objection(self, name: str, leaving: Collection[str]) -> str | None:
-        """Why an interface cannot be spared when all of `leaving` go; None if it can."""
-        return objection(self.scene, name, leaving, self._refused)
+        `going` began before.  It is still to be played."""
+        return prepare(self.scene, self._refused, names, going, bereft)
 
     def reasons(self) -> dict[RouteKey, str]:
         """Why routes are not where they should be: what the kernel refused, in sentences."""

@@ -57,14 +57,19 @@ class _Neighbourhood:
     """Many routes have the same few gateways."""
 
     def add(self, item: Item) -> None:
-        self.answers.clear()
         if not isinstance(item, Route):
             for network in networks_of(item):
-                self.near.add(network)
+                self._note(self.near, network)
         elif item.destination.version == 6:
-            (self.near if item.gateway is None else self.far).add(item.destination)
+            self._note(self.near if item.gateway is None else self.far, item.destination)
         elif item.gateway is None and item.scope >= SCOPE_LINK:
-            self.near.add(item.destination)
+            self._note(self.near, item.destination)
+
+    def _note(self, networks: _Networks, network: IPNetwork) -> None:
+        networks.add(network)
+        doubtful = [gateway for gateway in self.answers if gateway in network]
+        for gateway in doubtful:
+            del self.answers[gateway]
 
     def holds(self, gateway: IPAddress) -> bool:
         if gateway not in self.answers:

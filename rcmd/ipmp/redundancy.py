@@ -37,7 +37,7 @@ def objection_in(rehearsal: Rehearsal, scene: Scene, name: str) -> str | None:
     member = scene.members[name]
     if not member.group:
         return "it is not in a group, so its addresses have nowhere to go"
-    stranded = rehearsal.stranded(name)
+    stranded = rehearsal.stranded[name]
     others = [
         peer
         for peer in scene.peers(member)

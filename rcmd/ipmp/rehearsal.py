@@ -9,7 +9,7 @@ foresee.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass
 
 from rcmd.ipmp import leasing, membership
@@ -39,17 +39,12 @@ class Rehearsal:
     """Those that are to go, and those whose detach began before."""
     before: Mapping[str, frozenset[MovableKey]]
     """What each of those that are to go has now."""
-    left: Mapping[str, frozenset[MovableKey]]
-    """What would still be on each when all that can leave has left."""
+    stranded: Mapping[str, frozenset[MovableKey]]
+    """What could not be moved off each while it works."""
     after: Scene
     """Once they are unplumbed."""
     refused: Mapping[ItemKey, str]
     """What the kernel would not make, or has refused already; in sentences."""
-
-    def stranded(self, name: str) -> frozenset[MovableKey]:
-        """What could not be moved off the interface while it works."""
-        lost = {key for key in self.before[name] if self.place(key) is None}
-        return self.left[name] | lost
 
     def reasons(self) -> dict[RouteKey, str]:
         """Why routes are not made elsewhere."""
@@ -77,22 +72,21 @@ def rehearse(
 
     `bereft` are only emptied with them; `going` are leaving already, or will be by then.
     """
-    kept, names = {*bereft}, (*names, *bereft)
-    before = {name: frozenset(held_by(scene, name)) for name in names}
-    stage = _Stage(_copy(scene), dict(refused))
-    present = [it for it in (*going, *names) if scene.members[it].intent is not Intent.DETACHED]
-    for name in present:
-        membership.leave(stage.scene, name)
-    stage.play(present)
-    left = {name: frozenset(held_by(stage.scene, name)) for name in names}
-    for name in names:
-        if name not in kept:
-            membership.unplumb(stage.scene, name)
-    stage.play(present)
-    return Rehearsal(frozenset((*names, *going)), before, left, stage.scene, stage.refused)
+    return prepare(scene, refused, names, going, bereft).play()
 
 
-def _copy(scene: Scene) -> Scene:
+def prepare(
+    scene: Scene,
+    refused: Mapping[ItemKey, str],
+    names: Collection[str],
+    going: Collection[str] = (),
+    bereft: Collection[str] = (),
+) -> Staging:
+    """As `rehearse`, but only begun."""
+    return Staging(copied(scene), dict(refused), tuple(names), frozenset(going), tuple(bereft))
+
+
+def copied(scene: Scene) -> Scene:
     """What is done to it is not done to the scene; values are shared."""
     twin = copy(scene)
     twin.members = {name: _copy_member(member) for name, member in scene.members.items()}
@@ -101,6 +95,8 @@ def _copy(scene: Scene) -> Scene:
     twin.route_places = RoutePlaces()
     twin.numbers = dict(scene.numbers)
     twin.hosts_of_down = dict(scene.hosts_of_down)
+    twin.duplicates = deepcopy(scene.duplicates)
+    twin.memberships = deepcopy(scene.memberships)
     return twin
 
 
@@ -111,11 +107,40 @@ def _copy_member(member: Member) -> Member:
 
 
 @dataclass(slots=True)
-class _Stage:
+class Staging:
+    """A rehearsal that is about to begin.  Nobody else knows of its scene: where there is much on
+    the interfaces, it can be played beside everything else."""
+
     scene: Scene
     refused: dict[ItemKey, str]
+    names: tuple[str, ...]
+    going: frozenset[str]
+    bereft: tuple[str, ...]
 
-    def play(self, names: Iterable[str]) -> None:
+    def play(self) -> Rehearsal:
+        scene = self.scene
+        names = (*self.names, *self.bereft)
+        leaving = frozenset((*names, *self.going))
+        before = {name: frozenset(held_by(scene, name)) for name in names}
+        present = [
+            it for it in (*self.going, *names) if scene.members[it].intent is not Intent.DETACHED
+        ]
+        for name in present:
+            membership.leave(scene, name)
+        self._settle(present)
+        left = {name: held_by(scene, name) for name in names}
+        for name in self.names:
+            membership.unplumb(scene, name)
+        self._settle(present)
+        stranded = {
+            name: frozenset(
+                key for key in held if key in left[name] or place_in(scene, key, leaving) is None
+            )
+            for name, held in before.items()
+        }
+        return Rehearsal(leaving, before, stranded, scene, self.refused)
+
+    def _settle(self, names: Iterable[str]) -> None:
         """Until nothing moves any more."""
         circles = circles_of(self.scene, names)
         for _ in range(MOST_ROUNDS):

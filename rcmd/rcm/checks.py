@@ -90,7 +90,8 @@ def redundancy(question: Question) -> Iterator[Veto]:
     rehearsal = question.rehearsal
     if rehearsal is None:
         removal = question.removal
-        rehearsal = question.engine.rehearse(removal.members, question.going, removal.bereft)
+        staging = question.engine.rehearsal(removal.members, question.going, removal.bereft)
+        rehearsal = staging.play()
     for name in question.removal.emptied:
         reason = objection_in(rehearsal, question.engine.scene, name)
         if reason:

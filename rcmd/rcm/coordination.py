@@ -29,6 +29,7 @@ from rcmd.rcm.bystanders import Session
 from rcmd.rcm.coordinator import Caller, OperationStatus
 from rcmd.rcm.detach import Detach
 from rcmd.rcm.file_problems import FileProblems
+from rcmd.rcm.foresight import objection
 from rcmd.rcm.journal import History, HistoryEvent, OperationKind, Step
 from rcmd.rcm.machine import Machine
 from rcmd.rcm.plan import DetachPlan
@@ -201,8 +202,11 @@ class Coordination:
         """if_mpadm -d: emptied on request.  Refused for the last functioning member."""
         member = self._member(interface)
         self.stage.operations.check_free((interface,))
-        going = {interface, *self.stage.operations.going()}
-        reason = _offline_obstacle(member) or self.machine.engine.objection(interface, going)
+        reason = _offline_obstacle(member)
+        if not reason:
+            reason = await objection(self.stage, interface, self.stage.operations.going())
+            # It may have taken a while.
+            self.stage.operations.check_free((interface,))
         if reason:
             raise Vetoed((Veto(interface, "redundancy", f"cannot offline: {reason}"),))
         self.machine.feed(Offline(interface))

@@ -18,8 +18,9 @@ from rcmd.ipmp.events import Leave, Stay, Together, Unplumb
 from rcmd.ipmp.redundancy import last_words
 from rcmd.rcm import checks
 from rcmd.rcm.bystanders import Session
+from rcmd.rcm.foresight import foresee, hindsight
 from rcmd.rcm.hardware import HardwareFailed
-from rcmd.rcm.holdings import Difference, Holding, Outcome, lost_after_all
+from rcmd.rcm.holdings import Difference, Holding, lost_after_all
 from rcmd.rcm.journal import Step
 from rcmd.rcm.machine import REPLUMB_S, SETTLE_S
 from rcmd.rcm.operations import Awaits, Running
@@ -28,10 +29,7 @@ from rcmd.rcm.planning import (
     check_unchanged,
     concerned,
     devices_of,
-    foreseen,
-    found_on,
     plan_detach,
-    rehearse,
 )
 from rcmd.rcm.removal import Removal
 from rcmd.rcm.resources import restoring_steps
@@ -132,7 +130,7 @@ class Detach:
         await self._advance(Step.UNPLUMBING, self._not_unplumbed)
         self._feed(Unplumb)
         await self._unplumbed()
-        self._compare()
+        await self._compare()
         if self.removal.steps:
             await self._advance(Step.REMOVING, _the_hardware)
             undo.push(self._restore_hardware)
@@ -143,8 +141,8 @@ class Detach:
 
     async def _prepare(self) -> None:
         """Parents before their children; the first refusal ends it (solaris.md 4.4, 4)."""
-        rehearsal = rehearse(self.stage, self.removal, self._going())
-        for name in concerned(self.stage.engine, self.removal, rehearsal):
+        first = await foresee(self.stage, self.removal, self._going())
+        for name in concerned(self.stage.engine, self.removal, first.rehearsal):
             self.told.append(name)
             vetoes = await self.stage.clients.pre_remove(name, force=self._is_forced)
             if vetoes:
@@ -153,14 +151,13 @@ class Detach:
     async def _look_again(self) -> None:
         """While others were told, a cable may have been pulled, or a route added."""
         tied = await self.stage.anchored(devices_of(self.stage, self.removal))
+        going = self._going()
+        foresight = await foresee(self.stage, self.removal, going, tied)
         check_unchanged(self.stage, self.removal)
-        going, engine = self._going(), self.stage.engine
-        rehearsal = rehearse(self.stage, self.removal, going)
-        question = checks.Question(engine, self.removal, going, rehearsal)
+        question = checks.Question(self.stage.engine, self.removal, going, foresight.rehearsal)
         if not self._is_forced and (vetoes := checks.objections(question)):
             raise StepFailed("; ".join(str(veto) for veto in vetoes))
-        self.found = found_on(engine, self.removal, tied)
-        self.planned = foreseen(self.removal, rehearsal).of(self.found)
+        self.found, self.planned = foresight.found, foresight.moves
 
     async def _emptied(self) -> None:
         engine = self.stage.engine
@@ -183,13 +180,10 @@ class Detach:
         if not await self.stage.machine.until(lambda: not self._not_unplumbed(), SETTLE_S):
             raise StepFailed(f"{', '.join(self._not_unplumbed())} could not be unplumbed")
 
-    def _compare(self) -> None:
+    async def _compare(self) -> None:
         """The deed is the plan, or it is undone; with force it is told what is not."""
-        engine, removal = self.stage.engine, self.removal
-        outcome = Outcome(
-            engine.scene, removal.emptied, engine.reasons(), bool(removal.steps), removal.bereft
-        )
-        done = outcome.of(self.found)
+        engine = self.stage.engine
+        done = await hindsight(self.stage, self.removal, self.found)
         found = lost_after_all(engine.scene, self.found, self.planned, done)
         if found and not self._is_forced:
             raise StepFailed("; ".join(str(it) for it in found))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import replace
 
 from rcmd.errors import Busy, NoSuchResource, Veto
@@ -13,10 +12,10 @@ from rcmd.ipmp.messages import only_from
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.rehearsal import Rehearsal
 from rcmd.rcm import checks
-from rcmd.rcm.anchored import Anchored, anchored_warnings, named
+from rcmd.rcm.anchored import anchored_warnings
 from rcmd.rcm.bystanders import Session, bystander_warnings
 from rcmd.rcm.coordinator import Clients
-from rcmd.rcm.holdings import Holding, Outcome, holdings
+from rcmd.rcm.foresight import foresee
 from rcmd.rcm.plan import DetachPlan
 from rcmd.rcm.removal import Removal, find_removal
 from rcmd.rcm.stage import Stage
@@ -37,17 +36,17 @@ async def plan_detach(
     prerequisites = checks.prerequisites(checks.Question(stage.engine, removal, going))
     if prerequisites:
         return DetachPlan(removal.name, prerequisites)
-    rehearsal = rehearse(stage, removal, going)
-    asked = await ask_all(stage.clients, concerned(stage.engine, removal, rehearsal), force=force)
+    first = await foresee(stage, removal, going)
+    names_asked = concerned(stage.engine, removal, first.rehearsal)
+    asked = await ask_all(stage.clients, names_asked, force=force)
     names = devices_of(stage, removal)
     sockets = await stage.bound_sockets(names) if names else ()
     anchored = await stage.anchored(names) if names else ()
     # Judged after the answers: meanwhile a cable may have been pulled, or a file removed.
+    foresight = await foresee(stage, removal, going, anchored)
     check_unchanged(stage, removal)
-    rehearsal = rehearse(stage, removal, going)
-    question = checks.Question(stage.engine, removal, going, rehearsal)
-    found = found_on(stage.engine, removal, anchored)
-    moves = foreseen(removal, rehearsal).of(found)
+    question = checks.Question(stage.engine, removal, going, foresight.rehearsal)
+    moves = foresight.moves
     noticed = bystander_warnings(sockets=sockets, names=names, session=session, moves=moves)
     plan = DetachPlan(
         removal.name,
@@ -56,26 +55,6 @@ async def plan_detach(
         (*warnings(stage.engine, removal), *anchored_warnings(anchored, names), *noticed),
     )
     return _overridden(plan) if force else plan
-
-
-def rehearse(stage: Stage, removal: Removal, going: frozenset[str]) -> Rehearsal:
-    """`going` are the interfaces whose detach began before: they help nobody any more."""
-    known = going & stage.engine.scene.members.keys()
-    return stage.engine.rehearse(removal.members, known - {*removal.emptied}, removal.bereft)
-
-
-def found_on(
-    engine: Engine, removal: Removal, anchored: Iterable[Anchored] = ()
-) -> tuple[Holding, ...]:
-    """All that lies on what goes, also on the devices that are none of ours."""
-    first, _ = named(anchored)
-    return holdings(engine.scene, removal.devices, first)
-
-
-def foreseen(removal: Removal, rehearsal: Rehearsal) -> Outcome:
-    """What is going to be."""
-    reasons = rehearsal.reasons()
-    return Outcome(rehearsal.after, rehearsal.leaving, reasons, bool(removal.steps), removal.bereft)
 
 
 def check_unchanged(stage: Stage, removal: Removal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from rcmd.ipmp.engine import Engine
 from rcmd.rcm.anchored import Anchored, nothing_anchored
@@ -20,6 +21,19 @@ AnchoredTo = Callable[[Collection[int]], Awaitable[Sequence[Anchored]]]
 """The routes and rules that are tied to these devices, by ifindex, and cannot follow."""
 
 
+Result = TypeVar("Result")
+
+
+class Aside(Protocol):
+    async def __call__(self, work: Callable[[], Result], /) -> Result:
+        """Do something that takes its time beside the loop."""
+
+
+async def at_once(work: Callable[[], Result]) -> Result:
+    """For a stage on which time does not matter."""
+    return work()
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     machine: Machine
@@ -28,6 +42,7 @@ class Stage:
     bound_sockets: BoundSockets
     operations: Operations
     anchored: AnchoredTo = nothing_anchored
+    aside: Aside = at_once
 
     @property
     def engine(self) -> Engine:

@@ -6,17 +6,20 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_interface, ip_network
+from typing import TypeVar
 
 import pytest
 
 from rcmd.errors import RolledBack, Veto, Vetoed
 from rcmd.model import KernelAddress, Route
+from rcmd.rcm import foresight
 from rcmd.rcm.anchored import Anchored, Tie
 from rcmd.rcm.plan import DetachPlan, Fate, PlannedMove
 
 from .house import DUAL, PAIR, ROOT, House, SomeClients
 
 Play = Callable[..., House]
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -228,5 +231,40 @@ def test_what_went_along_stays_listed_is_a_problem_and_comes_back(play: Play) ->
         await house.coordination.attach("hme0", ROOT)
         house.listen()
         assert house.model.layout() == before
+
+    play(story)
+
+
+def test_where_there_is_much_it_is_worked_out_beside_everything_else(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foresight, "FEW", 0)
+
+    async def story(house: House) -> None:
+        calls = 0
+
+        async def aside(work: Callable[[], Result], /) -> Result:
+            nonlocal calls
+            calls += 1
+            result = await asyncio.to_thread(work)
+            if calls == 1:
+                # Where the plan would have had it go.
+                house.model.set_cable("hme1", has_cable=False)
+                house.listen()
+            return result
+
+        add(house, "hme0", route("10.9.0.0/16", "192.168.85.1"))
+        house.coordination.stage = replace(house.stage, aside=aside)
+        plan = await house.coordination.query_detach("hme0", force=False)
+        assert [veto.client for veto in plan.vetoes] == ["redundancy"]
+        assert calls == 3  # the first was in vain
+        house.model.set_cable("hme1", has_cable=True)
+        house.listen()
+        plan = await house.coordination.query_detach("hme0", force=False)
+        done = await house.coordination.detach("hme0", ROOT, force=False)
+        assert done.moves == plan.moves
+        assert by_name(done)["10.9.0.0/16 via 192.168.85.1"].destination == "hme1"
+        await house.coordination.attach("hme0", ROOT)
+        await house.coordination.offline("hme0", ROOT)
 
     play(story)
