@@ -21,7 +21,7 @@ from rcmd.ipmp.bare import bare_members
 from rcmd.ipmp.bundles import weighed_by_speed
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.events import Configured, LinkGone, LinkSeen, SpeedSeen
+from rcmd.ipmp.events import LinkGone, LinkSeen, SpeedSeen
 from rcmd.model import Link, ProblemCode, Weights
 from rcmd.multicast_watch import MulticastWatch
 from rcmd.rcm.arrivals import Arrivals
@@ -199,7 +199,6 @@ class Assembly:
         self.kernel.on_settings = self.upkeep.settings_changed
         await first_look(self.daemon)
         self.know_speeds()
-        self.daemon.feed(Configured(self.loaded.configuration))
         self.attach_present()
         self.watched(recover(self.stage, self.store, self.drains.begin)(), "recovery")
         tell_undone_by_reboot(self.daemon, self.store.undone_by_reboot)

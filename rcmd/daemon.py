@@ -66,6 +66,8 @@ ROUTES_PAUSE_S = 0.25
 """Between two times that the known routes are written down."""
 RETRY_S = 1.0
 """Until the next look at a kernel that changes faster than it can be read."""
+MOST_IDENTITIES = 1000
+"""Of devices that are remembered here; those of members always are."""
 MEMORY_KEY = "engine"
 ROUTES_KEY = "routes"
 PROBLEMS_KEY = "problems"
@@ -457,11 +459,18 @@ class Daemon:
             link = view.link_named(name)
         if link is not None and link.ifindex != ifindex:
             identity = self._devices.identify(name)
-            self._identities[name] = (link.ifindex, identity)
+            self._note_identity(name, link.ifindex, identity)
         elif identity is None:
             identity = self._recorded().get(name, Identity(name))
-            self._identities[name] = (0, identity)
+            self._note_identity(name, 0, identity)
         return identity
+
+    def _note_identity(self, name: str, ifindex: int, identity: Identity) -> None:
+        """Containers come and go under ever new names: those are not kept for ever."""
+        if len(self._identities) >= MOST_IDENTITIES:
+            members = self._engine.scene.members
+            self._identities = {it: at for it, at in self._identities.items() if it in members}
+        self._identities[name] = (ifindex, identity)
 
     def _recorded(self) -> dict[str, Identity]:
         return {identity.name: identity for identity in self._journal.known()}

@@ -120,6 +120,9 @@ class AddressDifference:
             for name, copy in copies.items()
             if name != target or ((data.configured or data.lease) and copy.address != data.address)
         ]
+        if target is None:
+            # What a device took along with another name, and can live nowhere else.
+            stale = [it for it in stale if not self._scene.took_along(it.ifindex, data.key)]
         wanted = None
         if target is not None and not any(
             copy.address == data.address for name, copy in copies.items() if name == target

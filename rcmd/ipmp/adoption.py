@@ -49,6 +49,7 @@ from rcmd.ipmp.link_local import is_link_local
 from rcmd.ipmp.listening import group_left
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.prefix_routes import is_made_by_kernel, made_for
+from rcmd.ipmp.renaming import lose_name
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.sharing import meant_by
 from rcmd.ipmp.taken import address_taken, forget_route, is_kept, known_as, route_taken
@@ -89,6 +90,7 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
     scene.view.apply(change)
     if isinstance(change, LinkGone):
         scene.memberships.forget_device(change.ifindex)
+        scene.carried.pop(change.ifindex, None)
     if isinstance(change, LinkGone) and member:
         reports.append(messages.gone(member.name, member.group))
         member.lose()
@@ -148,8 +150,7 @@ def _link_seen(scene: Scene, member: Member, link: Link, now: float) -> list[Com
     old = scene.view.links.get(link.ifindex)
     scene.view.apply(LinkSeen(link))
     if link.name != member.name:
-        member.unbind()
-        return [messages.gone(member.name, member.group)]
+        return lose_name(scene, member, link)
     was_running = old is not None and old.is_running
     if link.is_running is was_running:
         return []
@@ -180,6 +181,8 @@ def _adopt_address(scene: Scene, member: Member, address: KernelAddress) -> bool
     if key in scene.ledger.configured and key not in scene.ledger.withdrawn:
         return False
     if scene.ledger.leases.holder_of(key) is not None:
+        return False
+    if scene.took_along(address.ifindex, key) and scene.ledger.knows(key):
         return False
     is_elsewhere = any(host != member.name for host in scene.copies_of(key))
     is_new = key not in scene.ledger.adopted or not (
@@ -277,6 +280,9 @@ def _adopt_route(scene: Scene, member: Member, route: Route, absent: Sequence[IP
     if is_prefix_route(route):
         return
     if route.protocol == RCMD_PROTOCOL and scene.ledger.knows_route(RouteKey.of(route)):
+        return
+    key = RouteKey.of(route)
+    if scene.took_along(route.ifindex, key) and scene.ledger.knows_route(key):
         return
     if absent and _is_without_its_source(scene, route, absent):
         return

@@ -64,6 +64,7 @@ from rcmd.ipmp.plumbing import plumb_new, plumbed, release_detached
 from rcmd.ipmp.probe_status import probe_statuses, target_statuses
 from rcmd.ipmp.recollection import memorise, recollect
 from rcmd.ipmp.rehearsal import Staging, prepare
+from rcmd.ipmp.renaming import lose_name, recognise
 from rcmd.ipmp.route_difference import Portion
 from rcmd.ipmp.route_record import RouteRecord
 from rcmd.ipmp.scene import Circles, Scene
@@ -246,6 +247,10 @@ class Engine:
 
     # --- questions ---
 
+    def was_given_up(self, name: str, ifindex: int) -> bool:
+        """Before the configuration is known: whether the device was detached under this name."""
+        return self._memory.detached.get(name) == ifindex
+
     def forecast(self) -> Iterator[Move]:
         """The moves of every failure that may come next, one interface at a time.
 
@@ -383,9 +388,11 @@ class Engine:
         self._spreading.try_again()
         for member in self.scene.members.values():
             link = self.scene.view.links.get(member.ifindex)
-            if member.ifindex and (link is None or link.name != member.name):
-                member.lose() if link is None else member.unbind()
+            if member.ifindex and link is None:
+                member.lose()
                 reports.append(messages.gone(member.name, member.group))
+            elif link is not None and link.name != member.name:
+                reports += lose_name(self.scene, member, link)
             elif link is not None:
                 old = before.links.get(link.ifindex)
                 if link.is_running and not (old and old.is_running):
@@ -402,6 +409,7 @@ class Engine:
         if self._is_ready:
             scene.drift.forget(scene.ledger, now)
         commands = membership.configure(scene, configuration, self._memory, now)
+        commands += recognise(scene, self._memory.plumbed)
         self._refused.clear()
         self._told.clear()
         self._spreading.reconfigure()

@@ -107,7 +107,10 @@ class KernelView:
     def apply(self, change: KernelChange) -> None:
         match change:
             case LinkSeen(link):
+                old = self.links.get(link.ifindex)
                 self.links[link.ifindex] = link
+                if old is not None and old.name != link.name:
+                    self._relabel(link)
                 if not link.is_running:
                     self.nexthops.drop_device(link.ifindex, is_up=link.is_up)
                 if not link.is_up:
@@ -146,6 +149,13 @@ class KernelView:
         if link is not None and link.is_up:
             off = link.switched_off - {family} if is_on else link.switched_off | {family}
             self.links[ifindex] = replace(link, switched_off=off)
+
+    def _relabel(self, link: Link) -> None:
+        """As the kernel does it, without a word (net/ipv4/devinet.c, inetdev_changename)."""
+        for held in list(self.addresses.get(link.ifindex, {}).values()):
+            if held.label:
+                _, colon, number = held.label.partition(":")
+                self.add_address(replace(held, label=f"{link.name}{colon}{number}"))
 
     def link_named(self, name: str) -> Link | None:
         return next((link for link in self.links.values() if link.name == name), None)

@@ -15,7 +15,7 @@ from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.scene import Circles, Scene, kernel_label
 from rcmd.ipmp.stand_ins import settled
-from rcmd.model import RCMD_PROTOCOL, KernelAddress
+from rcmd.model import RCMD_PROTOCOL, IPAddress, KernelAddress, RouteKey
 
 
 class Leftovers:
@@ -85,16 +85,47 @@ class Leftovers:
             for address in held[ifindex].values():
                 if self._was_carried_off(ifindex, address):
                     self._batches.clean_up(None, address)
+        self._carried()
+
+    def _carried(self) -> None:
+        """A device that is in no use under its new name took along what lives elsewhere by now.
+
+        What can live nowhere else stays: it is of more use there than nowhere.
+        """
+        scene = self._scene
+        there = {
+            ifindex: it.still_there(scene.view, ifindex) for ifindex, it in scene.carried.items()
+        }
+        scene.carried = {ifindex: carried for ifindex, carried in there.items() if carried}
+        for ifindex, carried in scene.carried.items():
+            if scene.member_at(ifindex) is not None:
+                continue
+            held = scene.view.addresses.get(ifindex, {})
+            for address in [it for it in held.values() if it.address.ip in carried.addresses]:
+                key = address.address.ip
+                if self._lives_elsewhere(key) or not scene.ledger.knows(key):
+                    self._batches.clean_up(None, address)
+            # In the order of their arrival.
+            for route_key, route in scene.view.table.on(ifindex).items():
+                is_ours = route_key in carried.routes and self._is_route_elsewhere(route_key)
+                if is_ours and not self._batches.was_refused(route):
+                    self._batches.of(Cause.CLEANUP, None, None).remove_routes.append(route)
+
+    def _is_route_elsewhere(self, key: RouteKey) -> bool:
+        carriers = map(self._scene.member_at, self._scene.view.table.carriers_of(key))
+        return any(carriers) or not self._scene.ledger.knows_route(key)
 
     def _was_carried_off(self, ifindex: int, address: KernelAddress) -> bool:
-        """A renamed device took along an address that lives, or belongs, elsewhere."""
+        """It has our mark, lives elsewhere, and nobody knows any more how it came here."""
         if address.protocol != RCMD_PROTOCOL:
             return False
         name = self._scene.view.links[ifindex].name if ifindex in self._scene.view.links else ""
         key = address.address.ip
-        return name not in self._scene.members and (
-            bool(self._scene.copies_of(key)) or self._scene.is_test_address(key)
-        )
+        return name not in self._scene.members and self._lives_elsewhere(key)
+
+    def _lives_elsewhere(self, key: IPAddress) -> bool:
+        """Or belongs there."""
+        return bool(self._scene.copies_of(key)) or self._scene.is_test_address(key)
 
     def _is_leftover(self, member: Member, address: KernelAddress) -> bool:
         """Ours and no longer asked for; on a detached interface, whatever is still there."""

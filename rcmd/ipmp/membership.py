@@ -16,6 +16,7 @@ from rcmd.ipmp.listening import keep_where_they_are
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.recollection import recollect_member
+from rcmd.ipmp.renaming import called_home
 from rcmd.ipmp.scene import Scene
 from rcmd.model import Configuration, InterfaceConfig, IPAddress
 
@@ -119,8 +120,12 @@ def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) 
         member.intent = Intent.IN
         _bring_back(scene, member, config)
     member.lost.clear()
-    member.recalls = frozenset()
+    member.recalls = called_home(scene, name)
     member.is_spare = False
+    if link.ifindex != member.plumbed:
+        # Of another device this was remembered.
+        member.was_failed = member.failed_by_probes = False
+        member.known_as = ""
     member.needs_proof = scene.has_settled and link.ifindex != member.plumbed
     member.bind(link, now)
     adopt_on(scene, member)

@@ -73,6 +73,15 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedAlong:
+    """What of ours was on a device when it lost its name."""
+
+    ifindex: int
+    addresses: frozenset[IPAddress] = frozenset()
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     offline: frozenset[str] = frozenset()
     detached: Mapping[str, int] = field(default_factory=dict)
@@ -110,6 +119,7 @@ class Memory:
     """Device and group, see `Memberships.stuck`."""
     told_groups: tuple[tuple[str, IPAddress], ...] = ()
     """Interface and group of the memberships of which it was said that they cannot move."""
+    carried: tuple[CarriedAlong, ...] = ()
 
     def to_text(self) -> str:
         return json.dumps(
@@ -149,6 +159,14 @@ class Memory:
                 "has_settled": self.has_settled,
                 "joined": [[it.home, str(it.group), it.ifindex] for it in self.joined],
                 "stuck_groups": [[ifindex, str(group)] for ifindex, group in self.stuck_groups],
+                "carried": [
+                    [
+                        it.ifindex,
+                        sorted(map(str, it.addresses)),
+                        [_data(route) for route in it.routes],
+                    ]
+                    for it in self.carried
+                ],
                 "told_groups": [[home, str(group)] for home, group in self.told_groups],
             },
             default=str,

@@ -144,6 +144,11 @@ def gone(name: str, group: str) -> Report:
     return Report(Severity.ERROR, "removed", name, text, {"group": group})
 
 
+def renamed(name: str, group: str, new: str) -> Report:
+    text = f"{name}{_of(group)} is called {new} now"
+    return Report(Severity.ERROR, "renamed", name, text, {"group": group, "name": new})
+
+
 def hardware_address(name: str, old: str, new: str) -> Report:
     text = f"the hardware address of {name} is {new} now, it was {old}: telling the neighbours"
     return Report(Severity.NOTICE, "hardware-address", name, text, {"old": old, "new": new})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from rcmd.ipmp.autoconfiguration import remembered
+from rcmd.ipmp.carried import Carried
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.leases import LeaseMemory
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import (
     AdoptedAddress,
+    CarriedAlong,
     GivenUpAddress,
     GivenUpRoute,
     HomedRoute,
@@ -94,6 +96,16 @@ def memorise(scene: Scene) -> Memory:
             for home, groups in scene.memberships.joined.items()
             for group, ifindex in groups.items()
         ),
+        carried=tuple(
+            CarriedAlong(
+                ifindex,
+                it.addresses,
+                tuple(
+                    route for key, route in scene.view.table.on(ifindex).items() if key in it.routes
+                ),
+            )
+            for ifindex, it in scene.carried.items()
+        ),
         stuck_groups=tuple(sorted(scene.memberships.stuck, key=str)),
         told_groups=tuple(
             sorted(((key.home, key.group) for key in scene.memberships.told), key=str)
@@ -118,6 +130,9 @@ def recollect(scene: Scene, memory: Memory) -> None:
         ledger.record_route(route.homed.home, route.homed.route)
     scene.numbers = dict(memory.numbers)
     scene.has_settled = memory.has_settled
+    for along in memory.carried:
+        routes = frozenset(RouteKey.of(route) for route in along.routes)
+        scene.carried[along.ifindex] = Carried(along.addresses, routes)
     record = scene.memberships
     for it in memory.joined:
         record.joined.setdefault(it.home, {})[it.group] = it.ifindex

@@ -93,6 +93,7 @@ def copied(scene: Scene) -> Scene:
     twin.ledger = scene.ledger.copy()
     twin.view = scene.view.copy()
     twin.route_places = RoutePlaces()
+    twin.carried = dict(scene.carried)
     twin.numbers = dict(scene.numbers)
     twin.hosts_of_down = dict(scene.hosts_of_down)
     twin.duplicates = deepcopy(scene.duplicates)

@@ -171,6 +171,9 @@ class RouteDifference:
                 has_work = True
                 self._batches.of(arrival.cause, *arrival.edge).add_route(placed)
         for departure in () if is_blocked else task.departures:
+            if departure.edge[1] is None and self._scene.took_along(departure.ifindex, key):
+                # It came with its device, which had another name; and it can be nowhere else.
+                continue
             route = self._scene.view.table.on(departure.ifindex)[key]
             if not self._batches.was_refused(route):
                 has_work = True

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from rcmd.ipmp.carried import Carried
 from rcmd.ipmp.drift import Drift
 from rcmd.ipmp.duplicates import Duplicates
 from rcmd.ipmp.health import Health
@@ -18,7 +19,16 @@ from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import Memberships
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.route_places import Place, RoutePlaces
-from rcmd.model import Address, AddressKind, Family, IPAddress, KernelAddress, Settings, family_of
+from rcmd.model import (
+    Address,
+    AddressKind,
+    Family,
+    IPAddress,
+    KernelAddress,
+    RouteKey,
+    Settings,
+    family_of,
+)
 
 Circles = Container[str]
 """Those members that are looked at (`Member.circle`); None is everybody."""
@@ -46,6 +56,8 @@ class Scene:
     losses: Losses = field(default_factory=Losses)
     route_places: RoutePlaces = field(default_factory=RoutePlaces)
     """Ask `places`, which brings it up to date."""
+    carried: dict[int, Carried] = field(default_factory=dict)
+    """Device (ifindex) that was called otherwise -> what of ours it took along."""
 
     def by_ifindex(self) -> dict[int, Member]:
         return {member.ifindex: member for member in self.members.values() if member.ifindex}
@@ -157,6 +169,13 @@ class Scene:
         """The interfaces in our care that have the routes of a place."""
         members = (self.member_at(ifindex) for ifindex in place.carriers)
         return sorted(member.name for member in members if member is not None)
+
+    def took_along(self, ifindex: int, key: IPAddress | RouteKey) -> bool:
+        """The device was called otherwise when this came to live on it."""
+        carried = self.carried.get(ifindex)
+        if carried is None:
+            return False
+        return key in (carried.routes if isinstance(key, RouteKey) else carried.addresses)
 
     def route_hosts(self, known: RouteAtHome) -> list[str]:
         """Where it is.  The same route of another group, on its own interfaces, is another one."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from rcmd.configuration import Loaded
 from rcmd.configuration.files import hostname_interface
 from rcmd.ipmp.commands import Report, Severity
-from rcmd.ipmp.events import Attach, Together
+from rcmd.ipmp.events import Attach, Configured, Together
 from rcmd.ipmp.member import Intent
 from rcmd.model import Configuration, Identity, InterfaceConfig, Link
 from rcmd.rcm.journal import Journal
@@ -46,13 +46,21 @@ class Attacher:
         return member is not None and member.ifindex == link.ifindex
 
     def start(self, links: Iterable[Link], configuration: Configuration) -> None:
-        """At start: everything that is here, at once."""
-        present = [link for link in links if link.name in configuration.interfaces]
-        wanted = [link for link in present if self.is_wanted(link)]
+        """At start: everything that is here, at once, and with what it is to be.
+
+        Nothing is decided in between: else a group whose devices are all others than before (they
+        have other names, or their driver was loaded anew) would seem to have failed.
+        """
+        engine = self.machine.engine
+        wanted = [
+            link
+            for link in links
+            if link.name in configuration.interfaces
+            and not engine.was_given_up(link.name, link.ifindex)
+        ]
         self.seen.update((link.ifindex, link.name) for link in wanted)
-        self.machine.feed(
-            Together(tuple(Attach(it.name, configuration.interfaces[it.name]) for it in wanted))
-        )
+        attached = [Attach(it.name, configuration.interfaces[it.name]) for it in wanted]
+        self.machine.feed(Together((Configured(configuration), *attached)))
 
     def forget(self, ifindex: int) -> None:
         self.seen.pop(ifindex, None)
@@ -92,6 +100,8 @@ class Attacher:
         if config is None and member is None:
             if link.name in known:
                 self._plumb_only(link)
+            elif known:
+                self._recognise(self.machine.identify(link.name), known)
             return link.name in known
         is_return = member is not None and member.plumbed not in (0, link.ifindex)
         is_first = member is not None and member.plumbed == 0 and not scene.has_settled
@@ -121,18 +131,26 @@ class Attacher:
         self._report("reattach", link.name, f"{link.name} is back, without {file}: plumbed only")
 
     def _recognise(self, identity: Identity, known: dict[str, Identity]) -> None:
-        """The same NIC under another name: its old name's file will not be found by it."""
-        for other in known.values():
-            is_same = bool(identity.permanent_address) and (
-                other.permanent_address == identity.permanent_address
+        """A NIC that was here under another name: that one's file will not be found by it."""
+        view = self.machine.engine.scene.view
+        absent = [it for it in known.values() if view.link_named(it.name) is None]
+        earlier = earlier_of(identity, absent)
+        if earlier is None or known.get(identity.name) == identity:
+            return
+        what = f"{identity.name} is the NIC that was known as {earlier.name}"
+        if earlier.permanent_address != identity.permanent_address:
+            what = f"{identity.name} is in the place of {earlier.name}"
+        elif earlier.bus_path != identity.bus_path:
+            what = f"{what}, in another place"
+        where = ", ".join(it for it in (identity.permanent_address, identity.bus_path) if it)
+        if self.machine.has_hostname_file(identity.name):
+            advice = f"it is configured from /etc/hostname.{identity.name} now"
+        else:
+            advice = (
+                f"there is no /etc/hostname.{identity.name}: rename the file of {earlier.name}, or"
+                f" the device"
             )
-            if is_same and other.name != identity.name and other.bus_path == identity.bus_path:
-                log.warning(
-                    "%s was known as %s; it is configured from /etc/hostname.%s now",
-                    identity.name,
-                    other.name,
-                    identity.name,
-                )
+        self._report("recognised", identity.name, f"{what} ({where}); {advice}")
 
     def _report(self, kind: str, name: str, text: str) -> None:
         self.machine.report(Report(Severity.NOTICE, kind, name, text))
@@ -140,3 +158,13 @@ class Attacher:
     def fault_text(self, name: str) -> str:
         first = self.faulty.get(name) or f"/etc/hostname.{name}"
         return f"its hostname file has faults: {first}; see rcmd --check"
+
+
+def earlier_of(identity: Identity, known: Iterable[Identity]) -> Identity | None:
+    """Which of these it is, by its permanent hardware address, or else by its place on the bus."""
+    others = [it for it in known if it.name != identity.name]
+    for mark in (identity.permanent_address, identity.bus_path):
+        for other in others if mark else ():
+            if mark in (other.permanent_address, other.bus_path):
+                return other
+    return None

@@ -92,6 +92,24 @@ class SavedSysctls:
     def key(self) -> tuple[str, int]:
         return self.name, self.ifindex
 
+    def called(self, name: str) -> SavedSysctls:
+        """Those of the same device, which has another name now: so have their paths."""
+        if name == self.name:
+            return self
+        values = {_renamed(path, self.name, name): it for path, it in self.values.items()}
+        return SavedSysctls(name, self.ifindex, values)
+
+
+_DEVICE_AT = 3
+"""Where in `net/ipv4/conf/eth0/arp_ignore` the name of the device is."""
+
+
+def _renamed(path: str, old: str, new: str) -> str:
+    parts = path.split("/")
+    if len(parts) > _DEVICE_AT and parts[_DEVICE_AT] == old:
+        parts[_DEVICE_AT] = new
+    return "/".join(parts)
+
 
 class Journal(Protocol):
     """What must survive a crash: accepted on return, and never refused."""
@@ -123,9 +141,14 @@ class Journal(Protocol):
     def recall(self, key: str) -> str | None: ...
 
     def save_sysctls(self, saved: SavedSysctls) -> None:
-        """Keep the first value of each path saved for this device in this boot."""
+        """Keep the first value of each path saved for this device in this boot.
 
-    def saved_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None: ...
+        The device is known by its ifindex, whatever it was called when it was saved; what is of no
+        device has 0, and goes by its name.
+        """
+
+    def saved_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None:
+        """With paths as the device is called now."""
 
     def take_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None:
         """Return what was saved, and forget it."""

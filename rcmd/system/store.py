@@ -140,19 +140,34 @@ class Store:
         return self._contents.remembered.get(key)
 
     def save_sysctls(self, saved: SavedSysctls) -> None:
-        earlier = self._contents.sysctls.get(saved.key)
-        both = replace(saved, values={**saved.values, **(earlier.values if earlier else {})})
-        self._contents.sysctls[saved.key] = both
-        self._writer.accept(Changes(sysctls={saved.key: both}))
+        earlier = self._of_device(saved.name, saved.ifindex)
+        changed: dict[tuple[str, int], SavedSysctls | None] = {}
+        if earlier is not None:
+            del self._contents.sysctls[earlier.key]
+            changed[earlier.key] = None
+            values = {**saved.values, **earlier.called(saved.name).values}
+            saved = replace(saved, values=values)
+        changed[saved.key] = self._contents.sysctls[saved.key] = saved
+        self._writer.accept(Changes(sysctls=changed))
 
     def saved_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None:
-        return self._contents.sysctls.get((name, ifindex))
+        saved = self._of_device(name, ifindex)
+        return None if saved is None else saved.called(name)
+
+    def _of_device(self, name: str, ifindex: int) -> SavedSysctls | None:
+        """Under the name that it had then."""
+        if not ifindex:
+            return self._contents.sysctls.get((name, ifindex))
+        saved = self._contents.sysctls.values()
+        return next((it for it in saved if it.ifindex == ifindex), None)
 
     def take_sysctls(self, name: str, ifindex: int) -> SavedSysctls | None:
-        saved = self._contents.sysctls.pop((name, ifindex), None)
-        if saved is not None:
-            self._writer.accept(Changes(sysctls={saved.key: None}))
-        return saved
+        saved = self._of_device(name, ifindex)
+        if saved is None:
+            return None
+        del self._contents.sysctls[saved.key]
+        self._writer.accept(Changes(sysctls={saved.key: None}))
+        return saved.called(name)
 
     def know(self, identity: Identity) -> None:
         """Record (or update) a NIC, across boots: one record for each name."""

@@ -25,7 +25,6 @@ from rcmd.ipmp.deviation import Deviation
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import (
     BootSettled,
-    Configured,
     KernelSnapshot,
     LinkGone,
     LinkSeen,
@@ -321,7 +320,6 @@ class House:
         self.coordination = Coordination(self.stage, self.store, self.attacher, self.take)
         self.model.unread.clear()
         self.daemon.feed(self.kernel.snapshot())
-        self.daemon.feed(Configured(loaded.configuration))
         self.attacher.start(
             [device.link for device in self.model.devices.values()], loaded.configuration
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from rcmd.daemon import RECONCILE_S, Daemon
 from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.events import Configured, LinkGone, LinkSeen
+from rcmd.ipmp.events import LinkGone, LinkSeen
 from rcmd.ipmp.member import Intent
 from rcmd.rcm.arrivals import Arrivals
 from rcmd.rcm.attach import Attacher
@@ -109,7 +109,6 @@ class Lifetime:
         self.host.news.ring = self.wake
         assert self.daemon.look()
         configuration = self.host.load().configuration
-        self.daemon.feed(Configured(configuration))
         self.attacher.start(list(self.engine.scene.view.links.values()), configuration)
         for name in configuration.interfaces:
             self.attacher.know(name)

@@ -311,3 +311,74 @@ def test_undo_goes_backwards() -> None:
 
     asyncio.run(main())
     assert done == [3, 2, 1]
+
+
+MAC = "02:00:00:00:aa:01"
+
+
+def swap_card(house: House, name: str, mac: str, place: str) -> None:
+    """hme0 goes, and something comes under another name."""
+    old = house.model.device("hme0").link.hardware_address
+    house.model.tear_out("hme0")
+    house.model.forget("hme0")
+    house.listen()
+    house.devices.bus_paths[name] = place
+    house.model.put_in(name, mac=mac or old)
+    house.listen()
+    house.take(house.model.device(name).link)
+    house.listen()
+
+
+@pytest.mark.parametrize(
+    ("mac", "place", "told"),
+    [
+        (
+            "",
+            "pci:0000:03:00.0",
+            "eth5 is the NIC that was known as hme0 (02:00:00:00:00:04, pci:0000:03:00.0)",
+        ),
+        (
+            "",
+            "pci:0000:09:00.0",
+            "eth5 is the NIC that was known as hme0, in another place"
+            " (02:00:00:00:00:04, pci:0000:09:00.0)",
+        ),
+        (MAC, "pci:0000:03:00.0", f"eth5 is in the place of hme0 ({MAC}, pci:0000:03:00.0)"),
+    ],
+)
+@pytest.mark.parametrize("has_file", [False, True])
+def test_nic_that_returns_under_another_name_is_recognised(
+    mac: str, place: str, told: str, has_file: bool
+) -> None:
+    # rcmd(8): known by its permanent hardware address, its place on the bus or its name
+    async def main() -> House:
+        house = House(bus_paths={"hme0": "pci:0000:03:00.0"})
+        for name in ("hme0", "hme1"):
+            house.attacher.know(name)
+        if has_file:
+            house.files.hostname["/etc/hostname.eth5"] = HME0.replace(".19", ".29")
+        swap_card(house, "eth5", mac, place)
+        return house
+
+    house = asyncio.run(main())
+    events = [it for it in house.events if it.kind == "recognised"]
+    advice = (
+        "it is configured from /etc/hostname.eth5 now"
+        if has_file
+        else "there is no /etc/hostname.eth5: rename the file of hme0, or the device"
+    )
+    assert [it.message for it in events] == [f"{told}; {advice}"]
+    assert [it.severity for it in events] == [5]
+
+
+def test_nobody_is_recognised_in_a_stranger(play: Play) -> None:
+    async def story(house: House) -> None:
+        for name in ("hme0", "hme1"):
+            house.attacher.know(name)
+        swap_card(house, "eth5", MAC, "pci:0000:0a:00.0")
+        # Two ports of one card, or a clone of a MAC: the other is there as well.
+        house.model.put_in("eth6", mac=house.model.device("hme1").link.hardware_address)
+        house.listen()
+        house.take(house.model.device("eth6").link)
+
+    assert "recognised" not in play(story).kinds()

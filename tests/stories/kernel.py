@@ -223,6 +223,11 @@ class Kernel:
     def rename(self, name: str, new: str) -> None:
         device = self.device(name)
         device.link = replace(device.link, name=new)
+        for key, held in device.addresses.items():
+            # Without a word (inetdev_changename).
+            _, colon, number = held.label.partition(":")
+            label = f"{new}{colon}{number}" if held.label else ""
+            device.addresses[key] = replace(held, label=label)
         self._see_link(device)
 
     def set_hardware_address(self, name: str, mac: str) -> None:

@@ -179,8 +179,7 @@ class Teller:
         self.world.put_in(name, has_cable=False)
 
     def rename(self, name: str, new: str) -> None:
-        self.world.kernel.rename(name, new)
-        self.world.settle()
+        self.world.rename(name, new)
 
     def change_mac(self, name: str, mac: str) -> None:
         self.world.kernel.set_hardware_address(name, mac)

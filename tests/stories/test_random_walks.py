@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rcmd.ipmp import route_difference
 
-from .walk import ON_THE_LINK, SHARED, Step, Walk, steps
+from .walk import ON_THE_LINK, RENAMING, SHARED, Step, Walk, steps
 
 SHARING = f"groups: {{test: {{addresses: [{SHARED}]}}}}\n"
 FAILBACK = st.sampled_from(["", "failback: no\n", SHARING, f"failback: no\n{SHARING}"])
@@ -52,6 +52,12 @@ def test_no_walk_minds_that_routes_follow_one_by_one(
         mock.patch.object(route_difference, "AT_A_TIME", 1),
     ):
         walk(text, carrier_s, path)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(FAILBACK, CARRIER_S, steps(*RENAMING))
+def test_no_walk_confuses_names_and_devices(text: str, carrier_s: float, path: list[Step]) -> None:
+    walk(text, carrier_s, path)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -60,6 +60,10 @@ BEYOND_THE_CABLE = ("black hole", "black hole", "mend", "mend", "switch dies", "
 
 ON_THE_LINK = (*("advertise",) * 6, "another machine has it", "another machine leaves it")
 """What routers and neighbours do."""
+RENAMING = (*("swap names", "swap names unseen", "rename away", "rename back") * 2,)
+"""What udev, or an administrator, does to the names of devices."""
+ASIDE = "aside"
+"""How a device is called that has no file: with this in front."""
 ADVERTISED = IPv6Network("2001:db8:99::/64")
 BY_HAND = tuple(ip_address(f"10.0.0.{100 + number}") for number in range(4))
 """What nothing else asks for: deleted, it is gone for good."""
@@ -111,6 +115,9 @@ class Walk:
             world.start()
         world.reconcile()
         world.settle()
+        for name in NAMES:
+            if not world.kernel.named(name) and world.kernel.named(f"{ASIDE}-{name}"):
+                self._rename_back(name)
         before_look()
         self.look()
         world.advance(world.now + 200)
@@ -159,7 +166,7 @@ class Walk:
                     world.set_cables(both)
             case "tear out" if is_present:
                 world.tear_out(name)
-            case "put in" if not is_present:
+            case "put in" if not is_present and not world.kernel.named(f"{ASIDE}-{name}"):
                 self._expect_files_of(name)
                 world.put_in(name, has_cable=step.number > 0)
             case "set down" if is_present:
@@ -225,6 +232,8 @@ class Walk:
                 world.attach(name)
             case "restart", _:
                 self._restart()
+            case "swap names" | "swap names unseen" | "rename away" | "rename back", _:
+                self._rename(step)
             case "reload", _:
                 world.reload()
             case "go deaf", _:
@@ -238,6 +247,37 @@ class Walk:
             case _:
                 if not world.kernel.refusals and member.intent is not Intent.DETACHED:
                     self._take_by_hand(step)
+
+    def _rename(self, step: Step) -> None:
+        """What comes under another name is taken for new: its file is read again."""
+        world, name, other = self.world, step.name, NAMES[step.number]
+        is_present = world.kernel.named(name) is not None
+        are_two = is_present and name != other and world.kernel.named(other) is not None
+        match step.verb:
+            case "swap names" if are_two:
+                self._swap(name, other)
+            case "swap names unseen" if are_two:
+                world.kill()
+                self._swap(name, other)
+                world.start()
+            case "rename away" if is_present:
+                world.rename(name, f"{ASIDE}-{name}")
+            case "rename back" if not is_present and world.kernel.named(f"{ASIDE}-{name}"):
+                self._rename_back(name)
+            case _:
+                pass
+
+    def _swap(self, name: str, other: str) -> None:
+        """Through a third name, as there is no other way."""
+        self.world.rename(name, ASIDE)
+        self.world.rename(other, name)
+        self._expect_files_of(name)
+        self.world.rename(ASIDE, other)
+        self._expect_files_of(other)
+
+    def _rename_back(self, name: str) -> None:
+        self._expect_files_of(name)
+        self.world.rename(f"{ASIDE}-{name}", name)
 
     def _restart(self) -> None:
         """It changes nothing, but for a detach under way, which is undone, and for a link that

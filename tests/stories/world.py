@@ -234,11 +234,13 @@ class World:
         self._checked = -1
         self._tell(self.kernel.snapshot())
         configuration = self.configuration()
-        self._tell(Configured(configuration))
-        for name in sorted(configuration.interfaces):
-            device = self.kernel.named(name)
-            if device and memory.detached.get(name) != device.link.ifindex:
-                self._tell(Attach(name, configuration.interfaces[name]))
+        attached = [
+            Attach(name, configuration.interfaces[name])
+            for name in sorted(configuration.interfaces)
+            if (device := self.kernel.named(name))
+            and not self.engine.was_given_up(name, device.link.ifindex)
+        ]
+        self._tell(Together((Configured(configuration), *attached)))
         self._tell(BootSettled())
         self.look_at_memberships()
         self.settle()
@@ -307,6 +309,13 @@ class World:
             self._listen()
         self.kernel.forget(name)
         self.settle()
+
+    def rename(self, name: str, new: str) -> None:
+        self.kernel.rename(name, new)
+        self.settle()
+        if self.engine and not self.is_deaf:
+            self._attach_if_new(new)
+            self.settle()
 
     def set_cables(self, cables: dict[str, bool]) -> None:
         """Pull and plug cables at the same moment.  One alone fails as was forecast."""
@@ -534,7 +543,10 @@ class World:
     def _check_share(self, key: IPAddress, active: list[Member], load: Counter[str]) -> None:
         able = [it.name for it in active if family_of(key) in self._families(it.name)]
         for host in self.kernel.hosts(key):
-            member = self._engine.scene.members[host]
+            member = self._engine.scene.members.get(host)
+            if member is None:
+                # Its device was called otherwise when it came to live there.
+                continue
             if key in member.recalls or member.fitness < Fitness.UNKNOWN:
                 continue
             assert not (able and member.config.is_standby), f"{key} is on {host}: a standby"

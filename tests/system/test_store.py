@@ -113,6 +113,21 @@ def test_remembers_the_last_text_of_a_key(store: Store) -> None:
     assert store.recall("offline eth0") == "line\nünïcode \0 and bytes \\xff"
 
 
+def test_sysctls_are_those_of_the_device_whatever_it_is_called(store: Store) -> None:
+    """Two devices swapped their names: each is put back as it was."""
+    for name, ifindex, value in (("eth0", 4, "0"), ("eth0.5", 5, "7")):
+        store.save_sysctls(SavedSysctls(name, ifindex, {f"net/ipv4/conf/{name}/arp_ignore": value}))
+    swapped = SavedSysctls("eth0.5", 4, {"net/ipv4/conf/eth0.5/arp_ignore": "0"})
+    assert store.saved_sysctls("eth0.5", 4) == swapped
+    more = {**swapped.values, "net/ipv4/conf/eth0.5/rp_filter": "1"}
+    store.save_sysctls(SavedSysctls("eth0.5", 4, dict.fromkeys(more, "1")))
+    assert store.take_sysctls("eth0.5", 4) == SavedSysctls("eth0.5", 4, more)
+    assert store.saved_sysctls("eth0", 4) is None
+    assert store.take_sysctls("eth0", 5) == SavedSysctls(
+        "eth0", 5, {"net/ipv4/conf/eth0/arp_ignore": "7"}
+    )
+
+
 def test_first_sysctls_of_a_device_win_and_are_taken_once(store: Store) -> None:
     saved = SavedSysctls("eth0", 4, {"net/ipv4/conf/eth0/arp_ignore": "0"})
     store.save_sysctls(saved)
