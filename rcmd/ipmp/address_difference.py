@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator
-
 from rcmd.ipmp.address_flags import IFA_F_NODAD
 from rcmd.ipmp.arranged import Targets
 from rcmd.ipmp.autojoin import receptions
 from rcmd.ipmp.batches import Batches, Edge
 from rcmd.ipmp.causes import cause_of, origin_of
-from rcmd.ipmp.commands import Cause, Move
+from rcmd.ipmp.commands import Cause
 from rcmd.ipmp.lease import Lease
 from rcmd.ipmp.ledger import DataAddress
+from rcmd.ipmp.logical_numbers import LogicalNumbers
 from rcmd.ipmp.scene import Circles, Scene, kernel_label
 from rcmd.ipmp.stand_ins import PrefixRoutes, settled, step_for
-from rcmd.model import Family, IPAddress, IPNetwork, KernelAddress
+from rcmd.model import Family, IPNetwork, KernelAddress
 
 
 class AddressDifference:
@@ -27,14 +25,13 @@ class AddressDifference:
         targets: Targets,
         circles: Circles | None,
         batches: Batches,
+        numbers: LogicalNumbers,
     ) -> None:
         self._scene = scene
         self._circles = circles
         self._targets = targets
         self._batches = batches
-        self.numbers = dict(scene.numbers)
-        """The logical numbers once all moves are made."""
-        self._free: dict[tuple[str, Family], Iterator[int]] = {}
+        self._numbers = numbers
         self._prefix_routes = PrefixRoutes()
         self._left: dict[tuple[str, IPNetwork], tuple[Cause, Edge]] = {}
         """(interface, prefix) of every stand-in that goes, with the move that takes it."""
@@ -50,22 +47,6 @@ class AddressDifference:
         self._memberships()
         self._stale_prefix_routes()
 
-    def numbers_after(self, moves: Iterable[Move]) -> dict[IPAddress, tuple[str, int]]:
-        """The logical numbers once only these are made: what waits is where it has been."""
-        arriving = {item.address.ip for move in moves for item in move.add}
-        before = self._scene.numbers
-        waiting = {
-            key
-            for key, place in self.numbers.items()
-            if key not in arriving and before.get(key) != place
-        }
-        staying = {
-            key: place
-            for key, place in before.items()
-            if key in waiting or self.numbers.get(key) == place
-        }
-        return staying | {it: self.numbers[it] for it in self.numbers if it not in waiting}
-
     def _autoconfigured(self, data: DataAddress, copies: dict[str, KernelAddress]) -> None:
         """The original stays at home; elsewhere a stand-in serves."""
         target = self._targets[data.key]
@@ -78,13 +59,13 @@ class AddressDifference:
             cause = cause_of(self._scene, data.home, source, target, data.family)
         edge = (origin_of(data.home, source, target) if is_move else None, target)
         if target is None or target == data.home:
-            self.numbers.pop(data.key, None)
+            self._numbers.forget(data.key)
         else:
-            self._number(data, target)
             self._prefix_routes.want(target, data.address.network)
         if any(self._batches.was_refused(it) for it in (*step.add, *step.refresh)):
             return
         if target is not None and target != data.home:
+            self._numbers.away(data.key, target)
             route = self._prefix_routes.missing(self._scene, target, data.address.network)
             if route is not None and not self._batches.was_refused(route):
                 self._batches.of(cause, *edge).add_route(route)
@@ -123,17 +104,17 @@ class AddressDifference:
         if target is None:
             # What a device took along with another name, and can live nowhere else.
             stale = [it for it in stale if not self._scene.took_along(it.ifindex, data.key)]
+        if target is None or target == data.home:
+            self._numbers.forget(data.key)
         wanted = None
         if target is not None and not any(
             copy.address == data.address for name, copy in copies.items() if name == target
         ):
             is_move = source is not None or target != home
             is_move = is_move and not self._scene.duplicates.is_suspect(data.key)
+            if self._was_refused(data, target, is_move=is_move):
+                return
             wanted = self._wanted(data, target, is_move=is_move)
-        if target is None or target == data.home:
-            self.numbers.pop(data.key, None)
-        if wanted and self._batches.was_refused(wanted):
-            return
         if wanted is None and target is not None and data.lease is not None:
             self._refresh(data, data.lease, target)
         if wanted or stale:
@@ -152,9 +133,18 @@ class AddressDifference:
                 if wanted.family is Family.IPV4 or wanted.flags & IFA_F_NODAD:
                     batch.announce.append(wanted)
 
+    def _was_refused(self, data: DataAddress, target: str, *, is_move: bool) -> bool:
+        """Asked before it is given a number, which others may need."""
+        ifindex, at_home = self._scene.members[target].ifindex, target == data.home
+        return self._batches.was_refused(data.on(ifindex, "", at_home=at_home, is_move=is_move))
+
     def _wanted(self, data: DataAddress, target: str, *, is_move: bool) -> KernelAddress:
         at_home = target == data.home
-        number = data.logical if at_home else self._number(data, target)
+        number = (
+            self._numbers.at_home(data.key, target, data.logical)
+            if at_home
+            else self._numbers.away(data.key, target)
+        )
         label = kernel_label(target, number) if data.family is Family.IPV4 else ""
         ifindex = self._scene.members[target].ifindex
         return data.on(ifindex, label, at_home=at_home, is_move=is_move)
@@ -170,28 +160,6 @@ class AddressDifference:
         held = self._wanted(data, target, is_move=False)
         if self._scene.ledger.leases.needs_telling(lease, held.ifindex):
             self._batches.of(Cause.CONFIGURE, None, target).settle.append(held)
-
-    def _number(self, data: DataAddress, host: str) -> int:
-        """The lowest free logical number there (behaviour 60), kept while it stays there."""
-        where, number = self.numbers.get(data.key, ("", 0))
-        if where == host:
-            return number
-        member = self._scene.members[host]
-        is_recalled = data.key in member.recalls and data.key in member.guests
-        number = (
-            member.guests[data.key] if is_recalled else next(self._free_numbers(host, data.family))
-        )
-        # The last to come stands last.
-        self.numbers.pop(data.key, None)
-        self.numbers[data.key] = (host, number)
-        return number
-
-    def _free_numbers(self, host: str, family: Family) -> Iterator[int]:
-        """Lowest first.  One look at what is taken serves all that move there: it may be many."""
-        if (host, family) not in self._free:
-            taken = self._scene.reserved_numbers(host, family)
-            self._free[host, family] = (n for n in itertools.count(1) if n not in taken)
-        return self._free[host, family]
 
     def _last_place(self, data: DataAddress, target: str | None) -> str:
         """Of one that the group shares: where it has last been stands for its home."""

@@ -10,6 +10,7 @@ from rcmd.ipmp.batches import Batches, ItemKey
 from rcmd.ipmp.commands import Cause, Move
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.leftovers import Leftovers
+from rcmd.ipmp.logical_numbers import LogicalNumbers
 from rcmd.ipmp.route_difference import Portion, RouteDifference
 from rcmd.ipmp.scene import Circles, Scene
 from rcmd.model import IPAddress, KernelAddress
@@ -36,12 +37,11 @@ class Difference:
         self._assumed_dead = assumed_dead
         self._scene = scene
         self._batches = Batches(scene.view, refused)
-        self._addresses = AddressDifference(scene, targets, circles, self._batches)
-        self._addresses.find()
+        self._numbers = LogicalNumbers(scene)
+        AddressDifference(scene, targets, circles, self._batches, self._numbers).find()
         self._routes = RouteDifference(scene, targets, circles, self._batches)
         self._routes.find(routes)
-        Leftovers(scene, circles, self._batches).find()
-
+        Leftovers(scene, circles, self._batches, self._numbers).find()
         if self.has_more:
             self._batches.hold_back(self._is_needed)
 
@@ -73,7 +73,7 @@ class Difference:
 
     def numbers_after(self, moves: Iterable[Move]) -> dict[IPAddress, tuple[str, int]]:
         """The logical numbers once only these are made: what waits is where it has been."""
-        return self._addresses.numbers_after(moves)
+        return self._numbers.after(moves)
 
 
 def independent(moves: Iterable[Move]) -> Iterator[Move]:

@@ -11,6 +11,7 @@ from rcmd.ipmp.commands import Cause
 from rcmd.ipmp.duplicates import Phase
 from rcmd.ipmp.ledger import kernel_address
 from rcmd.ipmp.link_local import to_put_back
+from rcmd.ipmp.logical_numbers import LogicalNumbers
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.scene import Circles, Scene, kernel_label
@@ -24,10 +25,12 @@ class Leftovers:
         scene: Scene,
         circles: Circles | None,
         batches: Batches,
+        numbers: LogicalNumbers,
     ) -> None:
         self._scene = scene
         self._circles = circles
         self._batches = batches
+        self._numbers = numbers
 
     def find(self) -> None:
         self._test_addresses()
@@ -41,14 +44,16 @@ class Leftovers:
                 continue
             held = self._scene.view.addresses.get(member.ifindex, {})
             for address in self._scene.test_addresses(member):
-                wanted = kernel_address(
-                    address, member.ifindex, kernel_label(member.name, address.logical)
-                )
+                wanted = kernel_address(address, member.ifindex, "")
                 if self._scene.duplicates.is_being_removed(wanted.address.ip):
                     continue
                 if not can_hold(self._scene, member, wanted.family):
                     continue
                 if wanted.address not in held and not self._batches.was_refused(wanted):
+                    key, own = wanted.address.ip, address.logical
+                    number = self._numbers.at_home(key, member.name, own)
+                    label = kernel_label(member.name, number)
+                    wanted = kernel_address(address, member.ifindex, label)
                     self._batches.of(Cause.CONFIGURE, None, member.name).add.append(wanted)
 
     def _link_local_addresses(self) -> None:

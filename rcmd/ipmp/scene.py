@@ -22,12 +22,10 @@ from rcmd.ipmp.route_places import Place, RoutePlaces
 from rcmd.model import (
     Address,
     AddressKind,
-    Family,
     IPAddress,
     KernelAddress,
     RouteKey,
     Settings,
-    family_of,
 )
 
 Circles = Container[str]
@@ -223,30 +221,6 @@ class Scene:
             return False
         held = self.view.addresses.get(member.ifindex, {})
         return not any(self.is_serving(member.name, address.ip) for address in held)
-
-    def reserved_numbers(self, host: str, family: Family) -> set[int]:
-        """Logical numbers on a host that are taken, or belong to an address that may come home."""
-        member = self.members[host]
-        used = {0}
-        used |= {
-            address.logical
-            for address in member.config.addresses
-            if family_of(address.address) is family
-        }
-        used |= {
-            number
-            for key, (where, number) in self.numbers.items()
-            if where == host and family_of(key) is family
-        }
-        used |= {
-            number
-            for key, number in member.guests.items()
-            if key in member.recalls and family_of(key) is family
-        }
-        if family is Family.IPV4:
-            for held in self.view.addresses.get(member.ifindex, {}).values():
-                used.add(number_in(held.label))
-        return used
 
 
 def label_of(host: str, number: int) -> str:

@@ -169,17 +169,18 @@ def _test_addresses(scene: Scene) -> Iterator[AddressStatus]:
     """The configured ones, and the link-local address of every member plumbed for IPv6."""
     for member in scene.members.values():
         held = scene.view.addresses.get(member.ifindex, {})
-        present = {address.ip for address in held}
+        labels = {address.ip: it.label for address, it in held.items()}
         for address in member.config.addresses:
             if address.kind is AddressKind.TEST:
-                is_there = address.address.ip in present
+                is_there = address.address.ip in labels
+                label = label_of(member.name, address.logical) if is_there else ""
                 yield AddressStatus(
                     address.address,
                     AddressKind.TEST,
                     member.group,
                     member.name,
                     member.name if is_there else None,
-                    label_of(member.name, address.logical) if is_there else "",
+                    labels.get(address.address.ip) or label,
                     address.is_up,
                 )
         if Family.IPV6 in member.config.families:

@@ -23,6 +23,7 @@ from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 from rcmd.ipmp.address_flags import IFA_F_NODAD
 from rcmd.ipmp.commands import Move, Plumb, Release, Report
 from rcmd.model import (
+    RCMD_PROTOCOL,
     AddressStatus,
     IPNetwork,
     KernelAddress,
@@ -547,6 +548,12 @@ class Teller:
         assert self.world.engine
         assert self.world.engine.is_empty(name)
 
+    def expect_labels(self, name: str, labels: str) -> None:
+        """Of the addresses that rcmd has put there."""
+        held = self.world.kernel.device(name).addresses.values()
+        found = sorted(it.label for it in held if it.label and it.protocol == RCMD_PROTOCOL)
+        assert found == labels.split(), found
+
     def expect_announced(self, address: str, mac: str) -> None:
         """Where it stays, because its device has another hardware address."""
         found = self.world.announced.get(ip_address(address))
@@ -755,6 +762,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect resilient groups", Teller.expect_resilient),
     (r"expect hash (\S+)", Teller.expect_hash),
     (r"expect (\S+) announced as (\S+)", Teller.expect_announced),
+    (r"expect labels on (\S+): (.*)", Teller.expect_labels),
     (r"expect nothing announced", Teller.expect_nothing_announced),
     (r"expect plumb (\S+)", Teller.expect_plumb),
     (r"expect no plumb", Teller.expect_no_plumb),

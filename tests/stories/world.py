@@ -56,6 +56,7 @@ from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.probe_events import UnsentProbe
 from rcmd.ipmp.redundancy import objection
 from rcmd.model import (
+    RCMD_PROTOCOL,
     AddressKind,
     Configuration,
     Family,
@@ -496,6 +497,7 @@ class World:
             assert len(hosts) <= 1, f"{key} is on {hosts}"
             self._check_host(key, hosts, status)
         self._check_shares()
+        self._check_labels()
         for key in self._engine.scene.memberships.keys(None):
             self._check_membership(key, status)
         self._check_receivers()
@@ -525,6 +527,13 @@ class World:
             assert not {name for name in plumbed if family_of(key) in self._families(name)}, (
                 f"{key} is lost"
             )
+
+    def _check_labels(self) -> None:
+        """No logical number twice."""
+        for device in self.kernel.devices.values():
+            ours = (it for it in device.addresses.values() if it.protocol == RCMD_PROTOCOL)
+            labels = Counter(it.label for it in ours if ":" in it.label)
+            assert not labels or max(labels.values()) == 1, labels
 
     def _check_shares(self) -> None:
         """What a group shares is spread as evenly as can be, and on no standby without need."""
