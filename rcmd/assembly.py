@@ -22,7 +22,7 @@ from rcmd.ipmp.bundles import weighed_by_speed
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import LinkGone, LinkSeen, SpeedSeen
-from rcmd.model import Link, ProblemCode, Weights
+from rcmd.model import Link, ProblemCode, Route, Weights
 from rcmd.multicast_watch import MulticastWatch
 from rcmd.rcm.arrivals import Arrivals
 from rcmd.rcm.attach import UDEV_GRACE_S, Attacher
@@ -70,6 +70,10 @@ log = logging.getLogger(__name__)
 
 PRIORITY = -15
 """Nice value: below the kernel's own workers, before everything else."""
+READ_S = 0.005
+"""So long one turn of the loop reads what the kernel has to say; then others are heard."""
+MOST_READINGS = 8
+"""Before the answer to a question, which is newer, is taken in."""
 FIRST_LOOKS = 10
 """So often the kernel is looked at when we start, if it changes faster than it can be read."""
 GARBAGE_THRESHOLD = 25_000
@@ -130,6 +134,7 @@ class Assembly:
             has_hostname_file,
         )
         self.upkeep = Upkeep(self.daemon, devices, store, self.loop.call_later, self.loop.time)
+        self.kernel.is_rival = self.is_rival
         self.multicast = MulticastWatch(self.daemon, self.kernel, self.kernel_readable)
         self.attacher = Attacher(
             self.daemon, store, faulty={it: self.loaded.fault_of(it) for it in self.loaded.faulty}
@@ -269,9 +274,13 @@ class Assembly:
 
     # --- news from outside ---
 
+    def is_rival(self, route: Route) -> bool:
+        """Whether it can take the place of one that we know of."""
+        return bool(self.daemon.engine.scene.view.table.rivals_of(route))
+
     def kernel_readable(self) -> None:
         try:
-            changes = self.kernel.read()
+            changes = self.kernel.read(READ_S)
         except Overrun:
             log.warning("the kernel had more to say than fits its buffer: looking at everything")
             self.loop.remove_reader(self.kernel.fileno())
@@ -288,7 +297,10 @@ class Assembly:
         for ifindex in self.carrier.poll():
             now = self.kernel.link(ifindex)
             # What was told before that answer, and is still unread, is older.
-            self.kernel_readable()
+            for _ in range(MOST_READINGS):
+                self.kernel_readable()
+                if self.kernel.has_read_all:
+                    break
             self.daemon.kernel_changed((now,))
 
     def watch_carrier(self) -> None:

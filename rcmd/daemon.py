@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from enum import Enum, auto
 from typing import assert_never
 
 from rcmd.configuration import Loaded
@@ -40,11 +42,15 @@ from rcmd.ipmp.events import (
     LinkSeen,
     Moved,
     Plumbed,
+    RouteSeen,
+    SpreadDone,
     Tick,
     Together,
     is_of_operation,
+    names_in,
 )
 from rcmd.ipmp.probe_events import UnsentProbe
+from rcmd.looking import Looking
 from rcmd.model import Identity, IPAddress, Problem, ProblemCode
 from rcmd.outside import Announcer, Devices, Kernel, Probes
 from rcmd.rcm.journal import HistoryEvent, Journal, SavedSysctls
@@ -64,6 +70,8 @@ CHORES_WAIT_S = 0.1
 """Until what can wait is done, while there is more to do that cannot."""
 ROUTES_PAUSE_S = 0.25
 """Between two times that the known routes are written down."""
+LOOK_S = 0.005
+"""So long one turn of the loop is spent on a look at everything."""
 RETRY_S = 1.0
 """Until the next look at a kernel that changes faster than it can be read."""
 MOST_IDENTITIES = 1000
@@ -84,6 +92,15 @@ LOG_LEVELS = {
 
 
 Listener = Callable[[HistoryEvent], None]
+
+
+class Progress(Enum):
+    """Of a look at everything."""
+
+    TAKEN_IN = auto()
+    FAILED = auto()
+    """The kernel changes faster than it can be read."""
+    UNDER_WAY = auto()
 
 
 class Daemon:
@@ -115,6 +132,9 @@ class Daemon:
         self._chores: asyncio.Handle | None = None
         self._preparation: asyncio.TimerHandle | None = None
         self._next_look: asyncio.TimerHandle | None = None
+        self._looking: Looking | None = None
+        self._minded: frozenset[str] = frozenset()
+        """The interfaces whose routes the kernel tells us of."""
         self._refusals: dict[str, dict[str, None]] = {}
         """Interface -> what was refused since it was plumbed, each sentence once."""
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
@@ -177,6 +197,9 @@ class Daemon:
                 self._chores = self._loop.call_soon(self._do_chores)
 
     def _turn(self, event: Event) -> None:
+        if routes := self._mind(names_in(event)):
+            self._inbox.appendleft(event)
+            event = KernelChanged(tuple(routes))
         commands = self._engine.handle(event, self._loop.time())
         if is_of_operation(event):
             # A crash in the middle must find what has to be put back.
@@ -188,14 +211,30 @@ class Daemon:
         if answers:
             self._inbox.appendleft(Together(tuple(answers)))
 
+    def _mind(self, names: frozenset[str]) -> Sequence[RouteSeen]:
+        """From now on the routes of these devices, too; those that were not told of before."""
+        if names <= self._minded:
+            return ()
+        self._minded |= names
+        routes = self._kernel.mind(self._minded)
+        self._note(routes)
+        return routes
+
+    def _note(self, past: Iterable[KernelChange | Moved | SpreadDone]) -> None:
+        if self._looking is not None:
+            self._looking.note(past)
+
     def _carry_out(self, command: Command, answers: list[Event]) -> None:
         match command:
             case Move():
                 moved = self._kernel.execute(command)
+                self._note((moved,))
                 answers.append(moved)
                 self._announce(moved)
             case Spread():
-                answers.append(self._kernel.spread(command))
+                done = self._kernel.spread(command)
+                self._note((done,))
+                answers.append(done)
             case ChooseHash():
                 self._choose_hash(command)
             case Plumb():
@@ -293,6 +332,7 @@ class Daemon:
 
     def kernel_changed(self, changes: Sequence[KernelChange]) -> None:
         if changes:
+            self._note(changes)
             self.feed(KernelChanged(tuple(changes)))
         for change in changes:
             if isinstance(change, LinkSeen | LinkGone):
@@ -303,21 +343,42 @@ class Daemon:
         self.kernel_changed((self._kernel.link(ifindex),))
 
     def look(self) -> bool:
-        """Take in everything there is; False where it changes faster than it can be read."""
-        try:
-            snapshot = self._kernel.snapshot()
-        except RcmError as error:
-            log.warning("the kernel changes faster than it can be read: %s", error)
-            return False
-        self.feed(snapshot)
-        return True
+        """Take in everything there is, at once; False where it changes faster than it can be
+        read."""
+        self._looking = Looking(self._kernel.looking())
+        return self._look_on(math.inf) is Progress.TAKEN_IN
 
     def look_around(self) -> None:
+        """The same, a little at a time; whatever happens meanwhile is heard."""
+        self._looking = Looking(self._kernel.looking())
+        self._go_on_looking()
+
+    def _go_on_looking(self) -> None:
         if self._next_look is not None:
             self._next_look.cancel()
-        if not self.look():
-            self._next_look = self._loop.call_later(RETRY_S, self.look_around)
-            return
+        match self._look_on(self._loop.time() + LOOK_S):
+            case Progress.TAKEN_IN:
+                self._looked_around()
+            case Progress.FAILED:
+                self._next_look = self._loop.call_later(RETRY_S, self.look_around)
+            case Progress.UNDER_WAY:
+                self._next_look = self._loop.call_later(SHORTEST_PAUSE_S, self._go_on_looking)
+
+    def _look_on(self, until: float) -> Progress:
+        assert self._looking is not None
+        try:
+            while (snapshot := self._looking.go_on()) is None:
+                if self._loop.time() >= until:
+                    return Progress.UNDER_WAY
+        except RcmError as error:
+            log.warning("the kernel changes faster than it can be read: %s", error)
+            self._looking = None
+            return Progress.FAILED
+        self._looking = None
+        self.feed(snapshot)
+        return Progress.TAKEN_IN
+
+    def _looked_around(self) -> None:
         siblings = self._engine.scene.view.nexthops.siblings.values()
         if siblings:
             self._kernel.ask_for_gateways(siblings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from rcmd.ipmp.commands import (
@@ -22,6 +22,7 @@ from rcmd.ipmp.events import (
     Moved,
     Plumbed,
     ProbeAnswer,
+    RouteSeen,
     SpreadDone,
 )
 from rcmd.ipmp.nexthops import Sibling
@@ -32,8 +33,18 @@ from rcmd.model import Identity, IPAddress, Link, LoadSpreading
 class Kernel(Protocol):
     """rtnetlink, as far as the daemon uses it."""
 
-    def snapshot(self) -> KernelSnapshot:
-        """Everything there is.  Raises RcmError where it changes faster than it can be read."""
+    def looking(self) -> Generator[None, None, KernelSnapshot]:
+        """Everything there is, a little at a time.
+
+        What happens meanwhile may be in it, or not; one that was begun is given up when another
+        begins.  Raises RcmError where it changes faster than it can be read.
+        """
+
+    def mind(self, names: Collection[str]) -> Sequence[RouteSeen]:
+        """Routes of these devices only are told of from now on.
+
+        Those that are already there are returned, of the devices that were not minded before.
+        """
 
     def link(self, ifindex: int) -> LinkSeen | LinkGone: ...
 

@@ -146,6 +146,8 @@ class KernelSnapshot:
     """Numbers of the nexthops and groups of others."""
     local_ports: tuple[int, int] = USUAL_PORTS
     """First and last of those that the kernel gives to sockets that ask for none."""
+    since: tuple[KernelChange | Moved | SpreadDone, ...] = ()
+    """What has happened while it was taken, in order: it may be in it, or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +328,19 @@ Event = (
     | MembershipsSeen
     | Tick
 )
+
+
+def names_in(event: Event) -> frozenset[str]:
+    """The interfaces that it asks to take into use."""
+    match event:
+        case Configured(configuration):
+            return frozenset(configuration.interfaces)
+        case Attach(name):
+            return frozenset({name})
+        case Together(events):
+            return frozenset().union(*map(names_in, events))
+        case _:
+            return frozenset()
 
 
 def is_of_operation(event: Event) -> bool:

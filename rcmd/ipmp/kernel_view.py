@@ -18,10 +18,12 @@ from rcmd.ipmp.events import (
     KernelSnapshot,
     LinkGone,
     LinkSeen,
+    Moved,
     NexthopGone,
     PinRuleGone,
     RouteGone,
     RouteSeen,
+    SpreadDone,
     SpreadItemSeen,
     SpreadRouteGone,
 )
@@ -102,7 +104,25 @@ class KernelView:
         view.table.log.clear()
         view.nexthops = view_of(snapshot.spread, snapshot.foreign_nexthops)
         view.local_ports = snapshot.local_ports
+        for past in snapshot.since:
+            view._catch_up(past)
         return view
+
+    def _catch_up(self, past: KernelChange | Moved | SpreadDone) -> None:
+        """Whether or not it is known already: the last word on everything is the right one."""
+        match past:
+            case Moved(added=added, removed=removed):
+                for item in added:
+                    self.add(item)
+                for item in removed:
+                    self.remove(item)
+            case SpreadDone(added=came, removed=went):
+                for one in came:
+                    self.nexthops.add(one)
+                for one in went:
+                    self.nexthops.remove(one)
+            case _:
+                self.apply(past)
 
     def apply(self, change: KernelChange) -> None:
         match change:

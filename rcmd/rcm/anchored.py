@@ -40,6 +40,8 @@ class Tie(StrEnum):
     KERNELS_OWN = KERNELS_OWN
     BY_HAND = "was entered by hand for this interface only"
     ROUTING_DAEMON = "belongs to a routing daemon, which has to move it"
+    UNMANAGED = "rcmd does not manage it"
+    """Of a route that would follow if its interface were ours."""
     NAMES_INTERFACE = "names the interface and does not follow"
 
 

@@ -30,6 +30,7 @@ from rcmd.rcm.planning import (
     concerned,
     devices_of,
     plan_detach,
+    tied_to,
 )
 from rcmd.rcm.removal import Removal
 from rcmd.rcm.resources import restoring_steps
@@ -150,7 +151,7 @@ class Detach:
 
     async def _look_again(self) -> None:
         """While others were told, a cable may have been pulled, or a route added."""
-        tied = await self.stage.anchored(devices_of(self.stage, self.removal))
+        tied = await tied_to(self.stage, devices_of(self.stage, self.removal))
         going = self._going()
         foresight = await foresee(self.stage, self.removal, going, tied)
         check_unchanged(self.stage, self.removal)

@@ -90,8 +90,10 @@ def _on(scene: Scene, name: str, tied: Mapping[int, list[Anchored]]) -> Iterator
         if not is_autojoin(address):
             yield _address(scene, name, address)
     minded: set[IPNetwork] = set()
+    known: set[str] = set()
     for key, route in scene.view.routes.get(link.ifindex, {}).items():
         is_ours = scene.ledger.knows_route(key) or is_prefix_route(route)
+        known.add(describe_route(route))
         if is_ours:
             minded.add(route.destination)
         if is_ours or route.protocol not in MADE_BY_OTHERS:
@@ -104,6 +106,7 @@ def _on(scene: Scene, name: str, tied: Mapping[int, list[Anchored]]) -> Iterator
         yield Holding(MovableKind.MULTICAST, str(group), name, (membership,))
     for each in tied.get(link.ifindex, ()):
         is_told = each.tie is Tie.KERNELS_OWN and each.network in minded
+        is_told |= each.tie is Tie.UNMANAGED and each.what in known
         if each.kind is not None and not is_told:
             yield Holding(each.kind, each.what, name, tied=each, reason=str(each.tie))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 
 from rcmd.errors import Busy, NoSuchResource, Veto
@@ -12,7 +13,7 @@ from rcmd.ipmp.messages import only_from
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.rehearsal import Rehearsal
 from rcmd.rcm import checks
-from rcmd.rcm.anchored import anchored_warnings
+from rcmd.rcm.anchored import Anchored, Tie, anchored_warnings
 from rcmd.rcm.bystanders import Session, bystander_warnings
 from rcmd.rcm.coordinator import Clients
 from rcmd.rcm.foresight import foresee
@@ -41,7 +42,7 @@ async def plan_detach(
     asked = await ask_all(stage.clients, names_asked, force=force)
     names = devices_of(stage, removal)
     sockets = await stage.bound_sockets(names) if names else ()
-    anchored = await stage.anchored(names) if names else ()
+    anchored = await tied_to(stage, names)
     # Judged after the answers: meanwhile a cable may have been pulled, or a file removed.
     foresight = await foresee(stage, removal, going, anchored)
     check_unchanged(stage, removal)
@@ -55,6 +56,17 @@ async def plan_detach(
         (*warnings(stage.engine, removal), *anchored_warnings(anchored, names), *noticed),
     )
     return _overridden(plan) if force else plan
+
+
+async def tied_to(stage: Stage, names: Mapping[int, str]) -> tuple[Anchored, ...]:
+    """What only the kernel's tables tell of these devices; of a member's routes we know."""
+    found = await stage.anchored(names) if names else ()
+    members = stage.engine.scene.members
+    return tuple(
+        it
+        for it in found
+        if it.tie is not Tie.UNMANAGED or names.get(it.ifindex, "") not in members
+    )
 
 
 def check_unchanged(stage: Stage, removal: Removal) -> None:

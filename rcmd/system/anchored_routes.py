@@ -155,7 +155,7 @@ class _Reader:
         if _RTA_MULTIPATH in found and family is Family.IPV4:
             # Of IPv6 each hop is a route of its own, and moves as such.
             return Tie.SEVERAL_HOPS
-        return None
+        return Tie.UNMANAGED
 
     def _ours(self) -> frozenset[int]:
         """The nexthop objects that rcmd made; those it minds itself."""

@@ -23,6 +23,7 @@ from rcmd.system.netlink_message import (
     MessageType,
     split,
 )
+from rcmd.system.route_filter import let_routes_in
 
 CHUNK = 50
 """Messages in one send: the kernel works for about 1 ms on them, with the network lock held."""
@@ -87,6 +88,10 @@ class EventSocket:
     def close(self) -> None:
         self._socket.close()
 
+    def let_routes_in(self, ifindexes: Iterable[int]) -> None:
+        """Of unicast routes only those of these devices; see `route_filter`."""
+        let_routes_in(self._socket, ifindexes)
+
     def receive(self) -> bytes | None:
         """One datagram of the kernel, None where there is none; raises Overrun."""
         while True:
@@ -127,6 +132,8 @@ class CommandSocket:
             raise
         self.port: int = self._socket.getsockname()[0]
         self._sequence = 0
+        self.is_dumping = False
+        """A table is being told: the kernel tells no other before it is over."""
 
     def close(self) -> None:
         self._socket.close()
@@ -168,23 +175,29 @@ class CommandSocket:
 
     def dump(self, request: bytes) -> list[bytes]:
         """The payloads of a whole table; raises KernelRefused or DumpInterrupted."""
+        return [payload for part in self.dump_in_parts(request) for payload in part]
+
+    def dump_in_parts(self, request: bytes) -> Iterator[list[bytes]]:
+        """As `dump`, as the kernel tells it; nothing else may be asked before it is over."""
         (sequence,) = self._send((request,))
-        payloads: list[bytes] = []
         flags = 0
-        while True:
+        is_over = False
+        self.is_dumping = True
+        while not is_over:
+            payloads: list[bytes] = []
             for header, payload in self._receive():
                 if header.sequence != sequence:
                     continue
                 flags |= header.flags
-                if header.kind == MessageType.ERROR:
+                if header.kind in (MessageType.ERROR, MessageType.DONE):
+                    self.is_dumping = False
                     raise_if_refused(_decode_ack(header, payload))
-                elif header.kind == MessageType.DONE:
-                    raise_if_refused(_decode_ack(header, payload))
-                    if flags & NLM_F_DUMP_INTR:
-                        raise DumpInterrupted
-                    return payloads
+                    is_over = True
                 else:
                     payloads.append(payload)
+            yield payloads
+        if flags & NLM_F_DUMP_INTR:
+            raise DumpInterrupted
 
     def _send(self, requests: Iterable[bytes]) -> range:
         """Send the requests at once; their sequence numbers."""

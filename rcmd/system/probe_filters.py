@@ -45,7 +45,7 @@ _HOP_LIMIT: Final = 7
 def let_echo_replies_in(icmp: socket.socket, tag: bytes) -> None:
     """Of a raw ICMP socket, whose packets begin at the IPv4 header: replies with this tag."""
     icmp.setsockopt(_SOL_RAW, _FILTER_OPTION, struct.pack("=I", ~(1 << ECHO_REPLY) & 0xFFFF_FFFF))
-    _attach(
+    attach(
         icmp,
         (_INDEX_HEADER_LENGTH, 0, 0, 0),
         (_LOAD_WORD_INDEXED, 0, 0, 8),
@@ -58,7 +58,7 @@ def let_echo_replies_in(icmp: socket.socket, tag: bytes) -> None:
 def let_echo_replies6_in(icmp6: socket.socket, tag: bytes) -> None:
     """Of a raw ICMPv6 socket, whose packets begin at the ICMPv6 header: replies with this tag."""
     _let_type6_in(icmp6, ECHO_REPLY6)
-    _attach(
+    attach(
         icmp6,
         (_LOAD_WORD, 0, 0, 8),
         (_JUMP_IF_EQUAL, 0, 1, int.from_bytes(tag, "big")),
@@ -70,7 +70,7 @@ def let_echo_replies6_in(icmp6: socket.socket, tag: bytes) -> None:
 def let_advertisements_in(icmp6: socket.socket) -> None:
     """Of a raw ICMPv6 socket: neighbour advertisements that crossed no router (RFC 4861 7.1.2)."""
     _let_type6_in(icmp6, NEIGHBOR_ADVERTISEMENT)
-    _attach(
+    attach(
         icmp6,
         (_LOAD_BYTE, 0, 0, _NETWORK_HEADER + _HOP_LIMIT),
         (_JUMP_IF_EQUAL, 0, 1, 255),
@@ -81,7 +81,7 @@ def let_advertisements_in(icmp6: socket.socket) -> None:
 
 def let_arp_replies_in(packet: socket.socket) -> None:
     """Of a packet socket whose packets begin at the Ethernet header: ARP replies sent to us."""
-    _attach(
+    attach(
         packet,
         (_LOAD_HALF, 0, 0, 20),
         (_JUMP_IF_EQUAL, 0, 3, ARP_REPLY),
@@ -99,7 +99,7 @@ def _let_type6_in(icmp6: socket.socket, kind: int) -> None:
     icmp6.setsockopt(socket.IPPROTO_ICMPV6, _FILTER_OPTION, struct.pack("=8I", *blocked))
 
 
-def _attach(receiver: socket.socket, *program: Instruction) -> None:
+def attach(receiver: socket.socket, *program: Instruction) -> None:
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
     receiver.setsockopt(
         socket.SOL_SOCKET,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -35,14 +36,15 @@ from rcmd.ipmp.events import (
     SpreadRouteGone,
 )
 from rcmd.ipmp.kernel_view import essence
-from rcmd.ipmp.nexthops import PinnedRoute, Sibling, SpreadItem, SpreadRoute
-from rcmd.model import Family, IPAddress, KernelAddress, Link, Route
+from rcmd.ipmp.nexthops import PinnedRoute, PinRule, Sibling, SpreadItem, SpreadRoute
+from rcmd.model import Family, IPAddress, KernelAddress, Link, Route, RouteKey
 from rcmd.system import netconf_messages, nexthop_messages, nexthop_requests, rule_messages
 from rcmd.system import netlink_decoding as decoding
 from rcmd.system import netlink_encoding as encoding
 from rcmd.system.group_routes import group_route
 from rcmd.system.link_families import multicast_device
 from rcmd.system.local_ports import local_ports
+from rcmd.system.minded import Minded
 from rcmd.system.netlink_encoding import Operation
 from rcmd.system.netlink_message import (
     NLM_F_REPLACE,
@@ -75,10 +77,15 @@ _Decoded = TypeVar("_Decoded")
 RECEIVE_BUFFER = 16 << 20
 """Bytes; the default of 208 KiB loses half of a burst of 500 address changes."""
 _DUMP_ATTEMPTS = 5
+_CASCADE_S = 0.005
+"""So much longer what goes with the last thing read is looked for."""
 _NO_DEVICE = 0x7FFFFFFF
 """An ifindex that no device has."""
 _ALREADY_THERE = frozenset({errno.EEXIST})
 _ALREADY_GONE = frozenset({errno.EADDRNOTAVAIL, errno.ENODEV, errno.ESRCH, errno.ENOENT})
+_MOST_ASKED_FOR = 16
+"""Devices that are asked for one by one."""
+_ROUTE_MESSAGES = frozenset({MessageType.NEWROUTE, MessageType.DELROUTE})
 _ADDRESS_MESSAGES = frozenset({MessageType.NEWADDR, MessageType.DELADDR})
 _ECHOES = frozenset(
     {
@@ -96,8 +103,19 @@ _ECHOES = frozenset(
 class Rtnetlink:
     """One network namespace: the one of the thread that opens it."""
 
-    def __init__(self, commands: CommandSocket, events: EventSocket, receive_buffer: int) -> None:
+    def __init__(
+        self,
+        commands: CommandSocket,
+        events: EventSocket,
+        receive_buffer: int,
+        dumps: CommandSocket | None = None,
+    ) -> None:
+        """`dumps` is needed where something is changed while `looking`."""
         self._commands = commands
+        self._dumps = dumps or commands
+        self._minded = Minded()
+        self.is_rival: Callable[[Route], bool] = lambda _: True
+        """Whether a route can take the place of one that is minded."""
         self._events = events
         self._receive_buffer = receive_buffer
         self.on_group_route: Callable[[int, IPAddress], None] = lambda _ifindex, _group: None
@@ -106,18 +124,22 @@ class Rtnetlink:
         """Told of every device whose settings have changed (`netconf_messages`)."""
         self._expected: dict[int, tuple[int, bytes, bytes]] = {}
         """Sequence number and identity of our acknowledged IPv4 address changes, until echoed."""
+        self.has_read_all = True
+        """Whether the last reading found an end."""
         self._requesters: dict[int, str] = {}
         """By port, in this reading."""
 
     @classmethod
     def open(cls, *, receive_buffer: int = RECEIVE_BUFFER) -> Rtnetlink:
         """Open both sockets; `receive_buffer` of the notifications is in bytes."""
-        commands = CommandSocket()
-        try:
-            return cls(commands, EventSocket(receive_buffer), receive_buffer)
-        except OSError:
-            commands.close()
-            raise
+        with ExitStack() as undo:
+            commands = CommandSocket()
+            undo.callback(commands.close)
+            dumps = CommandSocket()
+            undo.callback(dumps.close)
+            made = cls(commands, EventSocket(receive_buffer), receive_buffer, dumps)
+            undo.pop_all()
+        return made
 
     def fileno(self) -> int:
         """The descriptor that is readable when `read` has something; `reopen` changes it."""
@@ -126,17 +148,26 @@ class Rtnetlink:
     def close(self) -> None:
         self._events.close()
         self._commands.close()
+        self._dumps.close()
 
     def reopen(self) -> None:
         """A new socket for notifications, after an overrun.  Take a snapshot next."""
         self._events.close()
         self._expected.clear()
         self._events = EventSocket(self._receive_buffer)
+        self._filter()
+
+    def _filter(self) -> None:
+        if not self._minded.is_everybody:
+            self._events.let_routes_in(self._minded.indexes)
 
     # --- listening --------------------------------------------------------------------------
 
-    def read(self) -> tuple[KernelChange, ...]:
-        """All pending notifications in order, without those of our own acknowledged changes.
+    def read(self, at_most_s: float = math.inf) -> tuple[KernelChange, ...]:
+        """The pending notifications in order, without those of our own acknowledged changes.
+
+        All of them, or what can be read in that time: `has_read_all` tells, and `fileno` is
+        readable still.
 
         IPv4 routes that vanish because their device is set down or removed are not announced by
         the kernel: only the link is.  Raises Overrun when the kernel had to drop notifications.
@@ -144,18 +175,24 @@ class Rtnetlink:
         changes: list[KernelChange] = []
         cascade = Cascade()
         self._requesters.clear()
-        self._drain(changes, cascade)
+        until = time.monotonic() + at_most_s
+        self._drain(changes, cascade, until)
         if cascade.is_open:
             # Whatever took the last address away has ended by the time that this is answered.
             self._ask_for_nothing()
-            self._drain(changes, cascade)
+            self._drain(changes, cascade, until + _CASCADE_S)
         return tuple(changes)
 
-    def _drain(self, changes: list[KernelChange], cascade: Cascade) -> None:
-        while (datagram := self._events.receive()) is not None:
+    def _drain(self, changes: list[KernelChange], cascade: Cascade, until: float) -> None:
+        self.has_read_all = False
+        while time.monotonic() < until:
+            datagram = self._events.receive()
+            if datagram is None:
+                self.has_read_all = True
+                return
             try:
                 for header, payload in split(datagram):
-                    if self._is_own_echo(header, payload):
+                    if self._is_own_echo(header, payload) or not self._concerns(header, payload):
                         continue
                     if header.kind == MessageType.NEWROUTE and (made := group_route(payload)):
                         self.on_group_route(*made)
@@ -167,12 +204,29 @@ class Rtnetlink:
             except MalformedMessage as error:
                 _log.warning("ignored a malformed netlink message: %s", error)
 
+    def _concerns(self, header: Header, payload: bytes) -> bool:
+        if header.kind not in _ROUTE_MESSAGES or self._minded.concerns(payload):
+            return True
+        is_replacement = header.kind == MessageType.NEWROUTE and header.flags & NLM_F_REPLACE
+        return bool(is_replacement) and any(self.is_rival(it) for it in _routes(payload))
+
     def _ask_for_nothing(self) -> None:
         """The kernel answers once it is done with what it is doing to addresses and devices."""
         with suppress(KernelRefused):
             self._commands.ask(encoding.encode_get_link(_NO_DEVICE))
 
     def _changes(self, header: Header, payload: bytes) -> Sequence[KernelChange]:
+        if header.kind == MessageType.NEWLINK:
+            links = _links(payload)
+            new = [link.ifindex for link in links if self._minded.see(link)]
+            if new:
+                self._filter()
+            # Its routes may have been there while it was called otherwise.
+            routes = [route for ifindex in new for route in self._routes_of(ifindex)]
+            return [*(LinkSeen(link) for link in links), *routes]
+        if header.kind == MessageType.DELLINK:
+            for link in _links(payload):
+                self._minded.forget(link.ifindex)
         if header.kind == MessageType.DELADDR:
             is_by_request = may_be_request(header, payload, self._commands.port)
             who = self._requester(header) if is_by_request else ""
@@ -210,60 +264,140 @@ class Rtnetlink:
 
     # --- dumping ----------------------------------------------------------------------------
 
-    def snapshot(self, interfaces: Collection[int] | None = None) -> KernelSnapshot:
-        """All links, and the addresses and unicast single-device routes of the interfaces.
+    def mind(self, names: Collection[str]) -> tuple[RouteSeen, ...]:
+        """Routes of these devices only are told of from now on.
 
-        `interfaces` are ifindexes; None means all.  Raises Overrun when the tables change faster
-        than they can be read.
+        Those that are already there are returned, of the devices that were not minded before.
         """
-        wanted = None if interfaces is None else frozenset(interfaces)
-        links = self._dump(encoding.encode_get_link(0), _links)
-        addresses = self._dump(encoding.encode_dump_addresses(), _addresses)
-        routes: list[Route] = []
-        spread: list[SpreadItem] = []
+        new = self._minded.name(names)
+        # First the filter: what it has kept away before is in the tables.
+        self._filter()
+        return tuple(it for ifindex in new for it in self._routes_of(ifindex))
+
+    def _routes_of(self, ifindex: int) -> Iterator[RouteSeen]:
         for family in Family:
-            dumped = self._dump(encoding.encode_dump_routes(family), _all_routes)
-            # Without IPv6 in the kernel, its request is answered with all the other families.
-            of_family = [route for route in dumped if route.family is family]
-            routes += [it for it in of_family if isinstance(it, Route) and _is_in_force(it)]
-            spread += [route for route in of_family if not isinstance(route, Route)]
-        spread += self._dump_if_known(rule_messages.encode_dump(), rule_messages.decode)
+            request = encoding.encode_dump_routes(family, ifindex)
+            for route in self._dump_of_device(request):
+                if isinstance(route, Route) and route.family is family and _is_in_force(route):
+                    yield RouteSeen(route)
+
+    def _dump_of_device(self, request: bytes) -> list[Route | SpreadRoute | PinnedRoute]:
+        try:
+            return _finish(self._dump(request, _all_routes, self._commands))
+        except KernelRefused as refusal:
+            if refusal.errno != errno.ENODEV:
+                raise
+            return []
+
+    def snapshot(self, interfaces: Collection[int] | None = None) -> KernelSnapshot:
+        """All links and addresses, and the unicast single-device routes of what is minded.
+
+        `interfaces` are ifindexes: addresses and routes of no others; None means all.  Raises
+        Overrun when the tables change faster than they can be read.
+        """
+        whole = _finish(self.looking())
+        if interfaces is None:
+            return whole
+        wanted = frozenset(interfaces)
+        return replace(
+            whole,
+            addresses=tuple(it for it in whole.addresses if it.ifindex in wanted),
+            routes=tuple(it for it in whole.routes if it.ifindex in wanted),
+        )
+
+    def looking(self) -> Generator[None, None, KernelSnapshot]:
+        """A snapshot, a little at a time; one that was begun before is given up.
+
+        What happens meanwhile may be in it, or not.
+        """
+        if self._dumps.is_dumping:
+            self._dumps.close()
+            self._dumps = CommandSocket()
+        links = yield from self._dump(encoding.encode_get_link(0), _links)
+        self._minded.see_all(links)
+        self._filter()
+        addresses = yield from self._dump(encoding.encode_dump_addresses(), _addresses)
+        routes: dict[tuple[int, int, RouteKey], Route] = {}
+        spread: dict[SpreadItem, None] = {}
+        for request, family in self._route_requests():
+            try:
+                dumped = yield from self._dump(request, self._minded_routes)
+            except KernelRefused as refusal:
+                # The device has gone meanwhile.
+                if refusal.errno != errno.ENODEV:
+                    raise
+                continue
+            for route in dumped:
+                # Without IPv6 in the kernel, its request is answered with all the other families.
+                if route.family is not family:
+                    continue
+                if not isinstance(route, Route):
+                    spread[route] = None
+                elif _is_in_force(route):
+                    # What has several devices is told by each of them.
+                    routes[route.ifindex, route.protocol, RouteKey.of(route)] = route
+        for rule in (yield from self._dump_if_known(rule_messages.encode_dump(), _rules)):
+            spread[rule] = None
         foreign = []
-        for found in self._dump_if_known(nexthop_messages.encode_dump_nexthops(), _nexthop_seen):
+        nexthops = nexthop_messages.encode_dump_nexthops()
+        for found in (yield from self._dump_if_known(nexthops, _nexthop_seen)):
             match found:
                 case ForeignNexthopSeen(number):
                     foreign.append(number)
                 case SpreadItemSeen(item):
-                    spread.append(item)
+                    spread[item] = None
         return KernelSnapshot(
             links=tuple(links),
-            addresses=tuple(a for a in addresses if wanted is None or a.ifindex in wanted),
-            routes=tuple(r for r in routes if wanted is None or r.ifindex in wanted),
+            addresses=tuple(addresses),
+            routes=tuple(routes.values()),
             spread=tuple(spread),
             foreign_nexthops=tuple(foreign),
             local_ports=local_ports(),
         )
 
+    def _route_requests(self) -> list[tuple[bytes, Family]]:
+        """One for each device that is minded: the kernel passes over all the others.
+
+        It goes through all of its routes for each, so that with many devices one for all is less.
+        """
+        indexes = sorted(self._minded.indexes)
+        if self._minded.is_everybody or len(indexes) > _MOST_ASKED_FOR:
+            indexes = [0]
+        return [
+            (encoding.encode_dump_routes(family, ifindex), family)
+            for ifindex in indexes
+            for family in Family
+        ]
+
+    def _minded_routes(self, payload: bytes) -> tuple[Route | SpreadRoute | PinnedRoute, ...]:
+        return _all_routes(payload) if self._minded.concerns(payload) else ()
+
     def _dump_if_known(
         self, request: bytes, decode: Callable[[bytes], tuple[_Decoded, ...]]
-    ) -> list[_Decoded]:
+    ) -> Generator[None, None, list[_Decoded]]:
         """Nothing from a kernel that has none: of nexthops before 5.3, of rules where left out."""
         try:
-            return self._dump(request, decode)
+            return (yield from self._dump(request, decode))
         except KernelRefused as refusal:
             if refusal.errno not in (errno.EOPNOTSUPP, errno.EAFNOSUPPORT):
                 raise
             return []
 
     def _dump(
-        self, request: bytes, decode: Callable[[bytes], tuple[_Decoded, ...]]
-    ) -> list[_Decoded]:
+        self,
+        request: bytes,
+        decode: Callable[[bytes], tuple[_Decoded, ...]],
+        asked: CommandSocket | None = None,
+    ) -> Generator[None, None, list[_Decoded]]:
         for _ in range(_DUMP_ATTEMPTS):
+            found: list[_Decoded] = []
             try:
-                payloads = self._commands.dump(request)
+                for payloads in (asked or self._dumps).dump_in_parts(request):
+                    found += _decode_all(payloads, decode)
+                    yield
             except DumpInterrupted:
                 continue
-            return list(_decode_all(payloads, decode))
+            return found
         raise Overrun(f"a dump was interrupted {_DUMP_ATTEMPTS} times")
 
     def link(self, ifindex: int) -> LinkSeen | LinkGone:
@@ -417,6 +551,16 @@ class _Outcome:
                 self.refusals.append(Refusal(item, ack.reason))
 
 
+def _finish(steps: Generator[None, None, _Decoded]) -> _Decoded:
+    """What it comes to, at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: _Decoded = end.value
+            return result
+
+
 def _decode_all(
     payloads: Sequence[bytes], decode: Callable[[bytes], tuple[_Decoded, ...]]
 ) -> Iterator[_Decoded]:
@@ -439,6 +583,10 @@ def _addresses(payload: bytes) -> tuple[KernelAddress, ...]:
 
 def _all_routes(payload: bytes) -> tuple[Route | SpreadRoute | PinnedRoute, ...]:
     return nexthop_messages.decode_spread_routes(payload) or _routes(payload)
+
+
+def _rules(payload: bytes) -> tuple[PinRule, ...]:
+    return rule_messages.decode(payload)
 
 
 def _nexthop_seen(payload: bytes) -> tuple[SpreadItemSeen | ForeignNexthopSeen, ...]:
@@ -468,8 +616,6 @@ def _encode(operation: Operation, item: Item) -> bytes:
 def _changes(header: Header, payload: bytes) -> Sequence[KernelChange]:
     """The notification as values; none where it does not concern us.  Raises MalformedMessage."""
     match header.kind:
-        case MessageType.NEWLINK:
-            return [LinkSeen(link) for link in _links(payload)]
         case MessageType.DELLINK:
             return [LinkGone(link.ifindex) for link in _links(payload)]
         case MessageType.NEWADDR:

@@ -92,8 +92,8 @@ def offline_and_online(crowd: Crowd) -> None:
 
 
 def dry_run(crowd: Crowd) -> None:
-    rehearsal = crowd.engine.rehearse(("hme0",), ())
-    assert not rehearsal.left["hme0"]
+    rehearsal = crowd.engine.rehearsal(("hme0",)).play()
+    assert not rehearsal.stranded["hme0"]
     assert all(rehearsal.place(key) for key in rehearsal.before["hme0"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stories.kernel import Kernel
@@ -30,6 +30,7 @@ from rcmd.ipmp.events import (
     LinkSeen,
     Moved,
     Plumbed,
+    RouteSeen,
     SpreadDone,
 )
 from rcmd.ipmp.memory import Memory
@@ -68,6 +69,14 @@ class ModelKernel:
             self.overruns -= 1
             raise RcmError("a dump was interrupted 5 times")
         return self.model.snapshot()
+
+    def looking(self) -> Generator[None, None, KernelSnapshot]:
+        yield
+        return self.snapshot()
+
+    def mind(self, _: Collection[str]) -> Sequence[RouteSeen]:
+        """It tells of everybody's."""
+        return ()
 
     def link(self, ifindex: int) -> LinkSeen | LinkGone:
         device = self.model.devices.get(ifindex)

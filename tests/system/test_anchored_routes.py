@@ -115,14 +115,16 @@ def test_nexthop_objects_of_others_are_found_and_ours_are_not(host: Lab, compati
     assert found.what.startswith("10.1.0.0/16")
 
 
-def test_what_can_follow_is_not_listed(host: Lab) -> None:
+def test_what_can_follow_is_listed_for_those_that_are_not_managed(host: Lab) -> None:
     ip("route add default via 10.0.0.254 dev left")
     ip("route add 10.1.0.0/16 via 10.0.0.254 dev left table 77 mtu lock 1400 congctl reno")
     ip("route add 224.0.0.0/4 dev left")
     ip("-6 route add fd01::/64 nexthop via fd00::fe dev left nexthop via fd00::fd dev right")
     ip("-6 route add fd02::/64 via fd00::fe dev left expires 60")
     ip("rule add pref 100 from 10.0.0.1 lookup 77")
-    assert by_others(host.left, host.right) == []
+    found = by_others(host.left, host.right)
+    assert {it.tie for it in found} == {Tie.UNMANAGED}
+    assert len([it for it in found if it.ifindex == host.left]) == 5
     assert anchored(()) == ()
 
 

@@ -1,0 +1,81 @@
+"""Whose routes concern us: those of the devices that are called like an interface of ours.
+
+A machine may have a hundred thousand routes on other devices, or as many that come and go: of those
+nothing is decoded but the device, out of the bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection, Iterable
+
+from rcmd.model import Link
+from rcmd.system.netlink_message import RTN_UNICAST
+
+_RTMSG_BYTES = 12
+_TYPE_AT = 7
+_RTA_OIF = 4
+_ATTRIBUTE = struct.Struct("=HH")
+_INDEX = struct.Struct("=I")
+_TYPE_MASK = 0x3FFF
+
+
+class Minded:
+    """Everybody, until names are given."""
+
+    def __init__(self) -> None:
+        self._names: frozenset[str] | None = None
+        self._present: dict[int, str] = {}
+        """Every device: ifindex -> name."""
+        self.indexes: set[int] = set()
+
+    @property
+    def is_everybody(self) -> bool:
+        return self._names is None
+
+    def name(self, names: Collection[str]) -> list[int]:
+        """These from now on; the devices (ifindex) that were not minded before."""
+        self._names = frozenset(names)
+        new = [it for it in self._present if self._is_new(it)]
+        self.indexes = {it for it, name in self._present.items() if name in self._names}
+        return new
+
+    def see_all(self, links: Iterable[Link]) -> None:
+        """There are no others."""
+        self._present = {link.ifindex: link.name for link in links}
+        names = self._names
+        self.indexes = {it for it, name in self._present.items() if names and name in names}
+
+    def see(self, link: Link) -> bool:
+        """A device is there, by that name; whether it was not minded before."""
+        self._present[link.ifindex] = link.name
+        is_new = self._is_new(link.ifindex)
+        if is_new:
+            self.indexes.add(link.ifindex)
+        return is_new
+
+    def _is_new(self, ifindex: int) -> bool:
+        names = self._names
+        return names is not None and self._present[ifindex] in names and ifindex not in self.indexes
+
+    def forget(self, ifindex: int) -> None:
+        self._present.pop(ifindex, None)
+        self.indexes.discard(ifindex)
+
+    def concerns(self, route: bytes) -> bool:
+        """Whether the payload of a route message may say something about them.
+
+        Also where it has several devices, or none of its own, and where it is not about a way to
+        others at all: there are few of those.
+        """
+        if self._names is None or len(route) < _RTMSG_BYTES or route[_TYPE_AT] != RTN_UNICAST:
+            return True
+        offset, end = _RTMSG_BYTES, len(route)
+        while offset + 8 <= end:
+            length, kind = _ATTRIBUTE.unpack_from(route, offset)
+            if kind & _TYPE_MASK == _RTA_OIF:
+                return _INDEX.unpack_from(route, offset + 4)[0] in self.indexes
+            if length < 4:
+                return True
+            offset += (length + 3) & ~3
+        return True

@@ -1,0 +1,93 @@
+"""Keeps notifications about the routes of others in the kernel: they cost no wake-up and no buffer.
+
+A cable that is pulled while ten thousand routes come and go elsewhere is heard at once.  It only
+saves work: whatever passes is judged again (`minded`).
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterable
+from typing import Final
+
+from rcmd.system.netlink_message import HEADER, NLM_F_REPLACE, RTN_UNICAST, MessageType
+from rcmd.system.probe_filters import Instruction, attach
+
+MOST = 1000
+"""Devices; with more nothing is filtered.  The kernel takes 4096 instructions."""
+
+_SO_DETACH_FILTER: Final = 27
+_LOAD_NUMBER: Final = 0x00
+_INDEX_NUMBER: Final = 0x01
+_LOAD_WORD: Final = 0x20
+_LOAD_HALF: Final = 0x28
+_LOAD_BYTE: Final = 0x30
+_LOAD_WORD_INDEXED: Final = 0x40
+_INDEX_FROM_LOADED: Final = 0x07
+_JUMP_IF_EQUAL: Final = 0x15
+_JUMP_IF_ANY_BIT: Final = 0x45
+_RETURN: Final = 0x06
+_ACCEPT: Final = (_RETURN, 0, 0, 0xFFFF_FFFF)
+_DROP: Final = (_RETURN, 0, 0, 0)
+_TYPE_AT: Final = 4
+_FLAGS_AT: Final = 6
+_ROUTE_TYPE_AT: Final = HEADER.size + 7
+_ATTRIBUTES_AT: Final = HEADER.size + 12
+_FIND_ATTRIBUTE: Final = 0xFFFF_F000 + 12
+"""SKF_AD_OFF + SKF_AD_NLATTR: where, from the loaded offset on, the indexed type is; or 0."""
+_RTA_OIF: Final = 4
+
+
+def let_routes_in(events: socket.socket, ifindexes: Iterable[int]) -> None:
+    """Of unicast routes only those of these devices, and those that take the place of another.
+
+    Also those with several devices.  What is no route passes.
+    """
+    indexes = sorted(ifindexes)
+    if len(indexes) > MOST:
+        let_all_in(events)
+        return
+    attach(events, *_program(indexes))
+
+
+def let_all_in(events: socket.socket) -> None:
+    try:
+        events.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+    except FileNotFoundError:
+        # There was none.
+        return
+
+
+def _program(indexes: list[int]) -> list[Instruction]:
+    lines: list[Instruction] = [
+        (_LOAD_HALF, 0, 0, _TYPE_AT),
+        (_JUMP_IF_EQUAL, 2, 0, _half(MessageType.NEWROUTE)),
+        (_JUMP_IF_EQUAL, 4, 0, _half(MessageType.DELROUTE)),
+        _ACCEPT,
+        (_LOAD_HALF, 0, 0, _FLAGS_AT),
+        (_JUMP_IF_ANY_BIT, 0, 1, _half(NLM_F_REPLACE)),
+        _ACCEPT,
+        (_LOAD_BYTE, 0, 0, _ROUTE_TYPE_AT),
+        (_JUMP_IF_EQUAL, 1, 0, RTN_UNICAST),
+        _ACCEPT,
+        (_LOAD_NUMBER, 0, 0, _ATTRIBUTES_AT),
+        (_INDEX_NUMBER, 0, 0, _RTA_OIF),
+        (_LOAD_WORD, 0, 0, _FIND_ATTRIBUTE),
+        (_JUMP_IF_EQUAL, 0, 1, 0),
+        _ACCEPT,
+        (_INDEX_FROM_LOADED, 0, 0, 0),
+        (_LOAD_WORD_INDEXED, 0, 0, 4),
+    ]
+    for ifindex in indexes:
+        lines += ((_JUMP_IF_EQUAL, 0, 1, _word(ifindex)), _ACCEPT)
+    return [*lines, _DROP]
+
+
+def _half(number: int) -> int:
+    """As a program loads it: it takes what it loads for the order of the network."""
+    return int.from_bytes(struct.pack("=H", number), "big")
+
+
+def _word(number: int) -> int:
+    return int.from_bytes(struct.pack("=I", number), "big")
