@@ -209,6 +209,7 @@ class Assembly:
         tell_undone_by_reboot(self.daemon, self.store.undone_by_reboot)
         self.report_faults()
         self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
+        self.loop.add_reader(self.prober.neighbours.fileno(), self.neighbours_readable)
         if self.udev is not None:
             self.loop.add_reader(self.udev.fileno(), self.udev_readable)
         if self.kernel_log is not None:
@@ -291,6 +292,11 @@ class Assembly:
         if any(isinstance(change, LinkSeen | LinkGone) for change in changes):
             self.pace.link_event(self.loop.time())
         self.daemon.kernel_changed(changes)
+
+    def neighbours_readable(self) -> None:
+        seen = self.prober.neighbours.read()
+        if seen is not None:
+            self.daemon.feed(seen)
 
     def poll_carrier(self) -> None:
         self.loop.call_later(self.pace.interval_s(self.loop.time()), self.poll_carrier)
@@ -450,6 +456,7 @@ class Assembly:
             self.loop.remove_reader(self.kernel_log.fileno())
             self.kernel_log.close()
         self.loop.remove_reader(self.kernel.fileno())
+        self.loop.remove_reader(self.prober.neighbours.fileno())
         if self.udev is not None:
             self.loop.remove_reader(self.udev.fileno())
         self.daemon.stop()

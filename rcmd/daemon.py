@@ -23,6 +23,7 @@ from rcmd.ipmp.commands import (
     Announce,
     ChooseHash,
     Command,
+    LookForNeighbours,
     Move,
     Plumb,
     Release,
@@ -249,6 +250,8 @@ class Daemon:
                 self._probes.unwatch(command)
             case SendProbes():
                 self._unsent += self._probes.send(command)
+            case LookForNeighbours():
+                self._probes.look(command)
             case Report():
                 self.report(command)
             case _:

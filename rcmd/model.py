@@ -538,7 +538,7 @@ class TargetMode(StrEnum):
     ROUTES = "routes"
     """The routers of the routing table."""
     HOSTS = "hosts"
-    """Whoever answered a multicast."""
+    """Whoever answered a multicast, or this machine talks to."""
     DISABLED = "disabled"
     """It is not probed."""
 

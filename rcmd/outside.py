@@ -6,6 +6,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, 
 from typing import Protocol
 
 from rcmd.ipmp.commands import (
+    LookForNeighbours,
     Move,
     Plumb,
     Release,
@@ -113,6 +114,9 @@ class Probes(Protocol):
 
     def send(self, command: SendProbes) -> Sequence[UnsentProbe]:
         """Those that did not leave are returned."""
+
+    def look(self, command: LookForNeighbours) -> None:
+        """Begin to read whom the machine has talked to; what is found is told as an event."""
 
     def read(self) -> Sequence[ProbeAnswer]:
         """What has been answered since the last call; does not wait."""

@@ -158,6 +158,13 @@ class SendProbes:
     probes: tuple[ProbeRequest, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LookForNeighbours:
+    """Read whom the machine has talked to by these devices; `NeighboursSeen` answers, later."""
+
+    ifindexes: frozenset[int]
+
+
 Command = (
     Move
     | Spread
@@ -169,4 +176,5 @@ Command = (
     | WatchInterface
     | UnwatchInterface
     | SendProbes
+    | LookForNeighbours
 )

@@ -39,6 +39,7 @@ from rcmd.ipmp.events import (
     LeaseLost,
     Leave,
     Moved,
+    NeighboursSeen,
     Offline,
     Plumbed,
     Refusal,
@@ -132,9 +133,10 @@ class Engine:
             return commands
         ended = leasing.review(self.scene)
         commands += ended
-        if isinstance(event, Tick):
-            drained_at = now if event.drained_at is None else event.drained_at
-            commands += self.surveillance.due(now, drained_at)
+        if isinstance(event, Tick | NeighboursSeen):
+            if isinstance(event, Tick):
+                drained_at = now if event.drained_at is None else event.drained_at
+                commands += self.surveillance.due(now, drained_at)
             commands += self.surveillance.tell()
             news = self._with_news(now)
             is_due = self._spreading.is_due(now)
@@ -376,6 +378,8 @@ class Engine:
                     self.surveillance.answered(answer)
                 for probe in unsent:
                     self.surveillance.unsent(probe)
+            case NeighboursSeen():
+                self.surveillance.neighbours_seen(event, now)
             case _:
                 assert_never(event)
 

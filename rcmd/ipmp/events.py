@@ -291,6 +291,27 @@ class ProbeAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Somebody on the link to whom this machine has talked lately."""
+
+    ifindex: int
+    """Of the device that it was reached by."""
+    address: IPAddress
+    hardware_address: str
+    is_router: bool = False
+    """It says so itself (IPv6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeighboursSeen:
+    """What `LookForNeighbours` has found."""
+
+    ifindexes: frozenset[int]
+    """Where was looked."""
+    neighbours: tuple[Neighbour, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
@@ -326,6 +347,7 @@ Event = (
     | Plumbed
     | SpeedSeen
     | MembershipsSeen
+    | NeighboursSeen
     | Tick
 )
 

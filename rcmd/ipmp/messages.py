@@ -20,6 +20,7 @@ from rcmd.ipmp.probe_events import (
     DetectionTimeLowered,
     DetectionTimeRaised,
     HostFound,
+    HostsSilent,
     ProbeFact,
     ProbesMissed,
     ProbesNotSent,
@@ -404,6 +405,17 @@ def probe_fact(fact: ProbeFact, group: str) -> Report:
         case TargetSlow():
             text = f"target {fact.target} answers too slowly on {fact.interface}"
             return Report(Severity.INFO, "target-slow", fact.interface, text)
+        case HostsSilent():
+            text = f"no answer on {fact.interface} from {listed(fact.hosts)} any more"
+            reason = (
+                "another member hears it, so they are given up"
+                if fact.is_heard
+                else "nor on any other member, so nothing is known"
+            )
+            detail = {"targets": listed(fact.hosts), "family": str(fact.family)}
+            return Report(
+                Severity.NOTICE, "targets-silent", fact.interface, f"{text}, {reason}", detail
+            )
         case TargetUnreachable():
             text = f"target {fact.target} cannot be asked on {fact.interface}: {fact.reason}"
             detail = {"target": str(fact.target), "reason": fact.reason}

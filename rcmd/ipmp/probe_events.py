@@ -13,12 +13,15 @@ class ProbeKind(Enum):
 
     UNICAST = auto()
     """Counts: answered or lost."""
-    MULTICAST = auto()
-    """Looks for hosts that could be targets."""
+    SEARCH = auto()
+    """Looks for hosts that could be targets: asks all of them at once, or one that is known."""
     ROUND_TRIP = auto()
     """Measures only; sent while the detection time is longer than the one asked for."""
     TRIAL = auto()
     """Finds out whether it leaves at all; an answer to it says nothing more."""
+    WITNESS = auto()
+    """Asks another member of the group, by ARP and in nobody's name, as its kernel would not answer
+    an address of its own: does the link carry what this one sends?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,11 @@ class Answer(Enum):
     MEASURED = auto()
     """Answers a probe that only measures."""
     HOST_FOUND = auto()
-    """A host answered the multicast and is a target now."""
+    """A host answered the search and is a target now."""
     UNWANTED = auto()
-    """A host answered the multicast, but it cannot or need not be a target."""
+    """A host answered the search, but it cannot or need not be a target."""
+    WITNESSED = auto()
+    """Another member of the group has heard it."""
     DUPLICATE = auto()
     FAKE = auto()
     """Nothing was asked of that source under this sequence number."""
@@ -112,6 +117,17 @@ class TargetSlow:
 
 
 @dataclass(frozen=True, slots=True)
+class HostsSilent:
+    """The hosts that were found are silent, and that proves nothing: others are looked for."""
+
+    interface: str
+    family: Family
+    hosts: tuple[IPAddress, ...]
+    is_heard: bool
+    """By another member; otherwise the hosts answer none of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class TargetUnreachable:
     """Nothing can be sent to a target, while probes to others leave."""
 
@@ -140,7 +156,7 @@ class ProbesSentAgain:
 
 @dataclass(frozen=True, slots=True)
 class HostFound:
-    """A host answered a multicast probe and became a target."""
+    """A host answered the search and became a target."""
 
     interface: str
     family: Family
@@ -179,6 +195,7 @@ ProbeFact = (
     | TargetDead
     | TargetSlow
     | TargetUnreachable
+    | HostsSilent
     | ProbesNotSent
     | ProbesSentAgain
     | HostFound

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rcmd.ipmp.detection_time import DetectionTime
+from rcmd.ipmp.events import Neighbour
+from rcmd.ipmp.found_hosts import FoundHosts
 from rcmd.ipmp.missed_probes import MissedProbes
 from rcmd.ipmp.probe_events import Answer, DetectionTimeLowered, ProbeFact, ProbeKind
 from rcmd.ipmp.probe_history import ANSWERS_TO_REPAIR, LOSSES_TO_FAIL
@@ -21,9 +23,11 @@ ProberKey = tuple[str, Family]
 
 
 class ProbeGroup:
-    def __init__(self, requested_ms: int) -> None:
+    def __init__(self, requested_ms: int, *, is_anonymous: bool = False) -> None:
+        self.is_anonymous = is_anonymous
         self.detection = DetectionTime(requested_ms)
         self.probers: dict[ProberKey, Prober] = {}
+        self.found = {family: FoundHosts(family, self.probers) for family in Family}
         self.has_failed = False
         self.pinned: frozenset[IPAddress] = frozenset()
         """The targets that somebody named."""
@@ -45,6 +49,7 @@ class ProbeGroup:
             for host in known.targets.hosts:
                 prober.add_host(host, now)
         self.probers[prober.interface, prober.family] = prober
+        self.found[prober.family].enlist(prober)
         prober.missed = self._missed
 
     def remove(self, interface: str, family: Family) -> None:
@@ -82,6 +87,19 @@ class ProbeGroup:
         for prober in self._of_family(family):
             prober.set_routers([*pinned, *routers], now, keeps_vanished=self.has_failed)
 
+    @property
+    def seeks_stand_ins(self) -> bool:
+        """For routers that all members have found silent."""
+        return any(prober.targets.seeks_stand_ins for prober in self.probers.values())
+
+    def neighbours_seen(self, neighbours: Sequence[Neighbour], now: float) -> bool:
+        """Whom this machine talks to by the devices of this group; has that changed anything?"""
+        changes = [
+            found.seen([it for it in neighbours if family_of(it.address) is family], now)
+            for family, found in self.found.items()
+        ]
+        return any(changes)
+
     # --- answers ---
 
     def answered(
@@ -98,11 +116,11 @@ class ProbeGroup:
         prober = self.probers.get((interface, family))
         if prober is None:
             return Answer.LINK_DOWN
+        if kind is ProbeKind.WITNESS:
+            return self.found[family].witnessed(interface, source, received_at)
         answer = prober.answered(sequence, source, received_at, kind, sent_at)
         if answer is Answer.HOST_FOUND:
-            for other in self._of_family(family):
-                if other is not prober:
-                    other.add_host(source, received_at)
+            self.found[family].share(prober, source, received_at)
         elif self.detection.is_raised and self.detection.may_lower(received_at):
             self._lower(prober, received_at)
         return answer
@@ -119,6 +137,13 @@ class ProbeGroup:
             self._facts.append(DetectionTimeLowered(prober.interface, prober.family, current_ms))
 
     # --- judgement ---
+
+    def review(self, prober: Prober, now: float) -> bool:
+        """After each turn: hosts may be silent in a way that proves nothing; is none left?
+
+        One that has no group has nobody to compare with, and nothing of it moves.
+        """
+        return not self.is_anonymous and self.found[prober.family].review(prober, now)
 
     def verdict(self, interface: str) -> ProbeVerdict:
         return verdict_of(self.of_interface(interface))

@@ -220,6 +220,7 @@ class ProbeHistory:
         target = self._targets[slot]
         if target is not None:
             target.lost += 1
+            target.missed += 1
             target.refused = 0
 
     def excuse(self) -> None:

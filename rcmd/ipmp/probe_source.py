@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Network
 
@@ -60,7 +60,9 @@ class ProbeSource:
     """ICMP, ARP (neighbour solicitation for IPv6) or NONE."""
     address: IPAddress | None = None
     prefix: IPNetwork | None = None
-    """Where targets may be; None without a test address: only routers and pinned ones serve."""
+    """Where targets may be; None without a test address: routers and pinned ones are anywhere."""
+    host_prefixes: tuple[IPNetwork, ...] = ()
+    """Where hosts may be then: the prefixes of the data addresses."""
 
     @property
     def is_enabled(self) -> bool:
@@ -79,6 +81,7 @@ def source_for(
     *,
     has_targets: bool,
     blocked: Collection[ProbeMethod] = (),
+    networks: Sequence[IPNetwork] = (),
 ) -> ProbeSource:
     """What the group's `probe` setting means for one interface and family.
 
@@ -86,20 +89,21 @@ def source_for(
     there is one, ARP where there is somebody to ask (`has_targets`); but nothing that is `blocked`
     if the other can be used.  ARP asks in the name of the address if there is one: a question from
     nobody looks like a claim to whoever is just about to take that address (RFC 5227 section
-    2.1.1).
+    2.1.1).  `networks` are those of the data addresses of the group.
     """
     ip = address.ip if address else None
     prefix = _prefix_of(address) if address else None
+    by_arp = ProbeSource(ProbeMethod.ARP, ip, prefix, () if address else tuple(networks))
     match setting:
         case ProbeMethod.NONE:
             return ProbeSource()
         case ProbeMethod.ARP:
-            return ProbeSource(ProbeMethod.ARP, ip, prefix)
+            return by_arp
         case ProbeMethod.ICMP:
             return ProbeSource(ProbeMethod.ICMP, ip, prefix) if address else ProbeSource()
         case ProbeMethod.AUTO:
             echo = [ProbeSource(ProbeMethod.ICMP, ip, prefix)] if address else []
-            arp = [ProbeSource(ProbeMethod.ARP, ip, prefix)] if has_targets else []
+            arp = [by_arp] if has_targets else []
             ways = echo + arp
             return next((it for it in ways if it.method not in blocked), (*ways, ProbeSource())[0])
 

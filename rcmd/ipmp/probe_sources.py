@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rcmd.ipmp import messages
@@ -10,8 +10,9 @@ from rcmd.ipmp.address_flags import IFA_F_DADFAILED, IFA_F_TENTATIVE
 from rcmd.ipmp.commands import Report
 from rcmd.ipmp.link_local import missing_link_local
 from rcmd.ipmp.member import Intent, Member
-from rcmd.ipmp.probe_group import ProberKey
+from rcmd.ipmp.probe_group import ProbeGroup, ProberKey
 from rcmd.ipmp.probe_source import (
+    LINK_LOCAL,
     AddressCandidate,
     ProbeSource,
     choose_address,
@@ -21,7 +22,15 @@ from rcmd.ipmp.probe_source import (
 from rcmd.ipmp.probing import Prober
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.source_watch import SourceState, SourceWatch
-from rcmd.model import AddressKind, Family, IPAddress, ProbeMethod
+from rcmd.model import (
+    AddressKind,
+    Family,
+    IPAddress,
+    IPInterface,
+    IPNetwork,
+    ProbeMethod,
+    family_of,
+)
 
 
 @dataclass(slots=True)
@@ -36,12 +45,12 @@ class ProbeSources:
         self,
         members: Sequence[Member],
         setting: ProbeMethod,
-        probers: Mapping[ProberKey, Prober],
+        group: ProbeGroup,
         families_with_routers: Collection[Family],
     ) -> dict[ProberKey, ProbeSource]:
         """The source of every member of one group and family.
 
-        That of its prober, of which `probers` has what there is, is kept where it will do.
+        That of its prober is kept where it will do.
 
         A test address that two members have serves neither (behaviour 18).
         """
@@ -49,8 +58,9 @@ class ProbeSources:
         self._states.update((member.name, SourceState.ABSENT) for member in members)
         candidates = {member.name: tuple(self._candidates(member)) for member in members}
         for family in Family:
+            networks = self._networks(members, family)
             chosen = {
-                name: choose_address(family, found, _source_of(probers.get((name, family))))
+                name: choose_address(family, found, _source_of(group.probers.get((name, family))))
                 for name, found in candidates.items()
             }
             doubled = duplicates({name: [it.ip] for name, it in chosen.items() if it is not None})
@@ -59,14 +69,13 @@ class ProbeSources:
                 if family not in member.config.families:
                     continue
                 address = None if name in doubled else chosen[name]
-                prober = probers.get((name, family))
-                # Hosts that were found by echo can be asked by ARP as well.
-                has_hosts = address is not None and prober is not None and len(prober.targets) > 0
+                has_routers = family in families_with_routers
                 source = source_for(
                     setting,
                     address,
-                    has_targets=family in families_with_routers or has_hosts,
-                    blocked=prober.dispatch.blocked if prober is not None else (),
+                    has_targets=has_routers or _has_hosts(group, name, family, address),
+                    blocked=_blocked(group, name, family, has_routers=has_routers),
+                    networks=networks,
                 )
                 sources[name, family] = source
                 if name in doubled and setting is not ProbeMethod.ARP:
@@ -81,6 +90,16 @@ class ProbeSources:
             self._states[name] = SourceState.USABLE
         elif self._states[name] is SourceState.ABSENT:
             self._states[name] = SourceState.NOT_NEEDED
+
+    def _networks(self, members: Sequence[Member], family: Family) -> list[IPNetwork]:
+        """Where the hosts of the link are, as far as the addresses of the group tell."""
+        if family is Family.IPV6:
+            return [LINK_LOCAL]
+        addresses = {it.address for member in members for it in member.config.addresses}
+        for member in members:
+            addresses |= self.scene.view.addresses.get(member.ifindex, {}).keys()
+        networks = {it.network for it in addresses if family_of(it) is family}
+        return sorted(it for it in networks if 0 < it.prefixlen < it.max_prefixlen)
 
     def _candidates(self, member: Member) -> Iterator[AddressCandidate]:
         """The configured test addresses that the kernel has, and the link-local addresses."""
@@ -107,6 +126,13 @@ class ProbeSources:
     def _is_returning(self, key: IPAddress) -> bool:
         """That it is away says nothing: a failed interface must not be repaired by that."""
         return self.scene.losses.is_returning(key) and key not in self.scene.ledger.withdrawn
+
+    def witness(self, member: Member, family: Family) -> IPAddress | None:
+        """An address that the kernel answers for by this member: one that stays, if it can be."""
+        addresses = [it.address.ip for it in self._candidates(member)]
+        addresses += [it.ip for it in self.scene.view.addresses.get(member.ifindex, ())]
+        fit = (it for it in addresses if family_of(it) is family and not it.is_unspecified)
+        return next((it for it in fit if family is Family.IPV4 or it.is_link_local), None)
 
     # --- what is missing, or not unique ---
 
@@ -152,3 +178,24 @@ class ProbeSources:
 
 def _source_of(prober: Prober | None) -> IPAddress | None:
     return prober.source.address if prober is not None else None
+
+
+def _has_hosts(group: ProbeGroup, name: str, family: Family, address: IPInterface | None) -> bool:
+    """Hosts that were found by echo, or that this machine talks to, can be asked by ARP as well.
+
+    By default nobody is probed for their sake who has no test address.
+    """
+    prober = group.probers.get((name, family))
+    if address is None:
+        return False
+    return group.found[family].has_neighbours or (prober is not None and len(prober.targets) > 0)
+
+
+def _blocked(
+    group: ProbeGroup, name: str, family: Family, *, has_routers: bool
+) -> frozenset[ProbeMethod]:
+    """By which methods nothing can be sent, or no host answers."""
+    prober = group.probers.get((name, family))
+    blocked = frozenset(prober.dispatch.blocked) if prober is not None else frozenset()
+    is_deaf = group.found[family].asks_by_arp and not has_routers
+    return blocked | {ProbeMethod.ICMP} if is_deaf else blocked

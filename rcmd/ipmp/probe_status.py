@@ -16,7 +16,6 @@ from rcmd.ipmp.surveillance import Surveillance
 from rcmd.ipmp.targets import TargetKind
 from rcmd.model import (
     IPAddress,
-    ProbeMethod,
     ProbeOutcome,
     ProbeState,
     ProbeStatus,
@@ -103,7 +102,7 @@ def _target_status(prober: Prober, pinned: frozenset[IPAddress]) -> TargetStatus
 
 
 def _mode(prober: Prober, pinned: frozenset[IPAddress]) -> TargetMode:
-    looks_for_hosts = prober.source.method is ProbeMethod.ICMP
+    looks_for_hosts = prober.source.prefix is not None or bool(prober.source.host_prefixes)
     if prober.targets.kind is TargetKind.HOSTS and looks_for_hosts:
         return TargetMode.HOSTS
     is_pinned = any(target.address in pinned for target in prober.targets)

@@ -9,7 +9,7 @@ held against anybody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 
 from rcmd.ipmp.detection_time import DetectionTime
@@ -54,6 +54,8 @@ class Prober:
         self.reception = Reception(interface, family, targets, detection)
         self.history = self.reception.history
         self.dispatch = Dispatch()
+        self.beside: Callable[[float], Iterable[ProbeRequest]] = lambda _now: ()
+        """What its group has it ask each time besides its targets."""
         self.missed = MissedProbes()
         """Its group puts its own in the place of this one."""
         self._detection = detection
@@ -75,7 +77,7 @@ class Prober:
             self._begin_anew()
             self.reset_round_trips()
             self._restart(now)
-        self._give_up(self.targets.confine(source.prefix, own, now))
+        self._give_up(self.targets.confine(source.prefix, own, now, source.host_prefixes))
 
     def _begin_anew(self) -> None:
         self.reception.forget_all()
@@ -138,6 +140,9 @@ class Prober:
     def add_host(self, address: IPAddress, now: float) -> None:
         """A host that another member of the group found: it has answered that one only."""
         self.targets.add_host(address, now)
+
+    def remove_host(self, address: IPAddress) -> None:
+        self._give_up([self.targets.remove_host(address)])
 
     def flush_hosts(self) -> None:
         """The group failed (behaviour 52)."""
@@ -241,7 +246,8 @@ class Prober:
             requests = self._probe(now, drained_at, was_asleep=was_asleep)
         requests += self._trial(now)
         for request in requests:
-            self.dispatch.asked(request.method, now)
+            if request.kind is not ProbeKind.WITNESS:
+                self.dispatch.asked(request.method, now)
         return requests
 
     def _see_what_left(self, now: float) -> None:
@@ -283,10 +289,12 @@ class Prober:
             sequence = self.history.record(target, now)
             requests = (self._request(ProbeKind.UNICAST, sequence, target.address),)
         if (needs_hosts or self.targets.wants_hosts) and self.source.method is ProbeMethod.ICMP:
-            sequence = self.reception.discovery.record()
-            group = ALL_HOSTS[self.family]
-            requests += (self._request(ProbeKind.MULTICAST, sequence, group),)
-        return requests
+            requests += (self.search(ALL_HOSTS[self.family]),)
+        return (*requests, *self.beside(now))
+
+    def search(self, address: IPAddress) -> ProbeRequest:
+        """Ask somebody, or everybody, who might be a target."""
+        return self._request(ProbeKind.SEARCH, self.reception.discovery.record(), address)
 
     def _look_back(self, now: float) -> bool:
         """One silent target among others is dead, and no failure of ours (behaviour 50).
@@ -344,12 +352,13 @@ class Prober:
                 self.history.correct_sent_at(request.sequence, at)
             case ProbeKind.ROUND_TRIP:
                 self.reception.measuring.history.correct_sent_at(request.sequence, at)
-            case ProbeKind.MULTICAST | ProbeKind.TRIAL:
+            case ProbeKind.SEARCH | ProbeKind.TRIAL | ProbeKind.WITNESS:
                 pass
 
     def unsent(self, request: ProbeRequest, reason: str) -> None:
         """The request never left: nothing can be concluded from the silence that follows."""
-        self.dispatch.refused(request.method, reason)
+        if request.kind is not ProbeKind.WITNESS:
+            self.dispatch.refused(request.method, reason)
         match request.kind:
             case ProbeKind.UNICAST:
                 target = self.history.excuse_one(request.sequence)
@@ -357,7 +366,7 @@ class Prober:
                     target.refused += 1
             case ProbeKind.ROUND_TRIP:
                 self.reception.measuring.history.excuse_one(request.sequence)
-            case ProbeKind.MULTICAST | ProbeKind.TRIAL:
+            case ProbeKind.SEARCH | ProbeKind.TRIAL | ProbeKind.WITNESS:
                 pass
 
     # --- answers ---

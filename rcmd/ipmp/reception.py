@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rcmd.ipmp.detection_time import DetectionTime
 from rcmd.ipmp.discovery import Discovery
 from rcmd.ipmp.measuring import Measuring
@@ -18,6 +20,10 @@ from rcmd.ipmp.probe_history import SIZE, ProbeHistory
 from rcmd.ipmp.targets import Target, TargetList
 from rcmd.model import Family, IPAddress, TargetState
 
+Admission = Callable[[IPAddress, float], bool]
+"""Whether a host may become a target now; makes room for it."""
+
+MOST_MET = 64
 BURST = 0.25
 """Of an interval; probes are half an interval apart at least."""
 
@@ -34,6 +40,9 @@ class Reception:
         self.facts: list[ProbeFact] = []
         self.is_measuring = True
         self.last_success_at: float | None = None
+        self.met: dict[IPAddress, None] = {}
+        """Who has ever answered here."""
+        self.admits: Admission = lambda _address, _now: True
         self._interface = interface
         self._family = family
         self._targets = targets
@@ -63,9 +72,9 @@ class Reception:
                 return self._probe_answered(sequence, source, received_at, sent_at)
             case ProbeKind.ROUND_TRIP:
                 return self._measurement_answered(sequence, source, received_at, sent_at)
-            case ProbeKind.MULTICAST:
+            case ProbeKind.SEARCH:
                 return self._host_answered(sequence, source, received_at)
-            case ProbeKind.TRIAL:
+            case ProbeKind.TRIAL | ProbeKind.WITNESS:
                 return Answer.UNWANTED
 
     def _probe_answered(
@@ -87,6 +96,8 @@ class Reception:
             self.last_success_at = received_at
         target = self.history.target_of(found)
         target.answered += 1
+        target.missed = 0
+        self._meet(target.address)
         target.refused = 0
         if self._targets.seeks_stand_ins and not target.is_stand_in:
             for host in self._targets.dismiss_stand_ins():
@@ -100,6 +111,11 @@ class Reception:
             if target.round_trip.crtt > interval:
                 self._too_slow(target, received_at)
         return answer
+
+    def _meet(self, address: IPAddress) -> None:
+        self.met[address] = None
+        if len(self.met) > MOST_MET:
+            del self.met[next(iter(self.met))]
 
     def _is_in_burst(self, target: Target, received_at: float) -> bool:
         """What comes so close together has waited for the same thing, the answer to an ARP request
@@ -130,7 +146,8 @@ class Reception:
         objection = self.discovery.objection(sequence)
         if objection is not None:
             return objection
-        if not self._targets.add_host(source, received_at):
+        is_admitted = self.admits(source, received_at)
+        if not is_admitted or not self._targets.add_host(source, received_at):
             return Answer.UNWANTED
         self.facts.append(HostFound(self._interface, self._family, source))
         return Answer.HOST_FOUND

@@ -7,12 +7,14 @@ now.  `verdict` is what the probes say of an interface; what follows from it is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from random import Random
 
 from rcmd.ipmp import messages
 from rcmd.ipmp.commands import Command, SendProbes, UnwatchInterface, WatchInterface
 from rcmd.ipmp.decisions import Decisions
-from rcmd.ipmp.events import ProbeAnswer
+from rcmd.ipmp.events import NeighboursSeen, ProbeAnswer
+from rcmd.ipmp.lookout import Lookout
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.probe_events import ProbeRequest, UnsentProbe
 from rcmd.ipmp.probe_group import ProbeGroup, ProberKey
@@ -30,6 +32,7 @@ LONGEST_TICK_S = 0.25
 SHORTEST_TICK_S = 0.002
 TICKS_PER_INTERVAL = 5
 """Wake-ups cost, packets do not: what falls due within a tick is sent and read together."""
+MOST_WITNESSES = 2
 UNPROBED = ProbeVerdict(Outlook.DISABLED)
 
 Summary = tuple[Outlook, bool, int, tuple[ProbeMethod, ...]]
@@ -51,6 +54,9 @@ class Surveillance:
         self._search_ends: dict[str, float] = {}
         """Until when an interface may go without a target before that means something."""
         self._touched: set[str] = set()
+        self._changed: set[str] = set()
+        """Interfaces that have to be followed, whatever their summary says."""
+        self._lookout = Lookout()
         self._pronounced: dict[str, Summary] = {}
         self._own: frozenset[IPAddress] = frozenset()
         """All addresses of this machine; the same object as long as they are the same."""
@@ -74,6 +80,7 @@ class Surveillance:
             for key in list(self._groups[name].probers):
                 commands += self._end(self._groups[name], key)
             del self._groups[name]
+            self._lookout.forget(name)
         self._keep_only({member.name for members in groups.values() for member in members})
         for name, members in groups.items():
             if circles is None or members[0].circle in circles:
@@ -92,12 +99,16 @@ class Surveillance:
         self._sources.keep_only(names)
         self._running &= names
         self._touched &= names
+        self._changed &= names
         for name in self._search_ends.keys() - names:
             del self._search_ends[name]
 
     def _follow_group(self, name: str, members: list[Member], now: float) -> list[Command]:
         settings = self._scene.settings.group(name)
-        group = self._groups.setdefault(name, ProbeGroup(settings.failure_detection_ms))
+        group = self._groups.get(name)
+        if group is None:
+            group = ProbeGroup(settings.failure_detection_ms, is_anonymous=_is_anonymous(name))
+            self._groups[name] = group
         if group.detection.requested_ms != settings.failure_detection_ms:
             group.request_detection(settings.failure_detection_ms, now)
         commands: list[Command] = []
@@ -108,12 +119,39 @@ class Surveillance:
             self._look_at_link(group, member, now)
         routers = {family: self._routers.routers_of(members, settings, family) for family in Family}
         with_routers = [family for family in Family if routers[family].all]
-        sources = self._sources.choose(members, settings.probe, group.probers, with_routers)
+        sources = self._sources.choose(members, settings.probe, group, with_routers)
         for member in members:
             commands += self._follow_member(group, member, sources, now)
         for family in Family:
             group.set_routers(family, routers[family].pinned, routers[family].learnt, now)
+        self._introduce(group, members)
+        self._lookout.follow(name, self._devices(group, members, with_routers), now)
         return [*commands, *self._sources.watch(members, now)]
+
+    def _introduce(self, group: ProbeGroup, members: list[Member]) -> None:
+        """Each prober to the other members, who may have to say that they hear it."""
+        addresses = {
+            (member.name, family): self._sources.witness(member, family)
+            for member in members
+            if member.name in self._running
+            for family in Family
+        }
+        for interface, family in group.probers:
+            others = (
+                address
+                for (name, of_family), address in addresses.items()
+                if name != interface and of_family is family and address is not None
+            )
+            group.found[family].introduce(interface, tuple(islice(others, MOST_WITNESSES)))
+
+    def _devices(
+        self, group: ProbeGroup, members: list[Member], with_routers: list[Family]
+    ) -> frozenset[int]:
+        """By which hosts are looked for: those of all members, if they are needed."""
+        families = frozenset().union(*(member.config.families for member in members))
+        if families <= set(with_routers) and not group.seeks_stand_ins:
+            return frozenset()
+        return frozenset(member.ifindex for member in members if member.name in self._running)
 
     def _look_at_link(self, group: ProbeGroup, member: Member, now: float) -> None:
         link = self._scene.view.links.get(member.ifindex)
@@ -212,6 +250,8 @@ class Surveillance:
             if (deadline := prober.deadline()) is not None
         ]
         deadlines = [*self._search_ends.values()]
+        if self._lookout.deadline is not None:
+            deadlines.append(self._lookout.deadline)
         if self._sources.deadline is not None:
             deadlines.append(self._sources.deadline)
         if probers:
@@ -232,8 +272,27 @@ class Surveillance:
                     self._ticked_at = now
                     self._touched.add(prober.interface)
                     requests += prober.due(now, drained_at)
+                    if group.review(prober, now):
+                        self._search(group, prober.interface, now)
         self.strangers.look(self._groups, now)
-        return [SendProbes(tuple(requests))] if requests else []
+        probes = [SendProbes(tuple(requests))] if requests else []
+        return [*self._lookout.due(now), *probes]
+
+    def neighbours_seen(self, event: NeighboursSeen, now: float) -> None:
+        """Of each group whose devices were looked by."""
+        own = {link.hardware_address for link in self._scene.view.links.values()}
+        strangers = [
+            it
+            for it in event.neighbours
+            if it.hardware_address not in own and it.address not in self._own
+        ]
+        for name, members in self._scene.groups().items():
+            group = self._groups.get(name)
+            devices = {member.ifindex for member in members} & event.ifindexes
+            if group is not None and devices:
+                near = [it for it in strangers if it.ifindex in devices]
+                if group.neighbours_seen(near, now):
+                    self._changed |= {member.name for member in members}
 
     def answered(self, answer: ProbeAnswer) -> None:
         name = self._listeners.get((answer.ifindex, answer.family))
@@ -280,7 +339,9 @@ class Surveillance:
         changed |= {
             name for name in self._touched if self._pronounced.get(name) != self._summary(name)
         }
+        changed |= self._changed
         self._touched.clear()
+        self._changed.clear()
         is_late = self._sources.deadline is not None and self._sources.deadline <= now
         if self.strangers.take_change() or is_late:
             return None

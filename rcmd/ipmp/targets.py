@@ -1,8 +1,8 @@
 """Whom to probe: the targets of one interface and family (solaris.md 1.5).
 
 Either routers or hosts, never both.  Routers (and pinned targets, which count as such) come from
-the routing table and the configuration; hosts are those that answered a multicast.  At most five
-are in rotation.
+the routing table and the configuration; hosts are those that were found (`found_hosts`).  At most
+five are in rotation.
 
     UNUSED  a spare router: promoted when fewer than five are active
     ACTIVE  in rotation
@@ -51,6 +51,7 @@ class Target:
         "answered_at",
         "is_stand_in",
         "lost",
+        "missed",
         "refused",
         "round_trip",
         "since",
@@ -71,6 +72,8 @@ class Target:
         self.answered_at: float | None = None
         """When its last answer was received."""
         self.lost = 0
+        self.missed = 0
+        """Losses in a row of its own, whether or not they still count for the interface."""
         self.refused = 0
         """Probes to it, in a row, that did not leave."""
 
@@ -80,13 +83,17 @@ class Target:
 
 
 class TargetList:
-    """`prefix` is that of the test address; None where there is none: then only routers serve."""
+    """`prefix` is that of the test address: all targets are in it.
+
+    Without one any router serves, and hosts are in one of `host_prefixes`.
+    """
 
     def __init__(
         self,
         family: Family,
         prefix: IPNetwork | None = None,
         own: frozenset[IPAddress] = frozenset(),
+        host_prefixes: Sequence[IPNetwork] = (),
     ) -> None:
         self.family = family
         self.kind = TargetKind.HOSTS
@@ -95,6 +102,7 @@ class TargetList:
         self.seeks_stand_ins = False
         """The routers were silent when the group failed, and none has answered since."""
         self._prefix = prefix
+        self._host_prefixes = _host_prefixes(prefix, host_prefixes)
         self._own = own
         self._targets: dict[IPAddress, Target] = {}
         self._turn = -1
@@ -108,11 +116,17 @@ class TargetList:
     @property
     def wants_hosts(self) -> bool:
         """With no target or just one host it goes on looking for hosts (behaviour 46)."""
-        if self._prefix is None:
-            return False
-        if self.kind is TargetKind.HOSTS:
-            return len(self._targets) < 2
-        return self.seeks_stand_ins and len(self.hosts) < 2
+        return self._takes_hosts and len(self.hosts) < 2
+
+    @property
+    def has_room(self) -> bool:
+        """More hosts could be targets."""
+        return self._takes_hosts and len(self.active) < MOST_ACTIVE
+
+    @property
+    def _takes_hosts(self) -> bool:
+        is_for_hosts = self.kind is TargetKind.HOSTS or self.seeks_stand_ins
+        return is_for_hosts and bool(self._host_prefixes)
 
     @property
     def hosts(self) -> tuple[IPAddress, ...]:
@@ -131,6 +145,12 @@ class TargetList:
             return address.is_link_local
         return address in self._prefix
 
+    def could_take(self, address: IPAddress) -> bool:
+        """It could be a target, as a host: it is on the link, and none yet."""
+        if not self._takes_hosts or address in self._targets or not self.is_eligible(address):
+            return False
+        return any(address in prefix for prefix in self._host_prefixes)
+
     @property
     def in_turn(self) -> tuple[Target, ...]:
         """Those in rotation, the next one first; then the others."""
@@ -141,12 +161,18 @@ class TargetList:
     # --- changes from outside; each returns the targets that were given up ---
 
     def confine(
-        self, prefix: IPNetwork | None, own: frozenset[IPAddress], now: float
+        self,
+        prefix: IPNetwork | None,
+        own: frozenset[IPAddress],
+        now: float,
+        host_prefixes: Sequence[IPNetwork] = (),
     ) -> list[Target]:
         """The test address or our own addresses changed: who is no longer eligible goes."""
-        if own is self._own and prefix == self._prefix:
+        for_hosts = _host_prefixes(prefix, host_prefixes)
+        is_same = (prefix, for_hosts) == (self._prefix, self._host_prefixes)
+        if own is self._own and is_same:
             return []
-        self._prefix, self._own = prefix, own
+        self._prefix, self._host_prefixes, self._own = prefix, for_hosts, own
         given_up = [target for target in self._targets.values() if not self._may_stay(target)]
         for target in given_up:
             del self._targets[target.address]
@@ -155,8 +181,8 @@ class TargetList:
 
     def _may_stay(self, target: Target) -> bool:
         is_router = self.kind is TargetKind.ROUTERS and not target.is_stand_in
-        is_fit = is_router or self._prefix is not None
-        return is_fit and self.is_eligible(target.address)
+        is_near = any(target.address in prefix for prefix in self._host_prefixes)
+        return (is_router or is_near) and self.is_eligible(target.address)
 
     def set_routers(
         self, routers: Sequence[IPAddress], now: float, *, keeps_vanished: bool = False
@@ -201,16 +227,10 @@ class TargetList:
                     target.become(TargetState.UNUSED, now)
 
     def add_host(self, address: IPAddress, now: float) -> bool:
-        """A host answered a multicast (behaviours 45, 46); was it taken?"""
-        is_stand_in = self.kind is TargetKind.ROUTERS
-        if (
-            (is_stand_in and not self.seeks_stand_ins)
-            or self._prefix is None
-            or address in self._targets
-            or len(self.active) >= MOST_ACTIVE
-            or not self.is_eligible(address)
-        ):
+        """A host answered, a multicast or itself (behaviours 45, 46); was it taken?"""
+        if not self.has_room or not self.could_take(address):
             return False
+        is_stand_in = self.kind is TargetKind.ROUTERS
         target = Target(address, TargetState.ACTIVE, now, is_stand_in=is_stand_in)
         self._targets[address] = target
         self.active.append(target)
@@ -218,20 +238,19 @@ class TargetList:
 
     def flush_hosts(self) -> list[Target]:
         """The group failed: perhaps it was the hosts (behaviour 52)."""
-        given_up = [self._targets[address] for address in self.hosts]
-        self._remove(given_up)
-        return given_up
+        return [*map(self.remove_host, self.hosts)]
+
+    def remove_host(self, address: IPAddress) -> Target:
+        """One of `hosts` is a target no more."""
+        target = self._targets.pop(address)
+        if target in self.active:
+            self._leave(target)
+        return target
 
     def dismiss_stand_ins(self) -> list[Target]:
         """A router answers again."""
         self.seeks_stand_ins = False
         return self.flush_hosts() if self.kind is TargetKind.ROUTERS else []
-
-    def _remove(self, targets: Sequence[Target]) -> None:
-        for target in targets:
-            del self._targets[target.address]
-            if target in self.active:
-                self._leave(target)
 
     def _leave(self, target: Target) -> None:
         """The rotation, without anybody losing a turn."""
@@ -298,3 +317,7 @@ class TargetList:
         target.become(TargetState.ACTIVE, now)
         target.round_trip.reset()
         self.active.append(target)
+
+
+def _host_prefixes(prefix: IPNetwork | None, others: Sequence[IPNetwork]) -> tuple[IPNetwork, ...]:
+    return tuple(others) if prefix is None else (prefix,)

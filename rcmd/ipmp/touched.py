@@ -21,6 +21,7 @@ from rcmd.ipmp.events import (
     LinkGone,
     LinkSeen,
     Moved,
+    NeighboursSeen,
     NexthopGone,
     PinRuleGone,
     Plumbed,
@@ -66,6 +67,9 @@ def touched_by(scene: Scene, event: Event) -> Touched:
             return frozenset(owner.group for owner in owners if owner)
         case MembershipsSeen():
             return circles_of(scene, concerned_by(scene, event))
+        case NeighboursSeen():
+            # As with a `Tick`, the probers know what has come of it.
+            return frozenset()
         case _:
             return EVERYBODY
 

@@ -45,6 +45,7 @@ class MessageType(IntEnum):
     DELROUTE = 25
     GETROUTE = 26
     NEWNEIGH = 28
+    GETNEIGH = 30
     NEWRULE = 32
     DELRULE = 33
     GETRULE = 34

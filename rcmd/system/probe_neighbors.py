@@ -52,6 +52,7 @@ _NOBODY6: Final = IPv6Address(0)
 class _Question:
     sequence: int
     sent_ns: int
+    is_anonymous: bool
 
 
 class Questions:
@@ -69,8 +70,13 @@ class Questions:
         asked = self._open.setdefault(probe.ifindex, {})
         for target in [t for t, q in asked.items() if sent_ns - q.sent_ns > WINDOW_NS]:
             del asked[target]
-        asked[probe.target] = _Question(probe.sequence, sent_ns)
+        asked[probe.target] = _Question(probe.sequence, sent_ns, probe.is_anonymous)
         return self._known.setdefault(probe.ifindex, Acquaintances()).asked(probe.target)
+
+    def is_anonymous(self, ifindex: int, target: IPAddress) -> bool:
+        """Was it asked in nobody's name?"""
+        question = self._open.get(ifindex, {}).get(target)
+        return question is not None and question.is_anonymous
 
     def answer(
         self,
@@ -126,10 +132,17 @@ class ArpSocket:
     def send(self, interface: ProbedInterface, probe: Probe) -> None:
         # Before it is sent: a probe that finds no buffer counts as lost, not as unsent.
         face = self._questions.ask(probe, time.monotonic_ns())
-        self._ask(interface, probe.target, BROADCAST if face is None else face[-HARDWARE_LENGTH:])
+        to = BROADCAST if face is None else face[-HARDWARE_LENGTH:]
+        self._ask(interface, probe.target, to, self._name_of(interface, probe.target))
 
-    def _ask(self, interface: ProbedInterface, target: IPAddress, to: bytes) -> None:
-        source = interface.source or _NOBODY
+    def _name_of(self, interface: ProbedInterface, target: IPAddress) -> IPAddress:
+        """In whose name the target is asked."""
+        is_anonymous = self._questions.is_anonymous(interface.ifindex, target)
+        return _NOBODY if is_anonymous or interface.source is None else interface.source
+
+    def _ask(
+        self, interface: ProbedInterface, target: IPAddress, to: bytes, source: IPAddress
+    ) -> None:
         assert isinstance(source, IPv4Address)
         assert isinstance(target, IPv4Address)
         frame = arp_request(interface.hardware_address, source, target, to)
@@ -145,7 +158,7 @@ class ArpSocket:
                 yield reply
             elif interface is None:
                 yield Ignored.WRONG_INTERFACE
-            elif not _is_for(interface, reply):
+            elif not self._is_for(interface, reply):
                 yield Ignored.FOREIGN
             else:
                 yield self._judge(interface, reply, stamp_of(control), moment)
@@ -157,9 +170,14 @@ class ArpSocket:
         answer = self._questions.answer(interface, reply.sender, face, stamp_ns, moment)
         if isinstance(answer, Standing):
             with contextlib.suppress(OSError):
-                self._ask(interface, reply.sender, reply.sender_hardware)
+                self._ask(interface, reply.sender, reply.sender_hardware, reply.target)
             return Ignored.ANOTHER_FACE
         return answer
+
+    def _is_for(self, interface: ProbedInterface, reply: ArpReply) -> bool:
+        """The kernel's own requests name another sender: their replies are not taken for ours."""
+        name = self._name_of(interface, reply.sender)
+        return reply.target_hardware == interface.hardware_address and reply.target == name
 
     def forget(self, ifindex: int) -> None:
         self._questions.forget(ifindex)
@@ -194,8 +212,12 @@ class NdSocket:
         self._questions.ask(probe, time.monotonic_ns())
         self._ask(interface, probe.target)
 
+    def _name_of(self, interface: ProbedInterface, target: IPAddress) -> IPAddress:
+        is_anonymous = self._questions.is_anonymous(interface.ifindex, target)
+        return _NOBODY6 if is_anonymous or interface.source is None else interface.source
+
     def _ask(self, interface: ProbedInterface, target: IPAddress) -> None:
-        source = interface.source or _NOBODY6
+        source = self._name_of(interface, target)
         assert isinstance(source, IPv6Address)
         assert isinstance(target, IPv6Address)
         frame = neighbor_solicitation(interface.hardware_address, source, target)
@@ -214,7 +236,9 @@ class NdSocket:
             interface = interfaces.get(ifindex)
             if interface is None:
                 yield Ignored.WRONG_INTERFACE
-            elif not _is_due_to(interface, advertisement, destination):
+            elif not _is_due_to(
+                self._name_of(interface, advertisement.target), advertisement, destination
+            ):
                 yield Ignored.FOREIGN
             else:
                 yield self._judge(interface, advertisement, stamp_of(control), moment)
@@ -254,17 +278,8 @@ def _ifindex(asked: socket.socket, name: str) -> int:
     return int(ifindex)
 
 
-def _is_for(interface: ProbedInterface, reply: ArpReply) -> bool:
-    """The kernel's own requests name another sender, so their replies are not mistaken for ours."""
-    return reply.target_hardware == interface.hardware_address and reply.target == (
-        interface.source or _NOBODY
-    )
-
-
-def _is_due_to(
-    interface: ProbedInterface, advertisement: Advertisement, destination: bytes
-) -> bool:
+def _is_due_to(name: IPAddress, advertisement: Advertisement, destination: bytes) -> bool:
     """Where the solicitation had a source the answer goes there, solicited (RFC 4861 7.2.4)."""
-    if interface.source is None:
+    if name == _NOBODY6:
         return destination == ALL_NODES.packed
-    return advertisement.is_solicited and destination == interface.source.packed
+    return advertisement.is_solicited and destination == name.packed

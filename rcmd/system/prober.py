@@ -6,11 +6,12 @@ import errno
 import logging
 from collections.abc import Sequence
 
-from rcmd.ipmp.commands import SendProbes, UnwatchInterface, WatchInterface
+from rcmd.ipmp.commands import LookForNeighbours, SendProbes, UnwatchInterface, WatchInterface
 from rcmd.ipmp.events import ProbeAnswer
 from rcmd.ipmp.probe_events import ProbeKind as Purpose
 from rcmd.ipmp.probe_events import ProbeRequest, UnsentProbe
 from rcmd.model import Family, ProbeMethod
+from rcmd.system.neighbour_table import NeighbourTable
 from rcmd.system.probe_sockets import ProbeSockets
 from rcmd.system.probes import Probe, ProbedInterface, ProbeKind, reason_of
 
@@ -26,6 +27,8 @@ class Prober:
 
     def __init__(self) -> None:
         self._sockets = ProbeSockets()
+        self.neighbours = NeighbourTable()
+        """Readable when some of what was looked for has come."""
         self._watches: dict[tuple[str, Family], WatchInterface] = {}
 
     def watch(self, watch: WatchInterface) -> None:
@@ -69,7 +72,8 @@ class Prober:
             is_other = request.method is not watch.method
             self._sockets.open_interface(_interface(watch, request.method), beside=is_other)
         sequence = _PURPOSES.index(request.kind) << _SEQUENCE_BITS | request.sequence
-        return Probe(watch.ifindex, kind, request.target, sequence)
+        is_anonymous = request.kind is Purpose.WITNESS
+        return Probe(watch.ifindex, kind, request.target, sequence, is_anonymous)
 
     def read(self) -> Sequence[ProbeAnswer]:
         return [
@@ -85,7 +89,11 @@ class Prober:
             for answer in self._sockets.read()
         ]
 
+    def look(self, command: LookForNeighbours) -> None:
+        self.neighbours.look(command.ifindexes)
+
     def close(self) -> None:
+        self.neighbours.close()
         self._sockets.close()
 
 

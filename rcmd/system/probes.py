@@ -53,6 +53,9 @@ class Probe:
     """A neighbour; for discovery by echo, `ALL_HOSTS` or `ALL_NODES`."""
     sequence: int
     """Chosen by the caller, 32 bits."""
+    is_anonymous: bool = False
+    """ARP and ND: ask as 0.0.0.0 or ::, whatever the source of the interface.  The kernel of this
+    machine answers a question from its own address to nobody."""
 
 
 @dataclass(frozen=True, slots=True)

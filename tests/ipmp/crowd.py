@@ -190,7 +190,7 @@ class Crowd:
                         self.now + RTT_S,
                     )
                     for it in probes
-                    if it.kind is not ProbeKind.MULTICAST
+                    if it.kind is not ProbeKind.SEARCH
                 ]
             case _:
                 pass

@@ -101,7 +101,7 @@ class Bench:
                 requests.append(request)
                 self.sent.append((now, request))
                 delay = (link or self.link)(request, now)
-                if delay is not None and request.kind is not ProbeKind.MULTICAST:
+                if delay is not None and request.kind is not ProbeKind.SEARCH:
                     entry = (now + delay, next(self._number), prober, request)
                     heappush(self._answers, entry)
         return requests

@@ -71,7 +71,7 @@ def test_answers_to_the_multicast():  # behaviours 45, 54
 
 
 def step_multicast(prober, sequence, source):
-    return prober.answered(sequence, source, 5.0, ProbeKind.MULTICAST)
+    return prober.answered(sequence, source, 5.0, ProbeKind.SEARCH)
 
 
 def test_own_addresses_never_become_targets():  # behaviour 49

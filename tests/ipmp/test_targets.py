@@ -262,7 +262,7 @@ def test_a_dead_host_is_given_up_and_others_are_looked_for_at_once():  # behavio
     bench = Bench(prober, link=lambda r, _: None if r.target == HOSTS[0] else RTT)
     bench.run(100.0)
     assert prober.targets.hosts == tuple(HOSTS[1:4])
-    multicasts = [r for _, r in bench.sent if r.kind is ProbeKind.MULTICAST]
+    multicasts = [r for _, r in bench.sent if r.kind is ProbeKind.SEARCH]
     assert [str(request.target) for request in multicasts] == ["224.0.0.1"]
 
 
@@ -282,7 +282,7 @@ def test_a_single_host_is_probed_and_the_search_goes_on():  # behaviour 46
     prober = make_prober()
     prober.add_host(HOSTS[0], 0.0)
     requests = Bench(prober).wake(prober.deadline())
-    assert [request.kind for request in requests] == [ProbeKind.UNICAST, ProbeKind.MULTICAST]
+    assert [request.kind for request in requests] == [ProbeKind.UNICAST, ProbeKind.SEARCH]
 
 
 def test_arp_without_a_test_address_probes_routers_and_never_looks_for_hosts():
@@ -310,7 +310,7 @@ def pair():
 
 
 def found(group, host, now=2.0):
-    return group.answered("hme0", Family.IPV4, 0, host, now, ProbeKind.MULTICAST)
+    return group.answered("hme0", Family.IPV4, 0, host, now, ProbeKind.SEARCH)
 
 
 def test_a_host_found_by_one_member_is_a_target_of_all():  # behaviours 45, 56

@@ -13,6 +13,7 @@ from rcmd.configuration.files import hostname_interface
 from rcmd.daemon import Daemon
 from rcmd.errors import RcmError, Veto
 from rcmd.ipmp.commands import (
+    LookForNeighbours,
     Move,
     Plumb,
     Release,
@@ -202,6 +203,9 @@ class NoProbes:
         self.watched.discard(unwatch.ifindex)
 
     def send(self, command: SendProbes) -> None:
+        raise AssertionError(f"probing is off: {command}")
+
+    def look(self, command: LookForNeighbours) -> None:
         raise AssertionError(f"probing is off: {command}")
 
     def read(self) -> tuple[()]:

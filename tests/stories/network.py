@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
-from rcmd.ipmp.commands import UnwatchInterface, WatchInterface
-from rcmd.ipmp.events import ProbeAnswer
+from rcmd.ipmp.commands import LookForNeighbours, UnwatchInterface, WatchInterface
+from rcmd.ipmp.events import Neighbour, NeighboursSeen, ProbeAnswer
 from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest, UnsentProbe
 from rcmd.model import Family, IPAddress, ProbeMethod, family_of
 
-from .kernel import Kernel
+from .kernel import Device, Kernel
 
 RTT_S = 0.001
 
@@ -30,7 +30,12 @@ class Station:
 
     is_alive: bool = True
     answers_multicast: bool = True
+    answers_echo: bool = True
     takes_s: float = RTT_S
+    mac: str = ""
+    """Those that have none of their own are at one that is made of their address."""
+    spurns: set[str] = field(default_factory=set)
+    """The devices that it does not answer, out of spite."""
 
 
 @dataclass(slots=True)
@@ -45,6 +50,8 @@ class Network:
     is_switch_dead: bool = False
     filters: dict[tuple[str, str], str] = field(default_factory=dict)
     """(device, method or target) -> why nothing of that kind leaves the host by it."""
+    neighbours: set[tuple[str, IPAddress]] = field(default_factory=set)
+    """(device, address): whom the host has talked to there."""
     random: Random = field(default_factory=lambda: Random(1))
     watched: dict[Listener, WatchInterface] = field(default_factory=dict)
     sent: list[tuple[float, ProbeRequest]] = field(default_factory=list)
@@ -96,9 +103,9 @@ class Network:
         ifindex = device.link.ifindex
         watch = self.watched.get((ifindex, probe.family))
         assert watch is not None, f"{probe.interface} is not watched"
-        is_trial = probe.kind is ProbeKind.TRIAL
-        assert is_trial or watch.method is probe.method, probe
-        assert watch.source == probe.source, probe
+        is_usual = probe.kind not in (ProbeKind.TRIAL, ProbeKind.WITNESS)
+        assert not is_usual or watch.method is probe.method, probe
+        assert watch.source == probe.source or probe.kind is ProbeKind.WITNESS, probe
         for what in (str(probe.method), str(probe.target)):
             if reason := self.filters.get((probe.interface, what), ""):
                 return reason
@@ -107,20 +114,52 @@ class Network:
         self.checksum = hash((self.checksum, now, probe.interface, probe.sequence, probe.target))
         if not device.link.is_running or probe.interface in self.elsewhere or self.is_switch_dead:
             return ""
-        multicast = probe.kind is ProbeKind.MULTICAST
+        if probe.kind is ProbeKind.WITNESS:
+            self._ask_witness(device, probe, now)
+            return ""
+        multicast = probe.target.is_multicast
         for address, station in self.stations.items():
             is_meant = station.answers_multicast if multicast else address == probe.target
+            if probe.method is ProbeMethod.ICMP and not station.answers_echo:
+                continue
+            if probe.interface in station.spurns and not multicast:
+                continue
             if not is_meant or family_of(address) is not probe.family or not station.is_alive:
                 continue
             if self._is_swallowed(probe.interface):
                 continue
-            sequence = probe.sequence
-            answer = ProbeAnswer(
-                ifindex, probe.family, probe.kind, sequence, address, now + station.takes_s
-            )
-            self._numbers += 1
-            heapq.heappush(self._unread, (answer.received_at, self._numbers, answer))
+            if probe.method is ProbeMethod.ICMP and not multicast:
+                self.neighbours.add((probe.interface, address))
+            self._answer(ifindex, probe, address, now + station.takes_s)
         return ""
+
+    def _answer(self, ifindex: int, probe: ProbeRequest, address: IPAddress, at: float) -> None:
+        answer = ProbeAnswer(ifindex, probe.family, probe.kind, probe.sequence, address, at)
+        self._numbers += 1
+        heapq.heappush(self._unread, (at, self._numbers, answer))
+
+    def _ask_witness(self, device: Device, probe: ProbeRequest, now: float) -> None:
+        """The kernel of the host answers by its other device, if both are on the link."""
+        for other in self.kernel.devices.values():
+            name = other.link.name
+            is_there = any(held.ip == probe.target for held in other.addresses)
+            if other is device or not is_there or not other.link.is_running:
+                continue
+            if name in self.elsewhere or {name, probe.interface} & self.black_holes:
+                continue
+            if not self._is_swallowed(probe.interface) and not self._is_swallowed(name):
+                self._answer(device.link.ifindex, probe, probe.target, now + RTT_S)
+
+    def seen(self, look: LookForNeighbours) -> NeighboursSeen:
+        """What the neighbour table has, for these devices."""
+        found = []
+        for name, address in sorted(self.neighbours, key=str):
+            device = self.kernel.named(name)
+            station = self.stations.get(address)
+            if device and station and device.link.ifindex in look.ifindexes:
+                mac = station.mac or f"02:00:{address.packed[-4:].hex(':')}"
+                found.append(Neighbour(device.link.ifindex, address, mac))
+        return NeighboursSeen(look.ifindexes, tuple(found))
 
     def _is_swallowed(self, name: str) -> bool:
         if name in self.black_holes:
@@ -149,5 +188,5 @@ class Network:
         return {
             str(it.target)
             for _, it in self.sent
-            if it.interface == name and it.kind is not ProbeKind.MULTICAST
+            if it.interface == name and it.kind is ProbeKind.UNICAST
         }

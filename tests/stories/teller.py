@@ -292,6 +292,19 @@ class Teller:
             answers_multicast="unicast" not in words
         )
 
+    def target_is_deaf(self, address: str) -> None:
+        self.world.network.stations[ip_address(address)].answers_echo = False
+
+    def target_at(self, address: str, mac: str) -> None:
+        self.world.network.stations[ip_address(address)].mac = mac
+
+    def target_spurns(self, address: str, names: str) -> None:
+        self.world.network.stations[ip_address(address)].spurns = set(names.split())
+
+    def talk(self, address: str, names: str) -> None:
+        for name in names.split():
+            self.world.network.neighbours.add((name, ip_address(address)))
+
     def target_life(self, address: str, verb: str) -> None:
         self.world.network.stations[ip_address(address)].is_alive = verb == "lives"
 
@@ -706,6 +719,10 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"note (\w+)", Teller.note),
     (r"target (\S+)((?: unicast)?)", Teller.target),
     (r"target (\S+) (dies|lives)", Teller.target_life),
+    (r"target (\S+) answers no echo", Teller.target_is_deaf),
+    (r"target (\S+) is at (\S+)", Teller.target_at),
+    (r"target (\S+) spurns (.+)", Teller.target_spurns),
+    (r"talk to (\S+) on (.+)", Teller.talk),
     (r"target (\S+) takes ([\d.]+)s", Teller.target_takes),
     (r"black hole (.*)", Teller.black_hole),
     (r"mend (.*)", Teller.mend),

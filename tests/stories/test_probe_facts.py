@@ -142,11 +142,11 @@ def test_the_solaris_way_to_name_a_target_pins_it():
     assert [it.mode for it in _targets(world, "hme1")] == [TargetMode.PINNED]
 
 
-def test_without_test_addresses_no_hosts_are_looked_for():
+def test_arp_cannot_be_asked_of_everybody():
     world = tell("probe everything by arp", "target 192.168.85.5", LINK_ONLY)
     world.advance(20.0)
     (status,) = _targets(world, "hme0")
-    assert (status.mode, status.method) == (TargetMode.ROUTES, ProbeMethod.ARP)
+    assert (status.mode, status.method) == (TargetMode.HOSTS, ProbeMethod.ARP)
     assert (status.test_address, status.targets) == (None, ())
 
 

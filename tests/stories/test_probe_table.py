@@ -48,10 +48,11 @@ ROWS = {
         FAILED_BY_PROBES,
         """
         at 80s  mend hme0
-                target 192.168.85.1 unicast
+                target 192.168.85.1 dies
                 delete route default on hme1
         at 120s expect hme0 no-targets
                 expect flags of hme0: UP RUNNING FAILED
+                target 192.168.85.1 unicast
                 add route default via 192.168.85.1 on hme1
         at 125s expect hme0 failed
                 expect report "NIC repair detected on hme0 of group test" within 15s

@@ -20,6 +20,7 @@ from rcmd.ipmp.commands import (
     Cause,
     ChooseHash,
     Command,
+    LookForNeighbours,
     Move,
     Plumb,
     Release,
@@ -421,7 +422,9 @@ class World:
         raise AssertionError("the engine does not come to rest")
 
     def _carry_out(self, command: Command, answers: list[Event]) -> None:
-        if not isinstance(command, SendProbes | WatchInterface | UnwatchInterface):
+        if not isinstance(
+            command, SendProbes | WatchInterface | UnwatchInterface | LookForNeighbours
+        ):
             self.commands.append(command)
         self.transcript += [f"{self.now:g}s {line}" for line in lines_of(command, self.name_of)]
         match command:
@@ -447,6 +450,9 @@ class World:
                 self.network.unwatch(command)
             case SendProbes(probes):
                 self._unsent += self.network.send(probes, self.now)
+            case LookForNeighbours():
+                seen = self.network.seen(command)
+                self.later(0.0, lambda: self._tell(seen) if self.engine else None)
             case Spread():
                 answers.append(self.kernel.spread(command))
             case ChooseHash(mode):
@@ -708,7 +714,7 @@ def lines_of(command: Command, name_of: Callable[[int], str]) -> list[str]:
             return [f"watch {command.name} {command.family} by {command.method}{source}"]
         case UnwatchInterface():
             return [f"unwatch {name_of(command.ifindex)} {command.family}"]
-        case SendProbes():
+        case SendProbes() | LookForNeighbours():
             return []
         case Spread():
             return [

@@ -132,10 +132,12 @@ def probe(
     return Probe(ifindex, kind or echo, target, sequence)
 
 
-def ask_neighbour(target: IPAddress, sequence: int = 1, ifindex: int = NEAR) -> Probe:
+def ask_neighbour(
+    target: IPAddress, sequence: int = 1, ifindex: int = NEAR, *, is_anonymous: bool = False
+) -> Probe:
     """By ARP or neighbour solicitation."""
     kind = ProbeKind.ARP if target.version == 4 else ProbeKind.ND
-    return Probe(ifindex, kind, target, sequence)
+    return Probe(ifindex, kind, target, sequence, is_anonymous)
 
 
 class Bench:

@@ -22,9 +22,10 @@ from probe_lab import (
     ip,
     make_cables,
     make_neighbours,
+    sysctl,
 )
 
-from rcmd.model import Family
+from rcmd.model import Family, IPAddress
 from rcmd.system.probe_acquaintances import Standing
 from rcmd.system.probe_neighbors import WINDOW_NS, Questions
 from rcmd.system.probe_times import ReadMoment
@@ -145,6 +146,52 @@ def test_a_solicitation_comes_from_the_link_local_address(in_namespaces: Run) ->
         with Bench(interface(ProbeKind.ND, HERE6)) as bench, Observer() as observer:
             bench.ask(ask_neighbour(PEER6))
             assert observer.solicitation()[22:38] == HERE6.packed
+
+    in_namespaces(scenario)
+
+
+@pytest.mark.parametrize(
+    ("kind", "here", "peer"), [(ProbeKind.ARP, HERE, PEER), (ProbeKind.ND, HERE6, PEER6)]
+)
+def test_a_question_in_nobodys_name_beside_those_in_our_own(
+    in_namespaces: Run, kind: ProbeKind, here: IPAddress, peer: IPAddress
+) -> None:
+    def scenario() -> None:
+        make_neighbours()
+        with Bench(interface(kind, here)) as bench, Observer() as observer:
+            bench.ask(ask_neighbour(peer, 1))
+            (answer,) = bench.ask(ask_neighbour(peer, 2, is_anonymous=True))
+            assert answer.sequence == 2
+            bench.ask(ask_neighbour(peer, 3))
+            next_frame = observer.arp_request if kind is ProbeKind.ARP else observer.solicitation
+            at = slice(28, 32) if kind is ProbeKind.ARP else slice(22, 38)
+            names = [next_frame()[at] for _ in range(3)]
+            assert names == [here.packed, bytes(len(here.packed)), here.packed]
+
+    in_namespaces(scenario)
+
+
+def test_our_own_kernel_says_that_it_hears_us(in_namespaces: Run) -> None:
+    """By its other NIC, on the same link: only a question in nobody's name is answered."""
+
+    def scenario() -> None:
+        make_cables()
+        ip("-n peer link add bridge type bridge")
+        for far in ("far", "far-other"):
+            ip(f"-n peer link set {far} master bridge")
+        ip("-n peer link set bridge up")
+        for name in ("near", "other"):
+            sysctl(f"ipv4/conf/{name}/arp_ignore", 1)
+        ip(f"address add {HERE}/32 dev near scope host")
+        ip(f"address add {PEER}/32 dev other scope host")
+        add_address6(HERE6, "near")
+        add_address6(PEER6, "other")
+        with Bench(interface(ProbeKind.ARP, HERE), interface(ProbeKind.ND, HERE6)) as bench:
+            assert bench.sockets.send([ask_neighbour(PEER), ask_neighbour(PEER6)]) == ()
+            bench.wait(0.2)
+            asked = [ask_neighbour(it, 7, is_anonymous=True) for it in (PEER, PEER6)]
+            answers = {it.source: it for it in bench.ask(*asked)}
+            assert [answers[it].sequence for it in (PEER, PEER6)] == [7, 7]
 
     in_namespaces(scenario)
 
