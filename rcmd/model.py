@@ -307,6 +307,15 @@ class Route:
     def family(self) -> Family:
         return family_of(self.destination)
 
+    @property
+    def next_hop(self) -> IPAddress | None:
+        """The gateway, if something has to lead to it on the device: it is no neighbour by itself,
+        as those with a link-local IPv6 address are."""
+        gateway = self.gateway
+        if gateway is None or self.is_onlink or (gateway.version == 6 and gateway.is_link_local):
+            return None
+        return gateway
+
     def on(self, ifindex: int, protocol: int) -> Route:
         """The same route through another device."""
         made = replace(self, ifindex=ifindex, protocol=protocol)
@@ -325,7 +334,7 @@ class RouteKey:
     with its hash.
     """
 
-    __slots__ = ("_hash", "_identity", "family", "has_gateway", "slot", "source")
+    __slots__ = ("_hash", "_identity", "family", "has_gateway", "next_hop", "slot", "source")
 
     def __init__(self, route: Route) -> None:
         """`RouteKey.of` instead makes it once for each route."""
@@ -333,6 +342,7 @@ class RouteKey:
         self.family = Family.IPV4 if destination.version == 4 else Family.IPV6
         self.source = route.source
         self.has_gateway = gateway is not None
+        self.next_hop = route.next_hop
         self.slot: RouteSlot = (
             destination.version,
             int(destination.network_address),

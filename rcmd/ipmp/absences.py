@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
-from rcmd.ipmp.batches import ItemKey
+from rcmd.ipmp.capability import incapacity
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.scene import Scene
 from rcmd.model import (
@@ -12,23 +12,18 @@ from rcmd.model import (
     AddressStatus,
     Family,
     IPAddress,
-    IPInterface,
     Problem,
     ProblemCode,
     ProblemSeverity,
+    RouteKey,
     family_of,
 )
 
 _FILES = {Family.IPV4: "/etc/hostname", Family.IPV6: "/etc/hostname6"}
 _SETTINGS = "/etc/rcmd/rcmd.yaml"
 
-Refusals = Mapping[ItemKey, str]
-"""What the kernel refused, in sentences."""
 
-
-def absent_addresses(
-    scene: Scene, addresses: Iterable[AddressStatus], refusals: Refusals
-) -> Iterator[Problem]:
+def absent_addresses(scene: Scene, addresses: Iterable[AddressStatus]) -> Iterator[Problem]:
     """One that is down is not wanted; a test address is wanted where its interface is in use."""
     for address in addresses:
         if address.hosted_on is not None or not address.is_up:
@@ -40,7 +35,7 @@ def absent_addresses(
         else:
             continue
         whose = f"home: {address.home}" if address.home else f"of group {address.group}"
-        cause, advice = _cause(scene, address, refusals)
+        cause, advice = _cause(scene, address)
         yield Problem(
             code,
             severity,
@@ -66,7 +61,7 @@ def _source(scene: Scene, address: AddressStatus) -> str:
     return f"{_FILES[family_of(key)]}.{address.home}"
 
 
-def _cause(scene: Scene, address: AddressStatus, refusals: Refusals) -> tuple[str, str]:
+def _cause(scene: Scene, address: AddressStatus) -> tuple[str, str]:
     """With what to do about it."""
     key, member = address.address.ip, scene.members.get(address.home)
     if key in scene.drift.given_up:
@@ -80,18 +75,21 @@ def _cause(scene: Scene, address: AddressStatus, refusals: Refusals) -> tuple[st
             "it was removed, and left away as `when_removed: accept` says",
             "Read the configuration again to have it back: rcmctl reload.",
         )
-    refused = _refused(key, refusals)
+    refused = _refused(scene, key)
     if refused:
         return refused, ""
     if member is not None and not member.ifindex and not scene.has_settled:
         return f"{member.name} has not appeared yet", ""
     if member is not None and not member.ifindex:
         return f"{member.name} is missing, and no other interface can take it", ""
+    lack = incapacity(scene, member, family_of(key)) if member is not None else ""
+    if member is not None and lack:
+        return f"no interface can take it now; of {member.name}: {lack}", ""
     return "no interface can take it now", ""
 
 
-def _refused(key: IPAddress, refusals: Refusals) -> str:
-    for (_, item), text in refusals.items():
-        if isinstance(item, IPInterface) and item.ip == key:
+def _refused(scene: Scene, key: IPAddress) -> str:
+    for item, text in scene.refusals.items():
+        if item.is_addition and not isinstance(item.thing, RouteKey) and item.thing.ip == key:
             return text
     return ""

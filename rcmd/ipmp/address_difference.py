@@ -72,7 +72,7 @@ class AddressDifference:
         if step.add or step.remove or step.refresh:
             batch = self._batches.of(cause, *edge)
             batch.add += step.add
-            batch.remove += [it for it in step.remove if not self._batches.was_refused(it)]
+            batch.remove += [it for it in step.remove if not self._batches.has_to_stay(it)]
             batch.refresh += step.refresh
             batch.announce += step.announce
             batch.settle += [settled(it) for it in step.add if target == data.home]
@@ -87,7 +87,7 @@ class AddressDifference:
 
     def _stale_prefix_routes(self) -> None:
         for name, route in self._prefix_routes.stale(self._scene, self._circles):
-            if not self._batches.was_refused(route):
+            if not self._batches.has_to_stay(route):
                 by_itself = (Cause.CLEANUP, (name, None))
                 cause, edge = self._left.get((name, route.destination), by_itself)
                 self._batches.of(cause, *edge).remove_routes.append(route)
@@ -122,7 +122,7 @@ class AddressDifference:
             if data.group:
                 cause = self._cause_of_shared(data, cause, source, target)
             batch = self._batches.of(cause, origin_of(home, source, target), target)
-            batch.remove += [copy for copy in stale if not self._batches.was_refused(copy)]
+            batch.remove += [copy for copy in stale if not self._batches.has_to_stay(copy)]
             is_in_the_way = data.family is Family.IPV6 and any(
                 wanted and copy.ifindex == wanted.ifindex for copy in stale
             )
@@ -180,7 +180,7 @@ class AddressDifference:
 
     def _memberships(self) -> None:
         """In the same batch as the addresses: multicast is no later than unicast."""
-        for it in receptions(self._scene, self._targets, self._batches.refused, self._circles):
+        for it in receptions(self._scene, self._targets, self._batches, self._circles):
             if it.home is None:
                 self._batches.clean_up(it.source, it.address)
                 continue

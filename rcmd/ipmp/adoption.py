@@ -73,6 +73,8 @@ RTPROT_BY_DAEMON = frozenset({8, 10, 11, 12, 13, 14, 15, 17, 18, 42, 99, 186, 18
 
 def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Command]:
     member = scene.member_at(ifindex_of(change))
+    if member and isinstance(change, AddressSeen | AddressGone):
+        _note_hand(scene, change.address, now)
     if isinstance(change, LinkSeen) and member:
         return _link_seen(scene, member, change.link, now)
     reports: list[Command] = []
@@ -106,6 +108,12 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
     if isinstance(change, RouteSeen) and member:
         _adopt_route(scene, member, change.route, _absent_sources(scene))
     return reports
+
+
+def _note_hand(scene: Scene, address: KernelAddress, now: float) -> None:
+    """Somebody else is at it, where it is neither ours nor the kernel's."""
+    if address.protocol not in IFAPROT_BY_KERNEL | {RCMD_PROTOCOL}:
+        scene.courtesy.changed(address.ifindex, now)
 
 
 def adopt_all(scene: Scene) -> None:

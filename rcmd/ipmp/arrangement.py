@@ -7,6 +7,7 @@ from collections.abc import Container, Hashable, Iterable, Iterator, Mapping
 from rcmd.ipmp.arranged import Targets
 from rcmd.ipmp.autojoin import movable_groups
 from rcmd.ipmp.capability import with_unfit
+from rcmd.ipmp.footing import with_footing
 from rcmd.ipmp.ledger import DataAddress, MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Movable, placement
@@ -29,6 +30,7 @@ def arrange(scene: Scene, assumed: Fitnesses = NOBODY, circles: Circles | None =
     for group, members in scene.groups(circles).items():
         candidates = [member.candidate(assumed.get(member.name)) for member in members]
         crowd = with_unfit(scene, members, movables.pop(group, []))
+        crowd = with_footing(scene, members, crowd, assumed)
         targets.update(placement(crowd, candidates))
     for orphans in movables.values():
         targets.update((movable.key, movable.host) for movable in orphans)

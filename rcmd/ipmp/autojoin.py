@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from rcmd.ipmp.arranged import Targets
+from rcmd.ipmp.batches import Batches
 from rcmd.ipmp.listening import own_addresses
 from rcmd.ipmp.multicast import GroupAtHome, autojoin, is_autojoin
 from rcmd.ipmp.placement import Movable
@@ -77,12 +78,8 @@ class Reception:
     is_wanted: bool
 
 
-Refused = Collection[tuple[int, object]]
-"""Device and address of what the kernel would not do."""
-
-
 def receptions(
-    scene: Scene, targets: Targets, refused: Refused, circles: Circles | None
+    scene: Scene, targets: Targets, batches: Batches, circles: Circles | None
 ) -> Iterator[Reception]:
     """What has to change, additions first.  `targets` are those of `circles`."""
     wishes = _wishes(scene, targets, circles)
@@ -93,7 +90,7 @@ def receptions(
         if is_held or (ifindex, group) in scene.memberships.stuck:
             continue
         circle = scene.members[home].circle
-        if (ifindex, address.address) in refused:
+        if batches.was_refused(address):
             blocked.add((circle, group))
             continue
         hosts = _receivers(scene, group, circle)
@@ -103,8 +100,7 @@ def receptions(
         for held in own_addresses(scene, member.ifindex):
             group = held.address.ip
             is_stale = (member.ifindex, group) not in wishes.at
-            is_refused = (member.ifindex, held.address) in refused
-            if is_stale and not is_refused and (member.circle, group) not in blocked:
+            if is_stale and not batches.has_to_stay(held) and (member.circle, group) not in blocked:
                 who, where = wishes.served.get((member.circle, group), (None, None))
                 if where == member.name:
                     # An application receives it there by itself.

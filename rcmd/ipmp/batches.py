@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rcmd.ipmp.commands import Cause, Move
 from rcmd.ipmp.kernel_view import KernelView
-from rcmd.model import KernelAddress, Route, RouteKey
+from rcmd.model import IPInterface, KernelAddress, Route, RouteKey
 
-ItemKey = tuple[int, object]
-"""(ifindex, address or RouteKey): one thing on one device."""
+
+class ItemKey(NamedTuple):
+    """One thing on one device, and what was to be done with it."""
+
+    ifindex: int
+    thing: IPInterface | RouteKey
+    is_addition: bool = True
+
 
 Edge = tuple[str | None, str | None]
 """Source and destination."""
 
 
 def item_key(item: KernelAddress | Route) -> ItemKey:
-    if isinstance(item, Route):
-        return (item.ifindex, RouteKey.of(item))
-    return (item.ifindex, item.address)
+    """To be added."""
+    thing = RouteKey.of(item) if isinstance(item, Route) else item.address
+    return ItemKey(item.ifindex, thing)
+
+
+def stay_key(item: KernelAddress | Route) -> ItemKey:
+    """To be removed."""
+    return item_key(item)._replace(is_addition=False)
 
 
 @dataclass(slots=True)
@@ -44,7 +56,7 @@ class Batch:
 
 
 class Batches:
-    def __init__(self, view: KernelView, refused: Collection[ItemKey]) -> None:
+    def __init__(self, view: KernelView, refused: Container[ItemKey]) -> None:
         self._view = view
         self.refused = refused
         self._batches: dict[Edge, Batch] = {}
@@ -59,13 +71,21 @@ class Batches:
             batch.cause = cause
         return batch
 
+    def peek(self, source: str | None, destination: str | None) -> Batch | None:
+        """What goes that way, so far."""
+        return self._batches.get((source, destination))
+
     def was_refused(self, item: KernelAddress | Route) -> bool:
-        """The kernel would not do it when it was last asked."""
+        """The kernel would not add it when it was last asked."""
         return item_key(item) in self.refused
+
+    def has_to_stay(self, item: KernelAddress | Route) -> bool:
+        """The kernel would not remove it when it was last asked."""
+        return stay_key(item) in self.refused
 
     def clean_up(self, name: str | None, address: KernelAddress) -> None:
         """It is to go, and nothing comes in its place."""
-        if not self.was_refused(address):
+        if not self.has_to_stay(address):
             self.of(Cause.CLEANUP, name, None).remove.append(address)
 
     def added(self) -> Iterator[KernelAddress]:

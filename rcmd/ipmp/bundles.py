@@ -27,6 +27,7 @@ from rcmd.ipmp.address_flags import (
     IFA_F_TENTATIVE,
 )
 from rcmd.ipmp.arranged import Targets
+from rcmd.ipmp.batches import ItemKey
 from rcmd.ipmp.kernel_view import DEFAULT_IPV6_METRIC
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.nexthops import GroupRoute
@@ -76,7 +77,7 @@ def bundles(
     scene: Scene,
     targets: Targets,
     circles: Circles | None,
-    refused: Container[tuple[int, object]] = (),
+    refused: Container[ItemKey] = (),
 ) -> list[Bundle]:
     """What should share, of every group that asks for it, once everything lives at its target.
 
@@ -119,13 +120,15 @@ def _hosted(
     scene: Scene,
     targets: Targets,
     circles: Circles | None,
-    refused: Container[tuple[int, object]],
+    refused: Container[ItemKey],
 ) -> Hosted:
     """The data addresses that each member is about to host."""
     hosted: Hosted = {}
     for data in scene.ledger.addresses(scene.homes(circles)):
         member = scene.members.get(targets.get(data.key) or "")
-        if data.is_up and member is not None and (member.ifindex, data.address) not in refused:
+        if not data.is_up or member is None:
+            continue
+        if ItemKey(member.ifindex, data.address) not in refused:
             address = data.on(member.ifindex, "", at_home=member.name == data.home, is_move=False)
             hosted.setdefault((member.name, data.family), {})[address.address] = address
     return hosted

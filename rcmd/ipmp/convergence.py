@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from rcmd.ipmp.adoption import forget_lost
 from rcmd.ipmp.arranged import Targets
 from rcmd.ipmp.arrangement import addresses_held_by
-from rcmd.ipmp.batches import ItemKey
 from rcmd.ipmp.commands import Move
 from rcmd.ipmp.difference import Difference, independent
 from rcmd.ipmp.events import Moved, Refusal
@@ -28,16 +26,11 @@ class Step:
 
 
 def converge(
-    scene: Scene,
-    targets: Targets,
-    refused: Collection[ItemKey],
-    circles: Touched,
-    *,
-    routes: Portion = Portion.ALL,
+    scene: Scene, targets: Targets, circles: Touched, *, routes: Portion = Portion.ALL
 ) -> Step:
     """The moves to be made next; the scene knows of them.  `targets` are those of `circles`."""
     forget_lost(scene, targets)
-    difference = Difference(scene, targets, refused, circles, routes=routes)
+    difference = Difference(scene, targets, scene.refusals, circles, routes=routes)
     moves = list(independent(difference.moves()))
     scene.numbers = difference.numbers_after(moves)
     _note_hosts_of_down(scene, targets, circles)

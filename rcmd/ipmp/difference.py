@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from rcmd.ipmp.address_difference import AddressDifference
 from rcmd.ipmp.arranged import Targets
@@ -27,7 +27,7 @@ class Difference:
         self,
         scene: Scene,
         targets: Targets,
-        refused: Collection[ItemKey],
+        refused: Container[ItemKey],
         circles: Circles | None = None,
         *,
         routes: Portion = Portion.ALL,

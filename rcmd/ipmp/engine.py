@@ -23,9 +23,8 @@ from rcmd.ipmp import leasing, membership, messages
 from rcmd.ipmp.adoption import absorb_change, adopt_all, forget_expired
 from rcmd.ipmp.arranged import Targets
 from rcmd.ipmp.arrangement import arrange, held_by, is_empty
-from rcmd.ipmp.batches import ItemKey, item_key
 from rcmd.ipmp.commands import Command, Move, Spread
-from rcmd.ipmp.convergence import converge, first_refusals
+from rcmd.ipmp.convergence import converge
 from rcmd.ipmp.detection import forget_unwanted, look_at_all
 from rcmd.ipmp.difference import Difference
 from rcmd.ipmp.events import (
@@ -42,7 +41,6 @@ from rcmd.ipmp.events import (
     NeighboursSeen,
     Offline,
     Plumbed,
-    Refusal,
     SpeedSeen,
     SpreadDone,
     Stay,
@@ -54,17 +52,17 @@ from rcmd.ipmp.events import (
 from rcmd.ipmp.hardware_addresses import announcements
 from rcmd.ipmp.judgement import Judgement
 from rcmd.ipmp.kernel_view import KernelView
-from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.listening import absorb_memberships
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.missing import missing_messages
 from rcmd.ipmp.multicast_events import MembershipsSeen
+from rcmd.ipmp.outcome import Outcomes, stuck_on
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.plumbing import plumb_new, plumbed, release_detached
 from rcmd.ipmp.probe_status import probe_statuses, target_statuses
 from rcmd.ipmp.recollection import memorise, recollect
-from rcmd.ipmp.rehearsal import Staging, prepare
+from rcmd.ipmp.rehearsal import Staging, prepare, routes_refused
 from rcmd.ipmp.renaming import lose_name, recognise
 from rcmd.ipmp.route_difference import Portion
 from rcmd.ipmp.route_record import RouteRecord
@@ -72,18 +70,9 @@ from rcmd.ipmp.scene import Circles, Scene
 from rcmd.ipmp.spreading import Spreading
 from rcmd.ipmp.status import status_of
 from rcmd.ipmp.surveillance import Surveillance
-from rcmd.ipmp.tidied import note_tidied
 from rcmd.ipmp.touched import EVERYBODY, Touched, both, circles_of, touched_by
 from rcmd.ipmp.unfinished import Unfinished
-from rcmd.model import (
-    Configuration,
-    KernelAddress,
-    ProbeStatus,
-    Route,
-    RouteKey,
-    Status,
-    TargetStatus,
-)
+from rcmd.model import Configuration, ProbeStatus, RouteKey, Status, TargetStatus
 
 MOST_FORECAST = 64
 """Members of a group whose failures are forecast; to do that costs the square of their number."""
@@ -103,9 +92,7 @@ class Engine:
         self.surveillance = Surveillance(self.scene, random or Random())
         self._judgement = Judgement(self.scene, self.surveillance)
         self._spreading = Spreading(self.scene)
-        self._refused: dict[ItemKey, str] = {}
-        self._told: set[ItemKey] = set()
-        """Refusals that were reported: each look tries again, and is not told again."""
+        self._outcomes = Outcomes(self.scene)
         self.revision = 0
         """Grows whenever everything was looked at and something may be different."""
         self._is_ready = False
@@ -139,7 +126,7 @@ class Engine:
                 commands += self.surveillance.due(now, drained_at)
             commands += self.surveillance.tell()
             news = self._with_news(now)
-            is_due = self._spreading.is_due(now)
+            is_due = self._spreading.refusals.due(now)
             circles = EVERYBODY if self.scene.duplicates.retry(now) or is_due else news
             if circles is not None and not circles and not ended:
                 # Probes are sent many times a second, and seldom change anything.
@@ -165,8 +152,9 @@ class Engine:
         commands += announcements(self.scene, circles)
         commands += self.surveillance.tell()
         targets = arrange(self.scene, circles=circles)
+        commands += self._outcomes.tell(targets)
         # What leaves by a member that has failed is cured first.
-        commands += self._spreading.commands(targets, circles, self._refused, now)
+        commands += self._spreading.commands(targets, circles, now)
         is_busy = any(isinstance(command, Spread) for command in commands)
         moves = self._converge(targets, circles, routes=Portion.FEW)
         is_busy = is_busy or bool(moves) or bool(self._unfinished)
@@ -179,10 +167,11 @@ class Engine:
         self.revision += 1
         circles = self._unfinished.circles
         targets = arrange(self.scene, circles=circles)
-        return [*self._converge(targets, circles, routes=Portion.PART)]
+        reports = self._outcomes.tell(targets)
+        return [*reports, *self._converge(targets, circles, routes=Portion.PART)]
 
     def _converge(self, targets: Targets, circles: Touched, *, routes: Portion) -> list[Move]:
-        step = converge(self.scene, targets, self._refused, circles, routes=routes)
+        step = converge(self.scene, targets, circles, routes=routes)
         return self._unfinished.follow(circles, step.moves, has_more=step.has_more)
 
     def _account_for_time(self, event: Event, now: float) -> None:
@@ -202,7 +191,13 @@ class Engine:
         news = self.surveillance.take_news(now)
         is_late = deadline is not None and deadline <= now
         is_late = self.scene.drift.try_again(self.scene.ledger, now) or is_late
-        return EVERYBODY if news is None or is_late else circles_of(self.scene, news)
+        due = [key.ifindex for key in self.scene.refusals.due(now)]
+        due += self.scene.courtesy.due(now)
+        if news is None or is_late:
+            return EVERYBODY
+        members = (self.scene.member_at(ifindex) for ifindex in due)
+        again = (member.name for member in members if member is not None)
+        return circles_of(self.scene, (*news, *again))
 
     def deadline(self) -> float | None:
         """When to wake the engine with `Tick`, if nothing happens before."""
@@ -219,7 +214,9 @@ class Engine:
             scene.losses.deadline(),
             scene.ledger.leases.deadline(scene.ledger.withdrawn),
             scene.duplicates.deadline(),
-            self._spreading.deadline(),
+            self._spreading.refusals.deadline(),
+            scene.refusals.deadline(),
+            scene.courtesy.deadline(),
         )
         return min((it for it in deadlines if it is not None), default=None)
 
@@ -229,7 +226,7 @@ class Engine:
         return bool(self._unfinished)
 
     def status(self) -> Status:
-        return status_of(self.scene, self._judgement.problems, self.surveillance, self._refused)
+        return status_of(self.scene, self._judgement.problems, self.surveillance)
 
     def targets(self) -> tuple[TargetStatus, ...]:
         """Whom every interface probes; one entry at least for each."""
@@ -282,15 +279,7 @@ class Engine:
 
     def refusals(self, name: str) -> tuple[str, ...]:
         """Why things are stuck on an interface: what the kernel refused, in sentences."""
-        held = held_by(self.scene, name)
-        keys: set[object] = {key.key if isinstance(key, RouteAtHome) else key for key in held}
-        return tuple(
-            sorted(
-                text
-                for (_, item), text in self._refused.items()
-                if item in keys or getattr(item, "ip", None) in keys
-            )
-        )
+        return stuck_on(self.scene, held_by(self.scene, name))
 
     def is_unplumbed(self, name: str) -> bool:
         """Nothing but link-local addresses is left, and the device is down or gone."""
@@ -312,11 +301,11 @@ class Engine:
     ) -> Staging:
         """The detach of these interfaces, and of `bereft` that they are emptied; the detach of
         `going` began before.  It is still to be played."""
-        return prepare(self.scene, self._refused, names, going, bereft)
+        return prepare(self.scene, names, going, bereft)
 
     def reasons(self) -> dict[RouteKey, str]:
         """Why routes are not where they should be: what the kernel refused, in sentences."""
-        return {key: text for (_, key), text in self._refused.items() if isinstance(key, RouteKey)}
+        return routes_refused(self.scene.refusals.items())
 
     def is_settled(self) -> bool:
         """Nothing is left to do."""
@@ -327,7 +316,7 @@ class Engine:
 
     def is_at_rest(self) -> bool:
         """Nothing is left to do but what the kernel has refused."""
-        return not Difference(self.scene, arrange(self.scene), self._refused).moves()
+        return not Difference(self.scene, arrange(self.scene), self.scene.refusals).moves()
 
     # --- taking in ---
 
@@ -340,6 +329,8 @@ class Engine:
                 for change in changes:
                     commands += self._spreading.taken_away(change, now)
                     commands += absorb_change(self.scene, change, now)
+                self._outcomes.hear(changes, now)
+                self._spreading.refusals.hint(lambda _: True, now)
             case KernelSnapshot():
                 commands += self._on_snapshot(event, now)
             case Configured(configuration):
@@ -347,15 +338,20 @@ class Engine:
             case BootSettled():
                 commands += self._on_boot_settled()
             case Attach(name, config):
+                self._ask_anew()
                 commands += membership.attach(self.scene, name, config, now)
                 commands += look_at_all(self.scene, now)
             case Offline(name):
+                self._ask_anew()
                 membership.offline(self.scene, name)
             case UndoOffline(name):
+                self._ask_anew()
                 membership.undo_offline(self.scene, name)
             case Leave(name):
+                self._ask_anew()
                 membership.leave(self.scene, name)
             case Stay(name):
+                self._ask_anew()
                 membership.stay(self.scene, name, now)
             case Unplumb(name):
                 membership.unplumb(self.scene, name)
@@ -366,7 +362,7 @@ class Engine:
             case Plumbed():
                 plumbed(self.scene, event)
             case Moved():
-                commands += self._on_moved(event, now)
+                commands += self._outcomes.absorb(event, now)
             case SpreadDone():
                 commands += self._spreading.done(event, now)
             case SpeedSeen(name, mbit):
@@ -388,8 +384,7 @@ class Engine:
         reports: list[Command] = []
         before = self.scene.view
         self.scene.view = KernelView.of(snapshot)
-        self._refused.clear()
-        self._spreading.try_again()
+        self._ask_anew()
         for member in self.scene.members.values():
             link = self.scene.view.links.get(member.ifindex)
             if member.ifindex and link is None:
@@ -414,8 +409,7 @@ class Engine:
             scene.drift.forget(scene.ledger, now)
         commands = membership.configure(scene, configuration, self._memory, now)
         commands += recognise(scene, self._memory.plumbed)
-        self._refused.clear()
-        self._told.clear()
+        scene.refusals.forget()
         self._spreading.reconfigure()
         is_first = not self._is_ready
         self._is_ready = True
@@ -428,40 +422,17 @@ class Engine:
             commands += missing_messages(scene, new - absent_before)
         return commands
 
+    def _ask_anew(self) -> None:
+        """Whoever asks for something again may know that it is possible now."""
+        self.scene.refusals.look()
+        self._spreading.refusals.look()
+
     def _on_boot_settled(self) -> list[Command]:
         if self.scene.has_settled:
             return []
         self.scene.has_settled = True
         absent = {name for name, member in self.scene.members.items() if not member.ifindex}
         return list(missing_messages(self.scene, absent))
-
-    def _on_moved(self, moved: Moved, now: float) -> list[Command]:
-        for item in moved.added:
-            self.scene.view.add(item)
-            self._told.discard(item_key(item))
-        for item in moved.removed:
-            self.scene.view.remove(item)
-        leasing.note_told(self.scene, moved)
-        note_tidied(self.scene, moved, now)
-        reports: list[Command] = []
-        for refusal in first_refusals(moved):
-            key = item_key(refusal.item)
-            if key not in self._told:
-                reports.append(messages.refused(*self._describe(refusal)))
-            self._told.add(key)
-            self._refused[key] = self._describe(refusal)[1]
-            if isinstance(refusal.item, KernelAddress):
-                self.scene.losses.despair_of(refusal.item.address.ip)
-        report = messages.moved(moved)
-        return [*reports, report] if report else reports
-
-    def _describe(self, refusal: Refusal) -> tuple[str, str]:
-        """(interface, sentence)."""
-        item = refusal.item
-        link = self.scene.view.links.get(item.ifindex)
-        name = link.name if link else f"device {item.ifindex}"
-        what = item.destination if isinstance(item, Route) else item.address
-        return name, f"the kernel refused {what} on {name}: {refusal.reason}"
 
     # --- acting ---
 

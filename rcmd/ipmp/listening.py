@@ -14,7 +14,7 @@ from rcmd.ipmp.multicast import ELSEWHERE, Chosen, GroupAtHome, Joined, is_autoj
 from rcmd.ipmp.multicast_events import Membership, MembershipsSeen
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.taken import is_by_kernel
-from rcmd.model import Family, IPAddress, KernelAddress, family_of
+from rcmd.model import SMALLEST_MTU, Family, IPAddress, KernelAddress, family_of
 
 KERNELS_OWN = frozenset(
     ip_address(group)
@@ -67,6 +67,8 @@ def _readings(scene: Scene, event: MembershipsSeen) -> Iterator[tuple[Member, Jo
         own = own_groups(scene, member.ifindex)
         joined, chosen = record.read(member.name, member.ifindex, seen, own)
         before = record.joined.get(member.name, {}), record.chosen.get(member.name, {})
+        # Nobody left what the device cannot receive for a while.
+        joined |= {it: at for it, at in before[0].items() if family_of(it) not in link.families}
         if (joined, chosen) != before:
             yield member, joined, chosen
 
@@ -102,7 +104,8 @@ def group_left(scene: Scene, member: Member, gone: AddressGone, now: float) -> N
     group = held.address.ip
     link = scene.view.links.get(member.ifindex)
     if link is None or not link.is_up or is_by_kernel(gone, link):
-        if held.family is Family.IPV6:
+        # With too small an MTU the device has no IPv6 at all, and receives nothing.
+        if held.family is Family.IPV6 and (link is None or link.mtu >= SMALLEST_MTU[held.family]):
             scene.memberships.stuck.add((member.ifindex, group))
         return
     for home, groups in scene.memberships.joined.items():

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from rcmd.ipmp.commands import Cause, Report, Severity
+from rcmd.ipmp.commands import Cause, Move, Report, Severity
 from rcmd.ipmp.events import Moved
 from rcmd.ipmp.health import LINK_UP_PER_MINUTE
 from rcmd.ipmp.losses import Fate, Tale, Thing, Topic
@@ -30,7 +30,7 @@ from rcmd.ipmp.probe_events import (
     TargetUnreachable,
 )
 from rcmd.ipmp.source_watch import SourceNews
-from rcmd.model import Family, IPAddress, KernelAddress, ProbeMethod
+from rcmd.model import Family, IPAddress, KernelAddress, ProbeMethod, Route
 
 
 def link_changed(name: str, *, is_up: bool) -> Report:
@@ -84,12 +84,16 @@ def group_repaired(group: str, name: str) -> Report:
 
 
 def moved(answer: Moved) -> Report | None:
-    """What a completed move is worth saying; plain configuration is not worth a line."""
+    """What a completed move is worth saying; plain configuration is not worth a line.
+
+    Only what has moved is claimed; what was refused is named, with the reason.
+    """
     move = answer.move
     if move.source is None or move.destination is None or move.is_rest:
         return None
+    additions = {*move.add, *move.add_routes}
+    refused = {it.item: it.reason for it in answer.refusals if it.item in additions}
     # What an advertisement made is at home all the time: coming home it is only announced.
-    refused = {refusal.item for refusal in answer.refusals}
     told = [item.address for item in move.announce if item not in refused]
     if not answer.added and not told:
         return None
@@ -107,20 +111,47 @@ def moved(answer: Moved) -> Report | None:
     }
     if groups:
         detail["multicast"] = listed(groups)
+    way = _way(move)
+    if way is None:
+        return None
+    kind, severity, subject, what = way
+    text = f"Successfully {what}" if move.cause is not Cause.REBALANCE else _capital(what)
+    if refused:
+        detail["refused"] = "; ".join(_refused_items(refused))
+        text = f"{_capital(what)}, but not {_first(_refused_items(refused))}"
+    return Report(severity, kind, subject, text, detail)
+
+
+def _way(move: Move) -> tuple[str, Severity, str, str] | None:
+    """(kind, severity, subject, what was done), as far as it is worth saying."""
+    source, destination = str(move.source), str(move.destination)
     match move.cause:
         case Cause.FAILBACK:
-            text = f"Successfully failed back to NIC {move.destination}"
-            return Report(Severity.NOTICE, "failback", move.destination, text, detail)
+            what = f"failed back to NIC {destination}"
+            return "failback", Severity.NOTICE, destination, what
         case Cause.FAILOVER | Cause.OFFLINE | Cause.DETACH | Cause.STANDBY:
-            text = f"Successfully failed over from NIC {move.source} to NIC {move.destination}"
+            what = f"failed over from NIC {source} to NIC {destination}"
             is_asked_for = move.cause is not Cause.FAILOVER
             severity = Severity.NOTICE if is_asked_for else Severity.WARNING
-            return Report(severity, "failover", move.source, text, detail)
+            return "failover", severity, source, what
         case Cause.REBALANCE:
-            text = f"Evened out the load from NIC {move.source} to NIC {move.destination}"
-            return Report(Severity.NOTICE, "rebalance", move.destination, text, detail)
+            what = f"evened out the load from NIC {source} to NIC {destination}"
+            return "rebalance", Severity.NOTICE, destination, what
         case Cause.CONFIGURE | Cause.CLEANUP | Cause.MISSING:
             return None
+        case _:
+            assert_never(move.cause)
+
+
+def _refused_items(refused: Mapping[KernelAddress | Route, str]) -> list[str]:
+    return [
+        f"{item.destination if isinstance(item, Route) else item.address} ({reason})"
+        for item, reason in refused.items()
+    ]
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def missing(family: Family, moves: Mapping[str, str | None]) -> Report:
@@ -134,6 +165,12 @@ def missing(family: Family, moves: Mapping[str, str | None]) -> Report:
     text = f"moving addresses from failed {family} interfaces: {' '.join(parts)}"
     detail = {name: alternative or "" for name, alternative in moves.items()}
     return Report(Severity.ERROR, "missing", next(iter(moves)), text, detail)
+
+
+def refusal(name: str, what: str, reason: str, *, is_addition: bool) -> str:
+    if is_addition:
+        return f"the kernel refused {what} on {name}: {reason}"
+    return f"the kernel would not remove {what} from {name}: {reason}"
 
 
 def refused(name: str, text: str) -> Report:
@@ -229,8 +266,12 @@ def _counted(tale: Tale) -> str:
 
 
 def _some(tale: Tale) -> str:
-    more = len(tale.things) - _MOST_LISTED
-    first = ", ".join(list(tale.things)[:_MOST_LISTED])
+    return _first(list(tale.things))
+
+
+def _first(texts: Sequence[str]) -> str:
+    more = len(texts) - _MOST_LISTED
+    first = ", ".join(texts[:_MOST_LISTED])
     return f"{first} and {more} more" if more > 0 else first
 
 

@@ -14,6 +14,7 @@ Rules, from solaris.md 0.1, 1.9, 1.11, 3.2 and the overview chapter:
   (26), then the one with the fewest data addresses that are up (64), ties in configured order;
 * nothing goes, or is called back, where it cannot be held (`Movable.unfit`); a crowd that nobody
   can take whole is divided by that: what one can hold does not wait for what it cannot;
+* what depends on others (`Movable.footing`) is placed after them, with its crowd if it can be;
 * without a destination an address stays where it is (66, 73); one that is nowhere takes even a
   member that cannot carry traffic now, so that it is there when the cable returns;
 * a standby is emptied onto members that are not (21, 22);
@@ -97,8 +98,16 @@ class Movable:
     rides: bool = False
     """A route: many of them come after the addresses, and are to end where those are."""
 
-    def fits(self, member: Candidate) -> bool:
-        return member.name not in self.unfit
+    off_link: frozenset[str] = frozenset()
+    """The members that can hold it only together with one of `footing`."""
+    footing: frozenset[Hashable] = frozenset()
+    """Any of these makes the gateway of a route reachable, where that is."""
+    source: Hashable | None = None
+    """What it needs on whichever member: the address that a route prefers."""
+
+    @property
+    def is_dependent(self) -> bool:
+        return bool(self.off_link) or self.source is not None
 
 
 Placement = Mapping[Hashable, str | None]
@@ -112,51 +121,69 @@ def placement(movables: Sequence[Movable], members: Sequence[Candidate]) -> Plac
     way of others: then they are looked at once more.
     """
     for _ in range(len(members) + 1):
-        placed, is_final = _deal(movables, members)
-        if is_final:
+        deal = _Deal(movables, members)
+        deal.run()
+        if deal.is_final:
             break
-        movables = [replace(movable, host=placed[movable.key]) for movable in movables]
-    return placed
+        movables = [replace(movable, host=deal.placed[movable.key]) for movable in movables]
+    return deal.placed
 
 
-def _deal(
-    movables: Sequence[Movable], members: Sequence[Candidate]
-) -> tuple[dict[Hashable, str | None], bool]:
-    """Where everything goes, and whether the others would have gone there without last resorts."""
-    group = _Group(members, movables)
-    placed: dict[Hashable, str | None] = {}
-    leaving: dict[tuple[str, bool], list[Movable]] = {}
-    staying: list[Movable] = []
-    strays: list[Movable] = []
-    for movable in movables:
-        target = group.settled(movable)
-        if target is None and not movable.home:
-            strays.append(movable)
-        elif target is None:
-            source = movable.host or movable.home
-            leaving.setdefault((source, group.is_of_standby(movable)), []).append(movable)
-        else:
-            placed[movable.key] = target
-            staying.append(movable)
-            group.count(movable, target)
-    is_final = True
-    for (source, _), crowd in leaving.items():
-        for movable, target in group.destinations(source, crowd):
-            chosen = group.follow(movable, source, target) or group.last_resort(movable)
-            is_final = is_final and (target is not None or chosen == movable.host)
-            placed[movable.key] = chosen
-            if chosen is not None:
-                group.count(movable, chosen)
-    # First those that may have to stay where they are.
-    strays.sort(key=lambda movable: movable.host is None)
-    for movable in strays:
-        chosen = group.least_loaded(movable) or group.last_resort(movable)
-        is_final = is_final and (group.is_usable(chosen) or chosen == movable.host)
-        placed[movable.key] = chosen
+class _Deal:
+    """Where everything goes, asked once."""
+
+    def __init__(self, movables: Sequence[Movable], members: Sequence[Candidate]) -> None:
+        self._movables = movables
+        self._group = _Group(members, movables)
+        self._ways: dict[Hashable, str | None] = {}
+        """Where the crowds of those went that depend on others."""
+        self.placed: dict[Hashable, str | None] = {}
+        self.is_final = True
+        """Whether the others would have gone there without last resorts."""
+
+    def run(self) -> None:
+        group = self._group
+        leaving: dict[tuple[str, bool], list[Movable]] = {}
+        staying: list[Movable] = []
+        strays: list[Movable] = []
+        for movable in self._movables:
+            target = group.settled(movable)
+            if target is None and not movable.home:
+                strays.append(movable)
+            elif target is None:
+                source = movable.host or movable.home
+                leaving.setdefault((source, group.is_of_standby(movable)), []).append(movable)
+            elif not movable.is_dependent:
+                self._put(movable, target)
+                staying.append(movable)
+        for (source, _), crowd in leaving.items():
+            self._send(source, crowd)
+        # First those that may have to stay where they are.
+        strays.sort(key=lambda movable: movable.host is None)
+        for movable in strays:
+            chosen = self._put(movable, group.least_loaded(movable))
+            self.is_final = self.is_final and (group.is_usable(chosen) or chosen == movable.host)
+        self.placed.update(group.evened_out([*staying, *strays], self.placed))
+        group.stand_on(self.placed)
+        for movable in self._movables:
+            if movable.is_dependent:
+                self._put(movable, group.with_others(movable, self._ways.get(movable.key)))
+
+    def _send(self, source: str, crowd: Sequence[Movable]) -> None:
+        for movable, target in self._group.destinations(source, crowd):
+            if movable.is_dependent:
+                self._ways[movable.key] = target
+            else:
+                self._put(movable, self._group.follow(movable, source, target))
+
+    def _put(self, movable: Movable, target: str | None) -> str | None:
+        """There, or wherever it can be."""
+        chosen = target or self._group.last_resort(movable)
+        self.is_final = self.is_final and (target is not None or chosen == movable.host)
+        self.placed[movable.key] = chosen
         if chosen is not None:
-            group.count(movable, chosen)
-    placed.update(group.evened_out([*staying, *strays], placed))
-    return placed, is_final
+            self._group.count(movable, chosen)
+        return chosen
 
 
 _Kind = tuple[Family, frozenset[str]]
@@ -187,6 +214,30 @@ class _Group:
         self._hosting = {movable.host for movable in movables if not movable.follows}
         self._places: dict[tuple[str, Family], Counter[str]] = defaultdict(Counter)
         """Home and family -> where its addresses and routes are."""
+        self._placed: Placement | None = None
+        self._grounds: dict[frozenset[Hashable], frozenset[str | None]] = {}
+
+    def stand_on(self, placed: Placement) -> None:
+        """From now on it counts what others depend on."""
+        self._placed = placed
+
+    def _fits(self, movable: Movable, member: Candidate) -> bool:
+        """Whether the member can hold it."""
+        if member.name in movable.unfit:
+            return False
+        if self._placed is None or not movable.is_dependent:
+            return True
+        if movable.source is not None and self._placed.get(movable.source) is None:
+            return False
+        return member.name not in movable.off_link or member.name in self._ground(movable)
+
+    def _ground(self, movable: Movable) -> frozenset[str | None]:
+        """Where something is that it can stand on."""
+        assert self._placed is not None
+        if movable.footing not in self._grounds:
+            hosts = frozenset(self._placed.get(key) for key in movable.footing)
+            self._grounds[movable.footing] = hosts
+        return self._grounds[movable.footing]
 
     def count(self, movable: Movable, target: str) -> None:
         self._load[target] += movable.weight
@@ -205,7 +256,7 @@ class _Group:
         return None
 
     def _may_stay(self, movable: Movable, member: Candidate, least: Fitness) -> bool:
-        is_good = member.fitness >= least and movable.fits(member)
+        is_good = member.fitness >= least and self._fits(movable, member)
         return is_good and not self._must_empty(member, movable)
 
     def is_of_standby(self, movable: Movable) -> bool:
@@ -227,7 +278,7 @@ class _Group:
                 and not (is_patient and other.is_spare)
                 and other.fitness >= Fitness.UNKNOWN
                 and movable.family in other.families
-                and movable.fits(other)
+                and self._fits(movable, other)
                 for other in self._members.values()
             )
         )
@@ -246,6 +297,13 @@ class _Group:
             target = whole or self._destination(source, part)
             yield from ((movable, target) for movable in part)
 
+    def with_others(self, movable: Movable, way: str | None) -> str | None:
+        """Where one goes that depends on others, whose crowd goes to `way`."""
+        place = self.settled(movable)
+        if place is None and way is not None and self._fits(movable, self._members[way]):
+            return way
+        return place or self._destination(movable.host or movable.home, [movable])
+
     def _destination(self, source: str, crowd: Sequence[Movable]) -> str | None:
         """Who takes the whole crowd: a usable member, else one of whom nothing is known."""
         leading = [movable for movable in crowd if not movable.follows] or crowd
@@ -256,7 +314,7 @@ class _Group:
             if member.fitness >= Fitness.UNKNOWN
             and member.name != source
             and needed <= member.families
-            and all(movable.fits(member) for movable in leading)
+            and all(self._fits(movable, member) for movable in leading)
             and not any(self._must_empty(member, movable) for movable in crowd)
         ]
         if all(movable.rides for movable in leading):
@@ -280,7 +338,7 @@ class _Group:
         return self._destination(source, [movable])
 
     def _takes(self, member: Candidate, movable: Movable) -> bool:
-        return movable.family in member.families and movable.fits(member)
+        return movable.family in member.families and self._fits(movable, member)
 
     def _is_inactive(self, member: Candidate) -> bool:
         return (member.is_standby or member.is_spare) and member.name not in self._hosting
@@ -357,7 +415,7 @@ class _Group:
         if host and host.fitness >= Fitness.CLOSED:
             return host.name
         home = self._members.get(movable.home)
-        if home and home.fitness >= Fitness.BROKEN and movable.fits(home):
+        if home and home.fitness >= Fitness.BROKEN and self._fits(movable, home):
             return home.name
         plumbed = [
             member

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
-from rcmd.ipmp.absences import Refusals, absent_addresses
+from rcmd.ipmp.absences import absent_addresses
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.route_absences import absent_routes
 from rcmd.ipmp.scene import Scene
@@ -33,7 +33,6 @@ def problems_of(
     groups: Iterable[GroupStatus],
     interfaces: Iterable[InterfaceStatus],
     addresses: Iterable[AddressStatus],
-    refusals: Refusals,
 ) -> tuple[Problem, ...]:
     """Worst first, then in the order of groups, interfaces and addresses."""
     states = {interface.name: interface for interface in interfaces}
@@ -43,8 +42,8 @@ def problems_of(
             *_interfaces(scene, states.values()),
             *_unwatched(scene, states.values()),
             *_unsent(states.values()),
-            *absent_addresses(scene, addresses, refusals),
-            *absent_routes(scene, refusals),
+            *absent_addresses(scene, addresses),
+            *absent_routes(scene),
         )
     )
 

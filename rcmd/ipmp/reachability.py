@@ -19,6 +19,7 @@ from ipaddress import ip_network
 
 from rcmd.ipmp.address_flags import IFA_F_NOPREFIXROUTE
 from rcmd.ipmp.kernel_view import KernelView
+from rcmd.ipmp.networks import Networks
 from rcmd.model import IPAddress, IPNetwork, KernelAddress, Route
 
 SCOPE_LINK = 253
@@ -28,30 +29,12 @@ Item = KernelAddress | Route
 
 
 @dataclass(slots=True)
-class _Networks:
-    """Networks, to be asked for the narrowest around an address."""
-
-    known: set[IPNetwork] = field(default_factory=set)
-    lengths: set[int] = field(default_factory=set)
-
-    def add(self, network: IPNetwork) -> None:
-        self.known.add(network)
-        self.lengths.add(network.prefixlen)
-
-    def nearest(self, address: IPAddress) -> int:
-        """The length of the longest prefix; -1 if there is none."""
-        lengths = (it for it in self.lengths if it <= address.max_prefixlen)
-        around = (it for it in lengths if ip_network((address, it), strict=False) in self.known)
-        return max(around, default=-1)
-
-
-@dataclass(slots=True)
 class _Neighbourhood:
     """Of one device."""
 
-    near: _Networks = field(default_factory=_Networks)
+    near: Networks[int] = field(default_factory=Networks)
     """Whose hosts are neighbours."""
-    far: _Networks = field(default_factory=_Networks)
+    far: Networks[int] = field(default_factory=Networks)
     """Behind an IPv6 gateway."""
     answers: dict[IPAddress, bool] = field(default_factory=dict)
     """Many routes have the same few gateways."""
@@ -59,14 +42,15 @@ class _Neighbourhood:
     def add(self, item: Item) -> None:
         if not isinstance(item, Route):
             for network in networks_of(item):
-                self._note(self.near, network)
+                self._note(self.near, network, item.ifindex)
         elif item.destination.version == 6:
-            self._note(self.near if item.gateway is None else self.far, item.destination)
+            networks = self.near if item.gateway is None else self.far
+            self._note(networks, item.destination, item.ifindex)
         elif item.gateway is None and item.scope >= SCOPE_LINK:
-            self._note(self.near, item.destination)
+            self._note(self.near, item.destination, item.ifindex)
 
-    def _note(self, networks: _Networks, network: IPNetwork) -> None:
-        networks.add(network)
+    def _note(self, networks: Networks[int], network: IPNetwork, ifindex: int) -> None:
+        networks.add(network, ifindex)
         doubtful = [gateway for gateway in self.answers if gateway in network]
         for gateway in doubtful:
             del self.answers[gateway]
@@ -99,6 +83,8 @@ class Reach:
             return "No such device"
         if not link.is_up:
             return "Network is down"
+        if route.family not in link.families:
+            return f"{route.family} is disabled on this device"
         if not self._is_next_hop(route):
             return (
                 "Network is unreachable" if route.destination.version == 4 else "No route to host"
@@ -108,10 +94,8 @@ class Reach:
         return ""
 
     def _is_next_hop(self, route: Route) -> bool:
-        gateway = route.gateway
-        if gateway is None or route.is_onlink or (gateway.version == 6 and gateway.is_link_local):
-            return True
-        return self._device(route.ifindex).holds(gateway)
+        gateway = route.next_hop
+        return gateway is None or self._device(route.ifindex).holds(gateway)
 
     def _is_ours(self, address: IPAddress) -> bool:
         return address in self._sources or bool(self.view.copies_of(address))

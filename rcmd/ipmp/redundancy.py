@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from rcmd.ipmp.batches import ItemKey
 from rcmd.ipmp.capability import can_hold
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
@@ -22,14 +21,11 @@ from rcmd.model import RouteKey, family_of
 
 MOST_NAMED = 3
 """Routes in one sentence."""
-_NOTHING: Mapping[ItemKey, str] = {}
 
 
-def objection(
-    scene: Scene, name: str, leaving: Collection[str], refused: Mapping[ItemKey, str] = _NOTHING
-) -> str | None:
+def objection(scene: Scene, name: str, leaving: Collection[str]) -> str | None:
     """Why the interface cannot be spared when all of `leaving` go; None if it can."""
-    return objection_in(rehearse(scene, refused, {name, *leaving}), scene, name)
+    return objection_in(rehearse(scene, {name, *leaving}), scene, name)
 
 
 def objection_in(rehearsal: Rehearsal, scene: Scene, name: str) -> str | None:

@@ -19,8 +19,9 @@ from rcmd.ipmp.commands import Move
 from rcmd.ipmp.convergence import converge, first_refusals
 from rcmd.ipmp.events import Moved, Refusal
 from rcmd.ipmp.kernel_view import KernelView, essence
-from rcmd.ipmp.ledger import MovableKey
+from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.reachability import Reach
 from rcmd.ipmp.route_places import RoutePlaces
 from rcmd.ipmp.scene import Scene
@@ -48,7 +49,22 @@ class Rehearsal:
 
     def reasons(self) -> dict[RouteKey, str]:
         """Why routes are not made elsewhere."""
-        return {key: text for (_, key), text in self.refused.items() if isinstance(key, RouteKey)}
+        reach = Reach(self.after.view)
+        nowhere = (it for name in self.before for it in self.before[name] if self.place(it) is None)
+        found = {it.key: self._obstacle(it, reach) for it in nowhere if isinstance(it, RouteAtHome)}
+        return found | routes_refused(self.refused.items())
+
+    def _obstacle(self, known: RouteAtHome, reach: Reach) -> str:
+        """Why it was not even asked for; empty where nobody could have taken it."""
+        home = self.after.members.get(known.home)
+        route = self.after.ledger.routes.get(known)
+        for peer in self.after.peers(home) if home is not None and route is not None else ():
+            if route is None or peer.name in self.leaving or peer.fitness < Fitness.UNKNOWN:
+                continue
+            obstacle = reach.obstacle(route.on(peer.ifindex, route.protocol))
+            if obstacle:
+                return f"the kernel would refuse it on {peer.name}: {obstacle}"
+        return ""
 
     def place(self, key: MovableKey) -> str | None:
         """Where an address or a route would be; None is nowhere."""
@@ -61,9 +77,17 @@ def place_in(scene: Scene, key: MovableKey, leaving: Collection[str]) -> str | N
     return next((name for name in hosts if name not in leaving), None)
 
 
+def routes_refused(refused: Iterable[tuple[ItemKey, str]]) -> dict[RouteKey, str]:
+    """The routes among these, with the reason why they are not where they should be."""
+    return {
+        item.thing: text
+        for item, text in refused
+        if item.is_addition and isinstance(item.thing, RouteKey)
+    }
+
+
 def rehearse(
     scene: Scene,
-    refused: Mapping[ItemKey, str],
     names: Collection[str],
     going: Collection[str] = (),
     bereft: Collection[str] = (),
@@ -72,18 +96,17 @@ def rehearse(
 
     `bereft` are only emptied with them; `going` are leaving already, or will be by then.
     """
-    return prepare(scene, refused, names, going, bereft).play()
+    return prepare(scene, names, going, bereft).play()
 
 
 def prepare(
     scene: Scene,
-    refused: Mapping[ItemKey, str],
     names: Collection[str],
     going: Collection[str] = (),
     bereft: Collection[str] = (),
 ) -> Staging:
     """As `rehearse`, but only begun."""
-    return Staging(copied(scene), dict(refused), tuple(names), frozenset(going), tuple(bereft))
+    return Staging(copied(scene), tuple(names), frozenset(going), tuple(bereft))
 
 
 def copied(scene: Scene) -> Scene:
@@ -98,6 +121,7 @@ def copied(scene: Scene) -> Scene:
     twin.hosts_of_down = dict(scene.hosts_of_down)
     twin.duplicates = deepcopy(scene.duplicates)
     twin.memberships = deepcopy(scene.memberships)
+    twin.refusals = scene.refusals.copy()
     return twin
 
 
@@ -113,7 +137,6 @@ class Staging:
     the interfaces, it can be played beside everything else."""
 
     scene: Scene
-    refused: dict[ItemKey, str]
     names: tuple[str, ...]
     going: frozenset[str]
     bereft: tuple[str, ...]
@@ -139,14 +162,14 @@ class Staging:
             )
             for name, held in before.items()
         }
-        return Rehearsal(leaving, before, stranded, scene, self.refused)
+        return Rehearsal(leaving, before, stranded, scene, dict(scene.refusals.items()))
 
     def _settle(self, names: Iterable[str]) -> None:
         """Until nothing moves any more."""
         circles = circles_of(self.scene, names)
         for _ in range(MOST_ROUNDS):
             targets = arrange(self.scene, circles=circles)
-            moves = converge(self.scene, targets, self.refused, circles).moves
+            moves = converge(self.scene, targets, circles).moves
             if not moves:
                 return
             for move in moves:
@@ -162,7 +185,7 @@ class Staging:
                 _drop_routes_from(view, item.address.ip)
         leasing.note_told(self.scene, moved)
         for refusal in first_refusals(moved):
-            self.refused[item_key(refusal.item)] = self._sentence(refusal)
+            self.scene.refusals.refuse(item_key(refusal.item), self._sentence(refusal), 0.0)
 
     def _sentence(self, refusal: Refusal) -> str:
         link = self.scene.view.links.get(refusal.item.ifindex)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rcmd.ipmp.absences import Refusals
 from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.ipmp.member import Intent
+from rcmd.ipmp.on_link import OnLink
+from rcmd.ipmp.rehearsal import routes_refused
 from rcmd.ipmp.route_words import describe_route
 from rcmd.ipmp.scene import Scene
-from rcmd.model import Problem, ProblemCode, ProblemSeverity, Route, RouteKey
+from rcmd.model import Problem, ProblemCode, ProblemSeverity, Route
 
 MOST_LISTED = 3
 
 
-def absent_routes(scene: Scene, refusals: Refusals) -> Iterator[Problem]:
-    """Known ones that another program keeps removing, or that the kernel would not have."""
+def absent_routes(scene: Scene) -> Iterator[Problem]:
+    """Known ones that another program keeps removing, that the kernel would not have, or that
+    nothing leads to the gateway of."""
     away: dict[str, dict[str, str]] = {}
-    for home, route, cause in (*_given_up(scene), *_refused(scene, refusals)):
+    for home, route, cause in (*_given_up(scene), *_refused(scene), *_without_ground(scene)):
         away.setdefault(home, {}).setdefault(describe_route(route), cause)
     for home, routes in away.items():
         yield Problem(
@@ -33,13 +36,31 @@ def _given_up(scene: Scene) -> Iterator[tuple[str, Route, str]]:
             yield known.home, given_up.route, "another program keeps removing it"
 
 
-def _refused(scene: Scene, refusals: Refusals) -> Iterator[tuple[str, Route, str]]:
-    for (_, item), text in refusals.items():
-        if isinstance(item, RouteKey):
-            for home in scene.ledger.homes_of_route(item):
-                known = RouteAtHome(home, item)
-                if not scene.route_hosts(known):
-                    yield home, scene.ledger.routes[known], text
+def _refused(scene: Scene) -> Iterator[tuple[str, Route, str]]:
+    for key, text in routes_refused(scene.refusals.items()).items():
+        for home in scene.ledger.homes_of_route(key):
+            known = RouteAtHome(home, key)
+            if not scene.route_hosts(known):
+                yield home, scene.ledger.routes[known], text
+
+
+def _without_ground(scene: Scene) -> Iterator[tuple[str, Route, str]]:
+    on_link = OnLink(scene.view)
+    for place, keys in scene.places().items():
+        if place.carriers or place.refusing or (place.next_hop is None and place.source is None):
+            continue
+        for home in place.homes:
+            member = scene.members.get(home)
+            if member is None or not member.ifindex or member.intent is Intent.DETACHED:
+                # That is said of the interface.
+                continue
+            for key in keys:
+                route = scene.ledger.routes[RouteAtHome(home, key)]
+                at_home = route.on(member.ifindex, route.protocol)
+                if not on_link.leads_to(at_home, None):
+                    yield home, route, f"nothing leads to its gateway {route.gateway}"
+                elif route.source is not None and not scene.view.copies_of(route.source):
+                    yield home, route, f"its source {route.source} is on no interface"
 
 
 def _listed(routes: list[str]) -> str:

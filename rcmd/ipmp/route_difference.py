@@ -23,6 +23,7 @@ from rcmd.ipmp.commands import Cause
 from rcmd.ipmp.leases import PROTOCOLS as LEASE_PROTOCOLS
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Member
+from rcmd.ipmp.on_link import OnLink
 from rcmd.ipmp.route_places import Place, RouteCrowd
 from rcmd.ipmp.scene import Circles, Scene
 from rcmd.model import RCMD_PROTOCOL, Family, KernelAddress, Route, RouteKey
@@ -53,6 +54,8 @@ class _Arrival:
     ifindex: int
     cause: Cause
     edge: Edge
+    is_lost: bool
+    """It is nowhere now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class RouteDifference:
         self._batches = batches
         self._added = {it.address.ip for it in batches.added() if _is_in_use(it)}
         """The addresses that will be there, and in use, when the routes are added."""
+        self._on_link = OnLink(scene.view)
         self._waiting: list[_Task] = []
 
     @property
@@ -158,24 +162,25 @@ class RouteDifference:
         }
         source = next((it.name for it in hosts if it.name not in others), None)
         cause = cause_of(self._scene, home, source, host.name, place.family)
-        return _Arrival(home, host.ifindex, cause, (origin_of(home, source, host.name), host.name))
+        edge = (origin_of(home, source, host.name), host.name)
+        return _Arrival(home, host.ifindex, cause, edge, is_lost=not hosts)
 
     def _do(self, task: _Task, key: RouteKey) -> bool:
         """Whether there is anything to do about this one."""
         is_blocked = has_work = False
         for arrival in task.arrivals:
             placed = self._placed(arrival, key)
-            if self._batches.was_refused(placed) or not self._has_source(placed):
-                is_blocked = True
-            else:
+            if self._may_be_made(placed, arrival):
                 has_work = True
                 self._batches.of(arrival.cause, *arrival.edge).add_route(placed)
+            else:
+                is_blocked = True
         for departure in () if is_blocked else task.departures:
             if departure.edge[1] is None and self._scene.took_along(departure.ifindex, key):
                 # It came with its device, which had another name; and it can be nowhere else.
                 continue
             route = self._scene.view.table.on(departure.ifindex)[key]
-            if not self._batches.was_refused(route):
+            if not self._batches.has_to_stay(route):
                 has_work = True
                 self._batches.of(departure.cause, *departure.edge).remove_routes.append(route)
         return has_work
@@ -184,6 +189,15 @@ class RouteDifference:
         route = self._scene.ledger.routes[RouteAtHome(arrival.home, key)]
         is_home = arrival.edge[1] == arrival.home
         return route.on(arrival.ifindex, route.protocol if is_home else RCMD_PROTOCOL)
+
+    def _may_be_made(self, placed: Route, arrival: _Arrival) -> bool:
+        """What leads to its gateway may come with another move, which comes first then."""
+        return (
+            not self._batches.was_refused(placed)
+            and self._has_source(placed)
+            and not (arrival.is_lost and self._scene.courtesy.waits(placed.ifindex))
+            and self._on_link.leads_to(placed, self._batches.peek(*arrival.edge))
+        )
 
     def _has_source(self, route: Route) -> bool:
         """The address comes first, and has to be past its duplicate detection."""
@@ -198,7 +212,7 @@ class RouteDifference:
         for key in ledger.leases.dropped:
             for ifindex in () if ledger.knows_route(key) else table.carriers_of(key):
                 member, route = self._scene.member_at(ifindex), table.on(ifindex)[key]
-                is_ours = route.protocol in LEASE_PROTOCOLS and not self._batches.was_refused(route)
+                is_ours = route.protocol in LEASE_PROTOCOLS and not self._batches.has_to_stay(route)
                 if member is not None and is_ours:
                     self._batches.of(Cause.CLEANUP, member.name, None).remove_routes.append(route)
 

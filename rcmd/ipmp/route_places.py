@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from rcmd.ipmp.batches import ItemKey
 from rcmd.ipmp.ledger import Ledger, MovableKey, RouteAtHome
+from rcmd.ipmp.refusals import Refusals
 from rcmd.ipmp.route_table import Dropped, RouteTable
-from rcmd.model import Family, RouteKey
+from rcmd.model import Family, IPAddress, RouteKey
 
 RecalledTo = tuple[tuple[str, frozenset[MovableKey]], ...]
 """Interface and what is called to it; who comes first has the say."""
@@ -28,6 +30,12 @@ class Place(NamedTuple):
     """The devices (ifindex) that have them, in ascending order."""
     recalls: tuple[str | None, ...]
     """For each home: where they are called to, whether or not failback is on."""
+    next_hop: IPAddress | None = None
+    """The gateway, if something has to lead to it."""
+    source: IPAddress | None = None
+    """The address that they prefer."""
+    refusing: tuple[int, ...] = ()
+    """The devices on which the kernel would not have them, in ascending order."""
 
 
 class RouteCrowd(NamedTuple):
@@ -48,6 +56,8 @@ class RoutePlaces:
         self._crowds: dict[Place, _Crowd] = {}
         self._crowd_of: dict[RouteKey, _Crowd] = {}
         self._table: RouteTable | None = None
+        self._refusals_revision = -1
+        self._refusing: dict[RouteKey, tuple[int, ...]] = {}
         self._recalled: RecalledTo = ()
 
     def items(self) -> Iterator[tuple[Place, Mapping[RouteKey, None]]]:
@@ -55,19 +65,30 @@ class RoutePlaces:
         crowds = sorted(self._crowds.values(), key=lambda crowd: crowd.place.has_gateway)
         return ((crowd.place, crowd.keys) for crowd in crowds)
 
+    def of(self, place: Place) -> Mapping[RouteKey, None]:
+        """The routes of a place."""
+        return self._crowds[place].keys
+
     def place_of(self, key: RouteKey) -> Place | None:
         crowd = self._crowd_of.get(key)
         return crowd.place if crowd else None
 
-    def update(self, table: RouteTable, ledger: Ledger, recalled: RecalledTo) -> None:
+    def update(
+        self,
+        table: RouteTable,
+        ledger: Ledger,
+        recalled: RecalledTo,
+        refusals: Refusals[ItemKey],
+    ) -> None:
         """Follow what has changed since the last time; all of it where the table is another."""
+        changed = self._heed(refusals)
         is_same = len(recalled) == len(self._recalled) and all(
             new[0] == old[0] and new[1] is old[1]
             for new, old in zip(recalled, self._recalled, strict=True)
         )
         self._recalled = recalled
         if table is self._table and is_same:
-            for change in (*table.log, *ledger.route_log):
+            for change in (*table.log, *ledger.route_log, *changed):
                 match change:
                     case Dropped(ifindex, family):
                         self._drop(ifindex, family)
@@ -82,6 +103,21 @@ class RoutePlaces:
         table.log.clear()
         ledger.route_log.clear()
 
+    def _heed(self, refusals: Refusals[ItemKey]) -> list[RouteKey]:
+        """The routes that others refuse than the last time."""
+        if refusals.revision == self._refusals_revision:
+            return []
+        self._refusals_revision = refusals.revision
+        found: dict[RouteKey, list[int]] = {}
+        for item, _ in refusals.items():
+            if item.is_addition and isinstance(item.thing, RouteKey):
+                found.setdefault(item.thing, []).append(item.ifindex)
+        before = self._refusing
+        self._refusing = {key: tuple(sorted(devices)) for key, devices in found.items()}
+        return [
+            key for key in (before | self._refusing) if before.get(key) != self._refusing.get(key)
+        ]
+
     def _sort_in(self, key: RouteKey, table: RouteTable, ledger: Ledger) -> None:
         old = self._crowd_of.get(key)
         homes = ledger.homes_of_route(key)
@@ -91,7 +127,16 @@ class RoutePlaces:
             return
         recalls = tuple(self._recall(home, key) for home in homes)
         carriers = tuple(sorted(table.carriers_of(key)))
-        place = Place(key.family, key.has_gateway, homes, carriers, recalls)
+        place = Place(
+            key.family,
+            key.has_gateway,
+            homes,
+            carriers,
+            recalls,
+            key.next_hop,
+            key.source,
+            self._refusing.get(key, ()),
+        )
         if old is not None and old.place == place:
             return
         if old is not None:

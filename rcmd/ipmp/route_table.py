@@ -36,6 +36,8 @@ class RouteTable:
         self._by_source: dict[IPAddress, dict[tuple[int, RouteKey], None]] = {}
         """By the source address that they prefer."""
         self._prefix_routes: dict[int, dict[RouteKey, None]] = {}
+        self._direct: dict[int, dict[RouteKey, None]] = {}
+        """Those without a gateway."""
 
     def copy(self) -> RouteTable:
         """One that can be changed without a change to this one."""
@@ -46,6 +48,7 @@ class RouteTable:
         twin._by_slot = dict(self._by_slot)
         twin._by_source = {key: dict(held) for key, held in self._by_source.items()}
         twin._prefix_routes = {key: dict(held) for key, held in self._prefix_routes.items()}
+        twin._direct = {key: dict(held) for key, held in self._direct.items()}
         return twin
 
     def on(self, ifindex: int) -> Mapping[RouteKey, Route]:
@@ -82,6 +85,12 @@ class RouteTable:
             if (route := held.get(key)) is not None and is_prefix_route(route):
                 yield route
 
+    def direct(self, ifindex: int) -> Iterator[Route]:
+        """Those without a gateway, which may lead to the gateways of others."""
+        held = self.on(ifindex)
+        found = (held.get(key) for key in self._direct.get(ifindex, ()))
+        return (route for route in found if route is not None)
+
     def add(self, route: Route) -> None:
         key, ifindex = RouteKey.of(route), route.ifindex
         self.by_device.setdefault(ifindex, {})[key] = route
@@ -96,6 +105,8 @@ class RouteTable:
             self._by_source.setdefault(key.source, {})[ifindex, key] = None
         if is_prefix_route(route):
             self._prefix_routes.setdefault(ifindex, {})[key] = None
+        if not key.has_gateway:
+            self._direct.setdefault(ifindex, {})[key] = None
         self._changed(ifindex, key)
 
     def remove(self, route: Route) -> None:
@@ -112,6 +123,8 @@ class RouteTable:
             self._forget(key)
         if key.source is not None and key.source in self._by_source:
             self._by_source[key.source].pop((ifindex, key), None)
+        if not key.has_gateway:
+            self._direct.get(ifindex, {}).pop(key, None)
         self._changed(ifindex, key)
 
     def _forget(self, key: RouteKey) -> None:

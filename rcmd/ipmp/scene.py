@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from rcmd.ipmp.batches import ItemKey
 from rcmd.ipmp.carried import Carried
+from rcmd.ipmp.courtesy import Courtesy
 from rcmd.ipmp.drift import Drift
 from rcmd.ipmp.duplicates import Duplicates
 from rcmd.ipmp.health import Health
@@ -18,6 +20,7 @@ from rcmd.ipmp.losses import Losses
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import Memberships
 from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.refusals import Refusals
 from rcmd.ipmp.route_places import Place, RoutePlaces
 from rcmd.model import (
     Address,
@@ -56,6 +59,9 @@ class Scene:
     """Ask `places`, which brings it up to date."""
     carried: dict[int, Carried] = field(default_factory=dict)
     """Device (ifindex) that was called otherwise -> what of ours it took along."""
+    courtesy: Courtesy = field(default_factory=Courtesy)
+    refusals: Refusals[ItemKey] = field(default_factory=Refusals)
+    """What the kernel would not do when it was last asked."""
 
     def by_ifindex(self) -> dict[int, Member]:
         return {member.ifindex: member for member in self.members.values() if member.ifindex}
@@ -160,7 +166,7 @@ class Scene:
             for member in self.members.values()
             if member.recalls and member.intent is not Intent.DETACHED
         )
-        self.route_places.update(self.view.table, self.ledger, recalled)
+        self.route_places.update(self.view.table, self.ledger, recalled, self.refusals)
         return self.route_places
 
     def carrying(self, place: Place) -> list[str]:

@@ -6,8 +6,7 @@ a group that somebody removed and a change of members are all cured by the same 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp import messages
@@ -34,13 +33,12 @@ from rcmd.ipmp.nexthops import (
 )
 from rcmd.ipmp.patience import Patience, Turn
 from rcmd.ipmp.pins import pins
+from rcmd.ipmp.refusals import Refusals
 from rcmd.ipmp.scene import Circles, Scene
 from rcmd.ipmp.sharing import meant_by, owner_of
 from rcmd.ipmp.taken import is_kept
 from rcmd.model import Family, IPAddress, LoadSpreading
 
-RETRY_S = 1.0
-"""Until the kernel is asked again, once; after that it is asked at each look at everything."""
 PINS = "pins"
 """All of them, where somebody takes any away."""
 
@@ -50,12 +48,9 @@ class Spreading:
     scene: Scene
     _hash: ChooseHash | None = None
     """What was last asked for."""
-    _refused: dict[object, float] = field(default_factory=dict)
-    """What the kernel would not do, and until when it is not asked again."""
-    _doubted: set[object] = field(default_factory=set)
-    """Refused once: what it needed may only just have been taken away."""
-    _told: set[object] = field(default_factory=set)
-    """Refused again, and told; whatever comes of the next tries, it is not told again."""
+    refusals: Refusals[object] = field(default_factory=Refusals)
+    """What the kernel would not do.  It is told when it is refused again: what it needs may only
+    just have been taken away."""
     _carriers: dict[tuple[str, Family], tuple[str, ...]] = field(default_factory=dict)
     """Who was last said to share the load of a group."""
     _patience: Patience = field(default_factory=Patience)
@@ -64,74 +59,48 @@ class Spreading:
         self,
         targets: Targets,
         circles: Circles | None,
-        refused: Container[tuple[int, object]] = (),
         now: float = 0.0,
     ) -> list[Command]:
         """First the hash, so that no flow has to change its way.
 
         `targets` are where everything is about to live (of these circles), but for the addresses
-        that devices refuse: (ifindex, address).
+        that devices refuse.
         """
-        found = bundles(self.scene, targets, circles, refused)
+        found = bundles(self.scene, targets, circles, self.scene.refusals)
         wanted = [self._possible(bundle, now) for bundle in found]
         choice = self._choice()
         is_pinned = choice.mode is LoadSpreading.FLOW and not self._patience.is_over(PINS, now)
         change = _Comparison(self.scene, wanted, circles, is_pinned).spread()
         change = Spread(
-            tuple(it for it in change.add if not self._is_refused(_essence(it), now)),
-            tuple(it for it in change.remove if not self._is_refused(_stays(it), now)),
+            tuple(it for it in change.add if _essence(it) not in self.refusals),
+            tuple(it for it in change.remove if _stays(it) not in self.refusals),
         )
         reports = self._tell(wanted, circles)
         hashed = [choice] if choice != self._hash else []
         self._hash = choice
         return [*hashed, *([change] if change.add or change.remove else ()), *reports]
 
-    def try_again(self) -> None:
-        self._refused.clear()
-
     def reconfigure(self) -> None:
         """Everything is wanted, and said, anew."""
-        self._refused.clear()
-        self._told.clear()
+        self.refusals.forget()
         if self._hash is not None and self._hash.mode is not LoadSpreading.OFF:
             self._hash = None
-
-    def deadline(self) -> float | None:
-        """When to ask the kernel again."""
-        return min((it for key, it in self._refused.items() if key not in self._told), default=None)
-
-    def is_due(self, now: float) -> bool:
-        due = [key for key, until in self._refused.items() if until <= now]
-        for key in due:
-            del self._refused[key]
-        return bool(due)
 
     def done(self, done: SpreadDone, now: float) -> list[Command]:
         view = self.scene.view.nexthops
         for item in done.added:
             view.add(item)
-            self._accepted(_essence(item))
+            self.refusals.accept(_essence(item))
         for item in done.removed:
             view.remove(item)
-            self._accepted(_stays(item))
+            self.refusals.accept(_stays(item))
         new: list[str] = []
         for refusal in done.refusals:
             is_addition = refusal.item in done.spread.add
             key = _essence(refusal.item) if is_addition else _stays(refusal.item)
-            if key in self._doubted and key not in self._told:
+            if self.refusals.refuse(key, refusal.reason, now) == 2:
                 new.append(self._describe(refusal.item, refusal.reason))
-                self._told.add(key)
-            self._doubted.add(key)
-            # Who has been told of it waits for the next look at everything.
-            self._refused[key] = now + RETRY_S if key not in self._told else math.inf
         return [messages.not_spread(new)] if new else []
-
-    def _accepted(self, key: object) -> None:
-        self._told.discard(key)
-        self._doubted.discard(key)
-
-    def _is_refused(self, key: object, now: float) -> bool:
-        return self._refused.get(key, now) > now
 
     def taken_away(self, change: KernelChange, now: float) -> list[Command]:
         """Somebody removed something of ours: it comes back, but nobody is fought.
@@ -180,7 +149,7 @@ class Spreading:
         weights = {
             ifindex: weight
             for ifindex, weight in bundle.weights.items()
-            if not self._is_refused(Path(key.family, ifindex, key.gateway), now)
+            if Path(key.family, ifindex, key.gateway) not in self.refusals
         }
         return replace(bundle, weights=weights)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rcmd.ipmp.absences import Refusals
 from rcmd.ipmp.arrangement import prefer_home
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.link_local import missing_link_local
@@ -30,9 +29,7 @@ from rcmd.model import (
 )
 
 
-def status_of(
-    scene: Scene, problems: Mapping[str, str], surveillance: Surveillance, refusals: Refusals
-) -> Status:
+def status_of(scene: Scene, problems: Mapping[str, str], surveillance: Surveillance) -> Status:
     """`problems` has what is wrong with each interface, in a few words."""
     groups = tuple(_groups(scene, surveillance))
     interfaces = tuple(
@@ -40,7 +37,7 @@ def status_of(
         for member in scene.members.values()
     )
     addresses = (*_data_addresses(scene), *_test_addresses(scene))
-    found = problems_of(scene, groups, interfaces, addresses, refusals)
+    found = problems_of(scene, groups, interfaces, addresses)
     return Status(groups, interfaces, addresses, found)
 
 

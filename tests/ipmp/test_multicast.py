@@ -6,7 +6,7 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 
 from rcmd.ipmp.arrangement import arrange
-from rcmd.ipmp.batches import item_key
+from rcmd.ipmp.batches import item_key, stay_key
 from rcmd.ipmp.commands import Cause, Move, Report, Severity
 from rcmd.ipmp.difference import Difference
 from rcmd.ipmp.events import Moved
@@ -105,7 +105,7 @@ def test_what_is_refused_is_left_where_it_is() -> None:
     made.members["hme1"].health = made.members["hme0"].health
     made.members["hme0"].health = type(made.members["hme0"].health).RUNNING
     absorb_memberships(made, seen(("hme0", "239.1.2.3", 1), ("hme1", "239.1.2.3", 1)))
-    removed = [it for move in moves(made, item_key(autojoin(GROUP, 5))) for it in move.remove]
+    removed = [it for move in moves(made, stay_key(autojoin(GROUP, 5))) for it in move.remove]
     assert not [it for it in removed if is_autojoin(it)]
 
 

@@ -10,8 +10,9 @@ from rcmd.ipmp.arrangement import arrange
 from rcmd.ipmp.commands import Command, Report, Spread
 from rcmd.ipmp.events import SpreadDone, SpreadRefusal, SpreadRouteGone
 from rcmd.ipmp.nexthops import FIRST_ID, GroupRoute, Nexthop, NexthopGroup, Path, view_of
+from rcmd.ipmp.refusals import PAUSES_S
 from rcmd.ipmp.scene import Scene
-from rcmd.ipmp.spreading import RETRY_S, Spreading
+from rcmd.ipmp.spreading import Spreading
 from rcmd.model import Family, GroupSettings, LoadSpreading, Settings
 
 from .scenes import NUMBERS, config, scene
@@ -74,14 +75,15 @@ def test_what_the_kernel_refuses_is_tried_once_more_and_told_once() -> None:
     assert refuse(spreading, spread, 0.0) == []
     (meanwhile,) = spread_of(commands(spreading)).add
     assert meanwhile == NexthopGroup(FIRST_ID + 1, ((FIRST_ID, 1),))
-    assert spreading.deadline() == RETRY_S
-    assert spreading.is_due(RETRY_S)
-    again = spread_of(commands(spreading, RETRY_S))
+    soon, later = PAUSES_S
+    assert spreading.refusals.deadline() == soon
+    assert spreading.refusals.due(soon)
+    again = spread_of(commands(spreading, soon))
     assert spread.add[1] in again.add
-    (told,) = refuse(spreading, replace(again, add=(spread.add[0], *again.add)), RETRY_S)
+    (told,) = refuse(spreading, replace(again, add=(spread.add[0], *again.add)), soon)
     assert told.startswith("load is not spread as it should be: the kernel refused hme1: no")
-    assert spreading.deadline() is None
-    spreading.try_again()
+    assert spreading.refusals.deadline() == soon + later
+    spreading.refusals.look()
     once_more = spread_of(commands(spreading, 20.0))
     assert refuse(spreading, replace(once_more, add=(spread.add[0], *once_more.add)), 20.0) == []
 

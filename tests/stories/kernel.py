@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv6Interface
+from ipaddress import IPv6Interface, ip_network
 
 from rcmd.ipmp.address_flags import IFA_F_MCAUTOJOIN
 from rcmd.ipmp.commands import Move, Plumb, Release, Spread
@@ -69,12 +69,17 @@ class Device:
     addresses: dict[IPInterface, KernelAddress] = field(default_factory=dict)
     routes: dict[RouteKey, Route] = field(default_factory=dict)
     is_torn_out: bool = False
+    awaited_peers: set[IPAddress] = field(default_factory=set)
+    """Far ends of IPv6 addresses that were added a moment ago: the routes to them come later."""
     joined: dict[IPAddress, int] = field(default_factory=dict)
     """Multicast group -> sockets that joined it here."""
     chosen: dict[IPAddress, IPAddress] = field(default_factory=dict)
     """Those that did so for one sender only: group -> sender."""
     stuck: set[IPAddress] = field(default_factory=set)
     """Groups of IPv6 `autojoin` addresses that were flushed: joined until the device goes."""
+
+    unjoinable: set[IPAddress] = field(default_factory=set)
+    """The same, of those that went with all of IPv6: not received, nor to be joined again."""
 
     def has_family(self, family: Family) -> bool:
         return any(family_of(address) is family for address in self.addresses)
@@ -87,6 +92,8 @@ class Kernel:
         """Notifications that nobody has read yet."""
         self.refusals: set[tuple[str, str]] = set()
         """(address or destination, device name): what it will not add."""
+        self.impossible: list[str] = []
+        """What was asked for, and could not be, though nothing was refused for no reason."""
         self.duplicates: set[IPAddress] = set()
         """What another machine on the link has."""
         self.witness: Callable[[str], None] = lambda _: None
@@ -138,7 +145,9 @@ class Kernel:
         return [
             device.link.name
             for device in self.devices.values()
-            if not device.is_torn_out and group in _users(device)
+            if not device.is_torn_out
+            and family_of(group) in device.link.families
+            and group in _users(device)
         ]
 
     def hosts(self, key: IPAddress) -> list[str]:
@@ -246,6 +255,15 @@ class Kernel:
             device.is_negotiating = False
             self._update_carrier(device)
 
+    def make_peer_routes(self) -> None:
+        """A kernel worker does so, some milliseconds after the address was added."""
+        for device in self.devices.values():
+            for peer in device.awaited_peers:
+                route = Route(device.link.ifindex, ip_network(peer), priority=256, protocol=2)
+                device.routes[RouteKey.of(route)] = route
+                self.unread.append(RouteSeen(route))
+            device.awaited_peers.clear()
+
     def set_up(self, name: str) -> None:
         device = self.device(name)
         device.link = replace(device.link, is_up=True)
@@ -292,7 +310,9 @@ class Kernel:
             if address.family is Family.IPV6:
                 self._drop_address(device, address)
                 if address.flags & IFA_F_MCAUTOJOIN:
-                    device.stuck.add(address.address.ip)
+                    group = address.address.ip
+                    has_any = device.link.mtu >= SMALLEST_MTU[Family.IPV6]
+                    (device.stuck if has_any else device.unjoinable).add(group)
 
     def _set_down(self, device: Device) -> None:
         device.link = replace(device.link, is_up=False, has_carrier=False)
@@ -433,6 +453,8 @@ class Kernel:
             return "Operation not permitted"
         is_new = not (isinstance(item, KernelAddress) and item.address in device.addresses)
         reason = self._add(device, item)
+        if reason and not self.refusals:
+            self.impossible.append(f"{_name(item)} on {device.link.name}: {reason}")
         if not reason and is_new and isinstance(item, KernelAddress) and item.address.version == 6:
             # IPv6 address notifications carry no sender: our own come back to us.
             self.unread.append(AddressSeen(device.addresses[item.address]))
@@ -443,7 +465,7 @@ class Kernel:
         if item.family not in device.link.families:
             return f"{item.family} is disabled on this device"
         if isinstance(item, KernelAddress):
-            if item.address.ip in device.stuck:
+            if item.address.ip in device.stuck | device.unjoinable:
                 return "Multicast auto join failed"
             flags = item.flags | (IFA_F_PERMANENT if item.valid_s is None else 0)
             if item.address.ip in self.duplicates and not flags & IFA_F_NODAD:
@@ -451,6 +473,8 @@ class Kernel:
             if item.preferred_s == 0:
                 flags |= IFA_F_DEPRECATED
             device.addresses.setdefault(item.address, replace(item, flags=flags))
+            if item.family is Family.IPV6 and item.peer is not None:
+                device.awaited_peers.add(item.peer)
             return ""
         if not device.link.is_up:
             return "Network is down"
@@ -501,6 +525,10 @@ class Kernel:
         if address.family is Family.IPV4 and not device.has_family(Family.IPV4):
             self._drop_routes(device, lambda route: route.family is Family.IPV4)
             self.nexthops.lose_pins(device.link.ifindex)
+        if address.peer is not None and address.family is Family.IPV6:
+            device.awaited_peers.discard(address.peer)
+            far = ip_network(address.peer)
+            self._drop_routes(device, lambda it: it.protocol == 2 and it.destination == far)
         if not self.hosts(address.address.ip):
             for other in self.devices.values():
                 self._forget_source(other, address.address.ip)

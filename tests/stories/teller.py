@@ -22,6 +22,7 @@ from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 
 from rcmd.ipmp.address_flags import IFA_F_NODAD
 from rcmd.ipmp.commands import Move, Plumb, Release, Report
+from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.model import (
     RCMD_PROTOCOL,
     AddressStatus,
@@ -190,6 +191,26 @@ class Teller:
         ifindex = self.world.kernel.device(name).link.ifindex
         label = name if ":" not in address else ""
         self.world.kernel.add_by_hand(KernelAddress(ifindex, ip_interface(address), label))
+        self.world.settle()
+
+    def add_with_peer(self, address: str, peer: str, name: str) -> None:
+        ifindex = self.world.kernel.device(name).link.ifindex
+        far = ip_address(peer)
+        self.world.kernel.add_by_hand(KernelAddress(ifindex, ip_interface(address), peer=far))
+        self.world.kernel.make_peer_routes()
+        self.world.settle()
+
+    def add_for(self, address: str, name: str, seconds: str) -> None:
+        ifindex = self.world.kernel.device(name).link.ifindex
+        life_s = int(seconds)
+        self.world.kernel.add_by_hand(
+            KernelAddress(ifindex, ip_interface(address), valid_s=life_s, preferred_s=life_s)
+        )
+        self.world.settle()
+
+    def add_link_route(self, destination: str, name: str) -> None:
+        ifindex = self.world.kernel.device(name).link.ifindex
+        self.world.kernel.add_by_hand(Route(ifindex, ip_network(destination), scope=253))
         self.world.settle()
 
     def delete(self, address: str, name: str) -> None:
@@ -614,6 +635,17 @@ class Teller:
         refusals = self.world.engine.refusals(name)
         assert any(text in refusal for refusal in refusals), refusals
 
+    def expect_plan(self, what: str, target: str, name: str) -> None:
+        assert self.world.engine
+        rehearsal = self.world.engine.rehearsal((name,)).play()
+        found = {
+            str(self.world.engine.scene.ledger.routes[key].destination)
+            if isinstance(key, RouteAtHome)
+            else str(key): rehearsal.place(key) or "nowhere"
+            for key in rehearsal.before[name]
+        }
+        assert found[what] == target, found
+
     def expect_traffic(self, destination: str, names: str) -> None:
         wanted = {}
         for name in names.split(", "):
@@ -701,6 +733,9 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"replace route (\S+) via (\S+) on (\S+)", Teller.replace_route),
     (r"delete route (\S+) on (\S+)", Teller.delete_route),
     (r"add (\S+) on (\S+)", Teller.add),
+    (r"add (\S+) peer (\S+) on (\S+)", Teller.add_with_peer),
+    (r"add (\S+) on (\S+) for (\d+)s", Teller.add_for),
+    (r"add link route (\S+) on (\S+)", Teller.add_link_route),
     (r"delete (\S+) on (\S+)", Teller.delete),
     (r"sweep (\S+) with (\S+) off (\S+)", Teller.sweep),
     (r"join (\S+) on (\S+)(?: from (\S+))?", Teller.join),
@@ -785,6 +820,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"expect no plumb", Teller.expect_no_plumb),
     (r"expect release (\S+?)( down)?", Teller.expect_release),
     (r"expect as (\w+)", Teller.expect_as_noted),
+    (r"expect (\S+) to go to (\S+) if (\S+) leaves", Teller.expect_plan),
     (r'expect refusal on (\S+): "(.*)"', Teller.expect_refusal),
     (r"expect (\S+) received by (.*)", Teller.expect_received),
     (r"expect (\S+) received nowhere", Teller.expect_received_nowhere),

@@ -139,18 +139,24 @@ def test_a_lost_notification_is_made_good_by_the_next_reconciliation() -> None:
     )
 
 
+REFUSED = "the kernel refused 192.168.85.19/24 on hme1: Operation not permitted"
+PARTLY = "Failed over from NIC hme0 to NIC hme1, but not"
+
+
 def test_a_refusal_is_told_once_and_retried_at_the_next_scan() -> None:
     # behaviour 66
     tell(
         PAIR,
-        """
+        f"""
         at 60s  add 192.168.85.60/24 on hme0
         refuse 192.168.85.19 on hme1
         at 65s  carrier hme0 down
-                expect report "the kernel refused 192.168.85.19/24 on hme1: Operation not permitted"
+                expect report "{REFUSED}; it stays on hme0"
+                expect report "{PARTLY} 192.168.85.19/24 (Operation not permitted)"
                 expect 192.168.85.19 on hme0
                 expect 192.168.85.60 on hme1
                 expect refusal on hme0: "the kernel refused 192.168.85.19/24 on hme1"
+        at 67s  wait
         at 70s  expect nothing
         accept 192.168.85.19 on hme1
         at 79s  expect 192.168.85.19 on hme0
@@ -251,16 +257,37 @@ def test_nothing_is_put_on_a_device_that_was_set_down() -> None:
     )
 
 
-def test_what_one_member_refuses_another_takes_as_soon_as_it_is_the_better_one() -> None:
+def test_what_one_member_refuses_another_takes_at_once() -> None:
     tell(
         THREE,
-        """
+        f"""
+        at 60s  add 192.168.85.60/24 on hme0
         refuse 192.168.85.19 on hme1
         at 65s  carrier hme0 down
-                expect report "the kernel refused 192.168.85.19/24 on hme1: Operation not permitted"
+                expect report "{PARTLY} 192.168.85.19/24 (Operation not permitted)"
+                expect report "{REFUSED}; it goes to hme2"
+                expect report "Successfully failed over from NIC hme0 to NIC hme2"
                 expect no report "kept"
+                expect 192.168.85.60 on hme1
+                expect 192.168.85.19 on hme2
+        accept 192.168.85.19 on hme1
+        at 100s expect 192.168.85.19 on hme2
+        at 200s carrier hme0 up
                 expect 192.168.85.19 on hme0
-        at 66s  add 192.168.85.60/24 on hme1
-                expect move 192.168.85.19 hme0 -> hme2
+        """,
+    )
+
+
+def test_what_everybody_refuses_stays_where_it_is() -> None:
+    tell(
+        THREE,
+        f"""
+        refuse 192.168.85.19 on hme1
+        refuse 192.168.85.19 on hme2
+        at 65s  carrier hme0 down
+                expect report "{REFUSED}; it goes to hme2"
+                expect report "{REFUSED.replace("hme1", "hme2")}; it stays on hme0"
+                expect no report "failed over"
+                expect 192.168.85.19 on hme0
         """,
     )

@@ -136,3 +136,21 @@ def test_an_advertised_address_is_served_elsewhere_meanwhile() -> None:
         at 60s expect 2001:db8:99::a:0 on hme0
         """,
     )
+
+
+def test_a_family_added_by_hand_holds_up_nobody() -> None:
+    """No file asks for IPv6: nobody takes it, and the rest does not wait for that."""
+    tell(
+        """
+        file hme0: 10.0.0.1/24 group test up
+        file hme1: 10.0.0.2/24 group test up
+        file hme2: 10.0.0.3/24 group test up
+        start
+        at 1s  add 2001:db8::9/64 on hme0
+        at 2s  carrier hme0 down
+               expect 10.0.0.1 on hme1
+               expect 2001:db8::9 on hme0
+        at 3s  carrier hme0 up
+               expect 10.0.0.1 on hme0
+        """
+    )

@@ -507,6 +507,7 @@ def test_what_cannot_be_added_stays_where_it_is() -> None:
         """
         start
         refuse 192.168.85.43 on hme1
+        refuse 192.168.85.43 on hme2
         at 60s  carrier hme0 down
                 expect 192.168.85.40 on hme2
                 expect 192.168.85.43 on hme0

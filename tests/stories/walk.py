@@ -325,7 +325,8 @@ class Walk:
             case "add route" if any(it.version == 4 for it in device.addresses):
                 gateway = ip_address("10.0.0.254")
                 network = ip_network(f"172.16.{step.number}.0/24")
-                route = Route(ifindex, network, gateway, is_onlink=True)
+                is_near = any(gateway in it.network for it in device.addresses)
+                route = Route(ifindex, network, gateway, is_onlink=step.number > 1 or not is_near)
                 # `ip route add` refuses what another device has already.
                 if not any(RouteKey.of(route) in it.routes for it in world.kernel.devices.values()):
                     world.kernel.add_by_hand(route)

@@ -48,6 +48,7 @@ from rcmd.ipmp.events import (
     Unplumb,
 )
 from rcmd.ipmp.health import Health
+from rcmd.ipmp.kernel_view import RouteKey
 from rcmd.ipmp.listening import is_news
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
@@ -79,6 +80,7 @@ from .network import Network
 
 RECONCILE_S = 20.0
 MEMBERSHIPS_S = 1.0
+PEER_ROUTE_S = 0.003
 STEPS_TO_SETTLE = 40
 """More rounds than this without coming to rest is an endless loop."""
 
@@ -201,6 +203,8 @@ class World:
         self._next_reconcile = self.now + self.reconcile_s
         self.is_deaf = False
         self.kernel.unread.clear()
+        # Who hears nothing may ask for anything.
+        self.kernel.impossible.clear()
         self._tell(self.kernel.snapshot())
         self._attach_new_devices()
 
@@ -433,6 +437,8 @@ class World:
                 self._placed = self._present(self._wanted())
                 answers.append(self.kernel.execute(command))
                 self._placed = set()
+                if any(device.awaited_peers for device in self.kernel.devices.values()):
+                    self.later(PEER_ROUTE_S, self.kernel.make_peer_routes)
             case Plumb():
                 answers.append(self.kernel.plumb(command, self.carrier_after_s))
                 if self.carrier_after_s:
@@ -495,13 +501,14 @@ class World:
                 assert address.flags & 0x02, f"a sibling answers for {address.address}: no DAD"
 
     def _check_settled(self) -> None:
-        if self.kernel.refusals:
-            return
+        assert not self.kernel.impossible, self.kernel.impossible
         status = self._engine.status()
         for key in self._wanted():
             hosts = in_service(self.kernel, key)
             assert len(hosts) <= 1, f"{key} is on {hosts}"
             self._check_host(key, hosts, status)
+        if self.kernel.refusals:
+            return
         self._check_shares()
         self._check_labels()
         for key in self._engine.scene.memberships.keys(None):
@@ -512,6 +519,9 @@ class World:
         self._check_silence(self.kernel.snapshot())
 
     def _check_silence(self, event: Event) -> None:
+        if self._engine.scene.refusals:
+            # They are asked for again at each look.
+            return
         commands = self._engine.handle(event, self.now)
         # That a lifetime has fallen behind is seen at the next look at everything.
         commands = [it for it in commands if not (isinstance(it, Move) and it.items == it.refresh)]
@@ -525,11 +535,12 @@ class World:
         works = {it.name for it in members if self._works(it)}
         family = family_of(key)
         usable = {it for it in works if self._could_take(it, family) and self._is_proven(it)}
+        usable -= self._refusing(key)
         if hosts:
             assert not usable or hosts[0] in works, f"{key} is on {hosts[0]}, {usable} could"
         else:
             assert not usable, f"{key} is nowhere, {usable} could have it"
-            plumbed = self._plumbed(members)
+            plumbed = self._plumbed(members) - self._refusing(key)
             assert not {name for name in plumbed if family_of(key) in self._families(name)}, (
                 f"{key} is lost"
             )
@@ -608,6 +619,7 @@ class World:
         member = self._engine.scene.members[key.home]
         return (
             self._engine.scene.memberships.is_joined(key, member.ifindex)
+            and key.family in self.kernel.devices[member.ifindex].link.families
             and member.fitness is Fitness.USABLE
         )
 
@@ -639,7 +651,17 @@ class World:
         those that it can hold now it gets its part."""
         link = self.kernel.device(name).link
         every = {it for other in self._engine.scene.members for it in self._plumbed_for(other)}
-        return link.is_running and self._plumbed_for(name) == every and family in link.families
+        plumbed = self._plumbed_for(name)
+        return link.is_running and plumbed == every and family in plumbed & link.families
+
+    def _refusing(self, key: IPAddress) -> set[str]:
+        """Those that would not have it, when they were last asked."""
+        refused = self._engine.scene.refusals.items()
+        return {
+            self.name_of(it.ifindex)
+            for it, _ in refused
+            if not isinstance(it.thing, RouteKey) and it.thing.ip == key
+        }
 
     def _plumbed_for(self, name: str) -> frozenset[Family]:
         return self._engine.scene.members[name].config.families
