@@ -90,7 +90,9 @@ def remembered(store: Store, aside: Path = ASIDE_PATH) -> tuple[Memory, Problem 
     routes_text = store.recall(ROUTES_KEY)
     if routes_text is not None:
         of_routes, lost_routes = read_memory(routes_text)
-        memory, lost = replace(memory, routes=of_routes.routes), (*lost, *lost_routes)
+        recalls = (*memory.recalls, *of_routes.recalls)
+        memory = replace(memory, routes=of_routes.routes, recalls=recalls)
+        lost = (*lost, *lost_routes)
     if not lost:
         return memory, None
     kept = keep_aside(aside, "\n".join(filter(None, (text, routes_text))))

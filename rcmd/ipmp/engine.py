@@ -22,7 +22,7 @@ from typing import assert_never
 from rcmd.ipmp import leasing, membership, messages
 from rcmd.ipmp.adoption import absorb_change, adopt_all, forget_expired
 from rcmd.ipmp.arranged import Targets
-from rcmd.ipmp.arrangement import arrange, held_by, is_empty
+from rcmd.ipmp.arrangement import addresses_held_by, arrange, is_empty
 from rcmd.ipmp.commands import Command, Move, Spread
 from rcmd.ipmp.convergence import converge
 from rcmd.ipmp.detection import forget_unwanted, look_at_all
@@ -98,7 +98,7 @@ class Engine:
         self._is_ready = False
         """Whether both the configuration and the kernel are known."""
         self._unfinished = Unfinished()
-        self._route_record = RouteRecord(self.scene.ledger)
+        self._route_record = RouteRecord(self.scene)
         self._handled_at = 0.0
         """When the last event was."""
         recollect(self.scene, self._memory)
@@ -277,9 +277,16 @@ class Engine:
         """No data address and no route of ours is left on the interface."""
         return is_empty(self.scene, name)
 
+    def amount_on(self, name: str) -> int:
+        """How many data addresses and routes of ours are on the interface."""
+        ifindex = self.scene.members[name].ifindex
+        places = self.scene.places().items()
+        routes = sum(len(keys) for place, keys in places if ifindex in place.carriers)
+        return len([*addresses_held_by(self.scene, name)]) + routes
+
     def refusals(self, name: str) -> tuple[str, ...]:
         """Why things are stuck on an interface: what the kernel refused, in sentences."""
-        return stuck_on(self.scene, held_by(self.scene, name))
+        return stuck_on(self.scene, name)
 
     def is_unplumbed(self, name: str) -> bool:
         """Nothing but link-local addresses is left, and the device is down or gone."""
@@ -316,7 +323,9 @@ class Engine:
 
     def is_at_rest(self) -> bool:
         """Nothing is left to do but what the kernel has refused."""
-        return not Difference(self.scene, arrange(self.scene), self.scene.refusals).moves()
+        targets = arrange(self.scene)
+        refusals = self.scene.refusals
+        return not Difference(self.scene, targets, refusals, routes=Portion.PART).moves()
 
     # --- taking in ---
 

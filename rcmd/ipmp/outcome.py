@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from rcmd.ipmp import leasing, messages
 from rcmd.ipmp.adoption import ifindex_of
 from rcmd.ipmp.arranged import Targets
+from rcmd.ipmp.arrangement import addresses_held_by
 from rcmd.ipmp.batches import ItemKey, item_key, stay_key
 from rcmd.ipmp.commands import Command, Report
 from rcmd.ipmp.convergence import first_refusals
@@ -113,10 +114,18 @@ class Outcomes:
         return name in self.scene.copies_of(key)
 
 
-def stuck_on(scene: Scene, held: set[MovableKey]) -> tuple[str, ...]:
-    """Why these are where they are: what the kernel refused, in sentences."""
-    keys: set[object] = {key.key if isinstance(key, RouteAtHome) else key for key in held}
-    return tuple(sorted(text for key, text in scene.refusals.items() if _thing(key) in keys))
+def stuck_on(scene: Scene, name: str) -> tuple[str, ...]:
+    """Why things are still on an interface: what the kernel refused, in sentences."""
+    refusals = scene.refusals.items()
+    return tuple(sorted(text for key, text in refusals if _is_held(scene, name, _thing(key))))
+
+
+def _is_held(scene: Scene, name: str, thing: object) -> bool:
+    """Asked for what was refused: that is little, and there may be thousands of routes."""
+    if isinstance(thing, RouteKey):
+        carriers = scene.view.table.carriers_of(thing)
+        return scene.ledger.knows_route(thing) and scene.members[name].ifindex in carriers
+    return thing in [*addresses_held_by(scene, name)]
 
 
 def _thing(key: ItemKey) -> object:

@@ -25,7 +25,7 @@ from rcmd.model import RouteKey
 
 
 def memorise(scene: Scene) -> Memory:
-    """All but the known routes."""
+    """All but the known routes, and where they are called to (`route_record`)."""
     members = scene.members.values()
     ledger = scene.ledger
     return Memory(
@@ -59,13 +59,7 @@ def memorise(scene: Scene) -> Memory:
         ),
         recalls=tuple(
             Recall(
-                it.name,
-                frozenset(key for key in it.recalls if not isinstance(key, RouteAtHome)),
-                tuple(
-                    HomedRoute(key.home, ledger.routes[key])
-                    for key in it.recalls
-                    if isinstance(key, RouteAtHome) and key in ledger.routes
-                ),
+                it.name, frozenset(key for key in it.recalls if not isinstance(key, RouteAtHome))
             )
             for it in members
             if it.recalls

@@ -21,6 +21,13 @@ RecalledTo = tuple[tuple[str, frozenset[MovableKey]], ...]
 """Interface and what is called to it; who comes first has the say."""
 
 
+def is_same(recalled: RecalledTo, before: RecalledTo) -> bool:
+    """The very sets: to compare what is in them would cost as much as to use it."""
+    return len(recalled) == len(before) and all(
+        new[0] == old[0] and new[1] is old[1] for new, old in zip(recalled, before, strict=True)
+    )
+
+
 class Place(NamedTuple):
     family: Family
     has_gateway: bool
@@ -82,12 +89,9 @@ class RoutePlaces:
     ) -> None:
         """Follow what has changed since the last time; all of it where the table is another."""
         changed = self._heed(refusals)
-        is_same = len(recalled) == len(self._recalled) and all(
-            new[0] == old[0] and new[1] is old[1]
-            for new, old in zip(recalled, self._recalled, strict=True)
-        )
+        are_same = is_same(recalled, self._recalled)
         self._recalled = recalled
-        if table is self._table and is_same:
+        if table is self._table and are_same:
             for change in (*table.log, *ledger.route_log, *changed):
                 match change:
                     case Dropped(ifindex, family):

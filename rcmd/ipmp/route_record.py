@@ -1,4 +1,5 @@
-"""The known routes as a text of their own, which is a `Memory` of nothing else.
+"""The known routes, and where they are called back to, as a text of their own: a `Memory` of
+nothing else.
 
 There may be tens of thousands, and they seldom change: a failover changes where they are, and not
 one of them.  Each is put into words once.
@@ -7,28 +8,35 @@ one of them.  Each is put into words once.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
-from rcmd.ipmp.ledger import Ledger, RouteAtHome
+from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.memory import HomedRoute, homed_route
+from rcmd.ipmp.route_places import RecalledTo, is_same
+from rcmd.ipmp.scene import Scene
 from rcmd.model import Route
 
 
 class RouteRecord:
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
         self._revision = -1
+        self._recalled: RecalledTo = ()
         self._pieces: dict[RouteAtHome, tuple[Route, str]] = {}
         self._text = ""
 
     def text(self) -> str:
         """The same object as long as nothing has changed."""
-        if self._revision != self._ledger.routes_revision:
-            self._revision = self._ledger.routes_revision
+        ledger, members = self._scene.ledger, self._scene.members.values()
+        recalled = tuple((member.name, member.recalls) for member in members if member.recalls)
+        if self._revision != ledger.routes_revision or not is_same(recalled, self._recalled):
+            self._revision, self._recalled = ledger.routes_revision, recalled
             self._pieces = {
-                known: self._piece(known, route) for known, route in self._ledger.routes.items()
+                known: self._piece(known, route) for known, route in ledger.routes.items()
             }
             pieces = ",".join(text for _, text in self._pieces.values())
-            self._text = f'{{"routes":[{pieces}]}}'
+            recalls = ",".join(self._recalls(name, keys) for name, keys in recalled)
+            self._text = f'{{"routes":[{pieces}],"recalls":[{recalls}]}}'
         return self._text
 
     def _piece(self, known: RouteAtHome, route: Route) -> tuple[Route, str]:
@@ -36,3 +44,8 @@ class RouteRecord:
         if piece is not None and piece[0] is route:
             return piece
         return route, json.dumps(homed_route(HomedRoute(known.home, route)), default=str)
+
+    def _recalls(self, name: str, keys: Iterable[MovableKey]) -> str:
+        known = (self._pieces.get(it) for it in keys if isinstance(it, RouteAtHome))
+        pieces = ",".join(sorted(piece[1] for piece in known if piece is not None))
+        return f"[{json.dumps(name)},[],[{pieces}]]"

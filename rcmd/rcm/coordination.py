@@ -136,7 +136,8 @@ class Coordination:
         removal = self._removal(resource)
         operations = self.stage.operations
         going = operations.going()
-        plan = await plan_detach(self.stage, removal, session=session, going=going, force=force)
+        planned = await plan_detach(self.stage, removal, session=session, going=going, force=force)
+        plan = planned.plan
         obstacle = operations.obstacle(removal.names)
         plan = replace(plan, warnings=(*plan.warnings, *await self._usages(removal)))
         if not obstacle:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from rcmd.errors import RcmError, RolledBack, Vetoed
@@ -18,7 +18,7 @@ from rcmd.ipmp.events import Leave, Stay, Together, Unplumb
 from rcmd.ipmp.redundancy import last_words
 from rcmd.rcm import checks
 from rcmd.rcm.bystanders import Session
-from rcmd.rcm.foresight import foresee, hindsight
+from rcmd.rcm.foresight import Foresight, foresee, hindsight
 from rcmd.rcm.hardware import HardwareFailed
 from rcmd.rcm.holdings import Difference, Holding, lost_after_all
 from rcmd.rcm.journal import Step
@@ -26,8 +26,8 @@ from rcmd.rcm.machine import REPLUMB_S, SETTLE_S
 from rcmd.rcm.operations import Awaits, Running
 from rcmd.rcm.plan import DetachPlan, PlannedMove
 from rcmd.rcm.planning import (
+    Planned,
     check_unchanged,
-    concerned,
     devices_of,
     plan_detach,
     tied_to,
@@ -73,10 +73,10 @@ class Detach:
 
         Raises Vetoed, or RolledBack if a step failed: all is then as before, or becomes so.
         """
-        plan = await self._ask()
-        undo = UndoStack()
+        planned = await self._ask()
+        undo, plan = UndoStack(), planned.plan
         try:
-            await self._forward(undo)
+            await self._forward(undo, planned)
         except RcmError as error:
             raise await to_the_end(self._back(undo, str(error))) from error
         except asyncio.CancelledError:
@@ -93,11 +93,11 @@ class Detach:
 
     # --- forward ---
 
-    async def _ask(self) -> DetachPlan:
+    async def _ask(self) -> Planned:
         operations = self.stage.operations
         self.running.awaits = self.stage.clients.awaited
         try:
-            plan = await plan_detach(
+            planned = await plan_detach(
                 self.stage,
                 self.removal,
                 session=self.session,
@@ -113,22 +113,23 @@ class Detach:
         except RcmError:
             operations.advance(self.running, Step.REFUSED)
             raise
-        if plan.vetoes:
+        if planned.plan.vetoes:
             operations.advance(self.running, Step.REFUSED)
-            raise Vetoed(plan.vetoes)
-        return plan
+            raise Vetoed(planned.plan.vetoes)
+        return planned
 
-    async def _forward(self, undo: UndoStack) -> None:
+    async def _forward(self, undo: UndoStack, planned: Planned) -> None:
         await self._advance(Step.PREPARING, self.stage.clients.awaited)
         undo.push(self._tell_undone)
-        await self._prepare()
+        await self._prepare(planned.asked)
         await self._advance(Step.LEAVING, self._not_empty)
         # Last, for the disk may have taken its time, too.
-        await self._look_again()
+        await self._look_again(planned.foresight)
         undo.push(self._stay)
         self._feed(Leave)
         await self._emptied()
         await self._advance(Step.UNPLUMBING, self._not_unplumbed)
+        self._look_at_the_others()
         self._feed(Unplumb)
         await self._unplumbed()
         await self._compare()
@@ -140,20 +141,19 @@ class Detach:
         # Recorded before anybody is told: after a crash in between it must not come back.
         await self._advance(Step.DONE)
 
-    async def _prepare(self) -> None:
+    async def _prepare(self, asked: Iterable[str]) -> None:
         """Parents before their children; the first refusal ends it (solaris.md 4.4, 4)."""
-        first = await foresee(self.stage, self.removal, self._going())
-        for name in concerned(self.stage.engine, self.removal, first.rehearsal):
+        for name in asked:
             self.told.append(name)
             vetoes = await self.stage.clients.pre_remove(name, force=self._is_forced)
             if vetoes:
                 raise StepFailed("; ".join(f"{veto.client}: {veto.reason}" for veto in vetoes))
 
-    async def _look_again(self) -> None:
+    async def _look_again(self, before: Foresight | None) -> None:
         """While others were told, a cable may have been pulled, or a route added."""
         tied = await tied_to(self.stage, devices_of(self.stage, self.removal))
         going = self._going()
-        foresight = await foresee(self.stage, self.removal, going, tied)
+        foresight = await foresee(self.stage, self.removal, going, tied, before=before)
         check_unchanged(self.stage, self.removal)
         question = checks.Question(self.stage.engine, self.removal, going, foresight.rehearsal)
         if not self._is_forced and (vetoes := checks.objections(question)):
@@ -163,23 +163,35 @@ class Detach:
     async def _emptied(self) -> None:
         engine = self.stage.engine
         if self._is_forced:
-            await self.stage.machine.until(engine.is_at_rest, SETTLE_S)
+            await self._until(engine.is_at_rest)
             return
-        is_over = await self.stage.machine.until(
-            lambda: not self._not_empty() or bool(self._refusals()), SETTLE_S
-        )
+        is_over = await self._until(lambda: not self._not_empty() or bool(self._refusals()))
         if self._not_empty():
             late = (
                 "its addresses did not leave in time" if not is_over else "it could not be emptied"
             )
             raise StepFailed("; ".join(self._refusals()) or late)
-        for name in self.removal.emptied:
-            if reason := last_words(engine.scene, name):
+
+    def _look_at_the_others(self) -> None:
+        """Whoever took it all may have died meanwhile, and this one works."""
+        for name in () if self._is_forced else self.removal.emptied:
+            if reason := last_words(self.stage.engine.scene, name):
                 raise StepFailed(f"{name}: {reason}")
 
     async def _unplumbed(self) -> None:
         if not await self.stage.machine.until(lambda: not self._not_unplumbed(), SETTLE_S):
             raise StepFailed(f"{', '.join(self._not_unplumbed())} could not be unplumbed")
+
+    async def _until(self, condition: Callable[[], bool]) -> bool:
+        """As long as it takes, if only something happens: there may be thousands of routes."""
+        while True:
+            before = self._amount()
+            is_over = await self.stage.machine.until(condition, SETTLE_S)
+            if is_over or self._amount() >= before:
+                return is_over
+
+    def _amount(self) -> int:
+        return sum(self.stage.engine.amount_on(name) for name in self.removal.emptied)
 
     async def _compare(self) -> None:
         """The deed is the plan, or it is undone; with force it is told what is not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rcmd.errors import Busy, NoSuchResource, Veto
 from rcmd.ipmp.engine import Engine
@@ -16,10 +16,19 @@ from rcmd.rcm import checks
 from rcmd.rcm.anchored import Anchored, Tie, anchored_warnings
 from rcmd.rcm.bystanders import Session, bystander_warnings
 from rcmd.rcm.coordinator import Clients
-from rcmd.rcm.foresight import foresee
+from rcmd.rcm.foresight import Foresight, foresee
 from rcmd.rcm.plan import DetachPlan
 from rcmd.rcm.removal import Removal, find_removal
 from rcmd.rcm.stage import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    plan: DetachPlan
+    foresight: Foresight | None = None
+    """None where nobody was asked: there is nothing to detach."""
+    asked: tuple[str, ...] = ()
+    """The resources whose clients were asked, in that order."""
 
 
 async def plan_detach(
@@ -29,33 +38,33 @@ async def plan_detach(
     session: Session | None,
     going: frozenset[str],
     force: bool,
-) -> DetachPlan:
+) -> Planned:
     """All refusals, and what becomes of all that goes; with force, our own objections are warnings.
 
     Raises Busy where what is asked about changes under the question.
     """
     prerequisites = checks.prerequisites(checks.Question(stage.engine, removal, going))
     if prerequisites:
-        return DetachPlan(removal.name, prerequisites)
-    first = await foresee(stage, removal, going)
-    names_asked = concerned(stage.engine, removal, first.rehearsal)
-    asked = await ask_all(stage.clients, names_asked, force=force)
+        return Planned(DetachPlan(removal.name, prerequisites))
     names = devices_of(stage, removal)
     sockets = await stage.bound_sockets(names) if names else ()
     anchored = await tied_to(stage, names)
+    first = await foresee(stage, removal, going, anchored)
+    asked = concerned(stage.engine, removal, first.rehearsal)
+    vetoes = await ask_all(stage.clients, asked, force=force)
     # Judged after the answers: meanwhile a cable may have been pulled, or a file removed.
-    foresight = await foresee(stage, removal, going, anchored)
+    foresight = await foresee(stage, removal, going, anchored, before=first)
     check_unchanged(stage, removal)
     question = checks.Question(stage.engine, removal, going, foresight.rehearsal)
     moves = foresight.moves
     noticed = bystander_warnings(sockets=sockets, names=names, session=session, moves=moves)
     plan = DetachPlan(
         removal.name,
-        (*checks.objections(question), *asked),
+        (*checks.objections(question), *vetoes),
         moves,
         (*warnings(stage.engine, removal), *anchored_warnings(anchored, names), *noticed),
     )
-    return _overridden(plan) if force else plan
+    return Planned(_overridden(plan) if force else plan, foresight, asked)
 
 
 async def tied_to(stage: Stage, names: Mapping[int, str]) -> tuple[Anchored, ...]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rcmd.ipmp.lease import Lease, LeaseRoute
 from rcmd.ipmp.leases import DroppedRoute, LeaseMemory
 from rcmd.ipmp.ledger import Ledger, RouteAtHome
+from rcmd.ipmp.member import Member
 from rcmd.ipmp.memory import (
     AdoptedAddress,
     GivenUpAddress,
@@ -25,7 +26,8 @@ from rcmd.ipmp.memory import (
     read_memory,
 )
 from rcmd.ipmp.route_record import RouteRecord
-from rcmd.model import KernelAddress, Route, RouteKey
+from rcmd.ipmp.scene import Scene
+from rcmd.model import InterfaceConfig, KernelAddress, Route, RouteKey
 
 ADDRESS = KernelAddress(
     4,
@@ -241,7 +243,7 @@ def test_whatever_is_written_is_read(offline, detached, spare, plumbed, withdraw
 
 def test_known_routes_are_written_apart_and_read_again() -> None:
     ledger = Ledger()
-    record = RouteRecord(ledger)
+    record = RouteRecord(Scene(ledger=ledger))
     assert Memory.from_text(record.text()) == Memory()
     ledger.record_route("hme0", ROUTE)
     ledger.record_route("hme2", EXPIRING)
@@ -255,9 +257,22 @@ def test_known_routes_are_written_apart_and_read_again() -> None:
     assert read.routes[1].route.expires_at == EXPIRING.expires_at
 
 
+def test_so_is_where_routes_are_called_to() -> None:
+    scene = Scene(members={"hme1": Member(InterfaceConfig("hme1"))})
+    record = RouteRecord(scene)
+    scene.ledger.record_route("hme0", ROUTE)
+    before = record.text()
+    known = RouteAtHome("hme0", RouteKey.of(ROUTE))
+    scene.members["hme1"].recalls = frozenset({known, ip_address("192.168.85.19")})
+    homed = (HomedRoute("hme0", replace(ROUTE, ifindex=0)),)
+    assert Memory.from_text(record.text()).recalls == (Recall("hme1", frozenset(), homed),)
+    scene.members["hme1"].recalls = frozenset()
+    assert record.text() == before
+
+
 def test_known_routes_are_put_into_words_once() -> None:
     ledger = Ledger()
-    record = RouteRecord(ledger)
+    record = RouteRecord(Scene(ledger=ledger))
     ledger.record_route("hme0", ROUTE)
     before = record.text()
     ledger.record_route("hme0", ROUTE)

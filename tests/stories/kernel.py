@@ -9,6 +9,7 @@ is unreachable.  It can refuse.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Interface, ip_network
@@ -491,10 +492,12 @@ class Kernel:
         gateway = route.gateway
         if gateway is None or route.is_onlink or (gateway.version == 6 and gateway.is_link_local):
             return True
-        near = [it.destination for it in device.routes.values() if _is_near(it)]
-        return any(
-            gateway in network for network in (*near, *(it.network for it in device.addresses))
+        # Addresses first: of routes there may be thousands.
+        near = itertools.chain(
+            (address.network for address in device.addresses),
+            (it.destination for it in device.routes.values() if _is_near(it)),
         )
+        return any(gateway in network for network in near)
 
     def _announce_added(self, device: Device, item: Item) -> None:
         if isinstance(item, KernelAddress):

@@ -231,8 +231,9 @@ class World:
 
     def start(self) -> None:
         """A start and a restart are one."""
-        routes = Memory.from_text(self._routes_text).routes
-        memory = replace(Memory.from_text(self._memory_text), routes=routes)
+        memory, more = map(Memory.from_text, (self._memory_text, self._routes_text))
+        recalls = (*memory.recalls, *more.recalls)
+        memory = replace(memory, routes=more.routes, recalls=recalls)
         self.engine = Engine(memory, random=Random(1))
         self.network.forget()
         self.kernel.unread.clear()
