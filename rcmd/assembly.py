@@ -70,7 +70,7 @@ log = logging.getLogger(__name__)
 
 PRIORITY = -15
 """Nice value: below the kernel's own workers, before everything else."""
-READ_S = 0.005
+READ_S = 0.003
 """So long one turn of the loop reads what the kernel has to say; then others are heard."""
 MOST_READINGS = 8
 """Before the answer to a question, which is newer, is taken in."""

@@ -276,6 +276,17 @@ def _is_static(address: KernelAddress) -> bool:
 
 def _adopt_route(scene: Scene, member: Member, route: Route, absent: Sequence[IPAddress]) -> None:
     """`absent`: see `_absent_sources`."""
+    key = RouteKey.of(route)
+    recorded = scene.ledger.routes.get(RouteAtHome(member.name, key))
+    if recorded is not None and (recorded.protocol, recorded.expires_at, route.expires_at) == (
+        route.protocol,
+        None,
+        None,
+    ):
+        # Everything is looked at every 20 seconds, and there may be many.
+        return
+    if route.protocol == RCMD_PROTOCOL and scene.ledger.knows_route(key):
+        return
     if route.protocol in RTPROT_BY_DAEMON:
         return
     if _is_by_kernel(scene, route):
@@ -286,8 +297,6 @@ def _adopt_route(scene: Scene, member: Member, route: Route, absent: Sequence[IP
         # Every interface needs its own.
         return
     if is_prefix_route(route):
-        return
-    if route.protocol == RCMD_PROTOCOL and scene.ledger.knows_route(RouteKey.of(route)):
         return
     key = RouteKey.of(route)
     if scene.took_along(route.ifindex, key) and scene.ledger.knows_route(key):

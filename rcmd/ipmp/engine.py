@@ -392,7 +392,7 @@ class Engine:
         """Start, resync and overrun are one: look at everything anew."""
         reports: list[Command] = []
         before = self.scene.view
-        self.scene.view = KernelView.of(snapshot)
+        self.scene.view = KernelView.of(snapshot, before)
         self._ask_anew()
         for member in self.scene.members.values():
             link = self.scene.view.links.get(member.ifindex)

@@ -93,15 +93,19 @@ class KernelView:
         return self.table.carriers_of(key)
 
     @classmethod
-    def of(cls, snapshot: KernelSnapshot) -> KernelView:
+    def of(cls, snapshot: KernelSnapshot, before: KernelView | None = None) -> KernelView:
+        """`before` is given up: what is the same is taken over from it."""
         view = cls()
         for link in snapshot.links:
             view.links[link.ifindex] = link
         for address in snapshot.addresses:
             view.add_address(address)
-        for route in snapshot.routes:
-            view.table.add(route)
-        view.table.log.clear()
+        if before is not None and before.table.is_just(snapshot.routes):
+            view.table = before.table
+        else:
+            for route in snapshot.routes:
+                view.table.add(route)
+            view.table.log.clear()
         view.nexthops = view_of(snapshot.spread, snapshot.foreign_nexthops)
         view.local_ports = snapshot.local_ports
         for past in snapshot.since:

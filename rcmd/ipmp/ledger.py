@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from rcmd.ipmp import autoconfiguration
 from rcmd.ipmp.address_flags import IFA_F_NODAD
 from rcmd.ipmp.expiry import steady_expiry
+from rcmd.ipmp.leads import Leads
 from rcmd.ipmp.lease import Lease
 from rcmd.ipmp.leases import Leases
 from rcmd.model import (
@@ -171,8 +172,10 @@ class Ledger:
     """The source addresses that known routes prefer, and which do."""
     route_log: list[RouteKey] = field(default_factory=list)
     """Of which routes the homes have changed; for whoever follows it, and clears it."""
-    routes_revision: int = 0
-    """Grows whenever the routes are others."""
+    changed_routes: dict[RouteAtHome, None] = field(default_factory=dict)
+    """Those that are others, or gone; for whoever writes them down, and clears it."""
+    leads: dict[str, Leads] = field(default_factory=dict)
+    """Whom the routes of each home lead to."""
     leases: Leases = field(default_factory=Leases)
 
     def copy(self) -> Ledger:
@@ -186,6 +189,7 @@ class Ledger:
             _homes={key: dict(homes) for key, homes in self._homes.items()},
             _expiring=dict(self._expiring),
             sources={source: dict(routes) for source, routes in self.sources.items()},
+            leads={home: leads.copy() for home, leads in self.leads.items()},
             leases=self.leases.copy(),
         )
 
@@ -328,20 +332,23 @@ class Ledger:
             self._expiring[known] = expires_at
         old = self.routes.get(known)
         if old is not None and (old.protocol, old.expires_at) == (route.protocol, expires_at):
-            # Everything is looked at every 20 seconds, and there may be many.
             return
         if route.source is not None:
             self.sources.setdefault(route.source, {})[known] = None
+        leads = self.leads.setdefault(home, Leads())
+        if old is not None:
+            leads.remove(old)
+        leads.add(route)
         nowhere = route.on(0, route.protocol)
         if route.expires_at != expires_at:
             nowhere = replace(nowhere, expires_at=expires_at)
         self.routes[known] = nowhere
         self._homes.setdefault(key, {})[home] = None
-        self._note_route(key)
+        self._note_route(known)
 
-    def _note_route(self, key: RouteKey) -> None:
-        self.routes_revision += 1
-        self.route_log.append(key)
+    def _note_route(self, known: RouteAtHome) -> None:
+        self.route_log.append(known.key)
+        self.changed_routes[known] = None
 
     def forget_routes_from(self, source: IPAddress) -> None:
         """The address is not wanted any more, and so no route can prefer it."""
@@ -370,11 +377,12 @@ class Ledger:
             if not preferring:
                 self.sources.pop(route.source, None)
         self._expiring.pop(known, None)
+        self.leads[known.home].remove(route)
         homes = self._homes.get(known.key, {})
         homes.pop(known.home, None)
         if not homes:
             self._homes.pop(known.key, None)
-        self._note_route(known.key)
+        self._note_route(known)
 
     def homes(self) -> set[str]:
         """Of all data addresses that have one."""

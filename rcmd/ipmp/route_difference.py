@@ -30,7 +30,7 @@ from rcmd.model import RCMD_PROTOCOL, Family, KernelAddress, Route, RouteKey
 
 AT_ONCE = 32
 """So many routes move together with the addresses, which they hold up."""
-AT_A_TIME = 200
+AT_A_TIME = 100
 """Of more, so many are looked at in one turn of the loop."""
 
 _DETECTING = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC

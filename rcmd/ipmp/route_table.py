@@ -7,10 +7,11 @@ checked when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rcmd.ipmp.autoconfiguration import is_prefix_route
+from rcmd.ipmp.leads import Leads
 from rcmd.model import Family, IPAddress, Route, RouteKey, RouteSlot
 
 _NONE: Mapping[RouteKey, Route] = {}
@@ -30,7 +31,8 @@ class RouteTable:
         """By ifindex; in the order of their arrival."""
         self.log: list[RouteKey | Dropped] = []
         """What has changed, in order; for whoever follows it, and clears it."""
-        self._revisions: dict[int, int] = {}
+        self.leads: dict[int, Leads] = {}
+        """By ifindex."""
         self._carriers: dict[RouteKey, tuple[int, ...]] = {}
         self._by_slot: dict[RouteSlot, tuple[RouteKey, ...]] = {}
         self._by_source: dict[IPAddress, dict[tuple[int, RouteKey], None]] = {}
@@ -43,7 +45,7 @@ class RouteTable:
         """One that can be changed without a change to this one."""
         twin = RouteTable()
         twin.by_device = {ifindex: dict(held) for ifindex, held in self.by_device.items()}
-        twin._revisions = dict(self._revisions)
+        twin.leads = {ifindex: leads.copy() for ifindex, leads in self.leads.items()}
         twin._carriers = dict(self._carriers)
         twin._by_slot = dict(self._by_slot)
         twin._by_source = {key: dict(held) for key, held in self._by_source.items()}
@@ -51,12 +53,14 @@ class RouteTable:
         twin._direct = {key: dict(held) for key, held in self._direct.items()}
         return twin
 
+    def is_just(self, routes: Sequence[Route]) -> bool:
+        """Whether these are its routes, and no others."""
+        return len(routes) == sum(map(len, self.by_device.values())) and all(
+            self.on(route.ifindex).get(RouteKey.of(route)) == route for route in routes
+        )
+
     def on(self, ifindex: int) -> Mapping[RouteKey, Route]:
         return self.by_device.get(ifindex, _NONE)
-
-    def revision(self, ifindex: int) -> int:
-        """Another one whenever the routes of the device are others."""
-        return self._revisions.get(ifindex, 0)
 
     def carriers_of(self, key: RouteKey) -> tuple[int, ...]:
         """The devices (ifindex) that have the route."""
@@ -93,7 +97,12 @@ class RouteTable:
 
     def add(self, route: Route) -> None:
         key, ifindex = RouteKey.of(route), route.ifindex
-        self.by_device.setdefault(ifindex, {})[key] = route
+        held = self.by_device.setdefault(ifindex, {})
+        leads = self.leads.setdefault(ifindex, Leads())
+        if (old := held.get(key)) is not None:
+            leads.remove(old)
+        leads.add(route)
+        held[key] = route
         carriers = self.carriers_of(key)
         if ifindex not in carriers:
             carriers = (*carriers, ifindex)
@@ -107,13 +116,15 @@ class RouteTable:
             self._prefix_routes.setdefault(ifindex, {})[key] = None
         if not key.has_gateway:
             self._direct.setdefault(ifindex, {})[key] = None
-        self._changed(ifindex, key)
+        self.log.append(key)
 
     def remove(self, route: Route) -> None:
         key, ifindex = RouteKey.of(route), route.ifindex
         held = self.by_device.get(ifindex, {})
-        if held.pop(key, None) is None:
+        old = held.pop(key, None)
+        if old is None:
             return
+        self.leads[ifindex].remove(old)
         if not held:
             del self.by_device[ifindex]
         carriers = tuple(it for it in self.carriers_of(key) if it != ifindex)
@@ -125,7 +136,7 @@ class RouteTable:
             self._by_source[key.source].pop((ifindex, key), None)
         if not key.has_gateway:
             self._direct.get(ifindex, {}).pop(key, None)
-        self._changed(ifindex, key)
+        self.log.append(key)
 
     def _forget(self, key: RouteKey) -> None:
         self._carriers.pop(key, None)
@@ -148,8 +159,5 @@ class RouteTable:
         if rest:
             self.by_device[ifindex] = rest
         for family in families:
-            self._changed(ifindex, Dropped(ifindex, family))
-
-    def _changed(self, ifindex: int, change: RouteKey | Dropped) -> None:
-        self._revisions[ifindex] = self._revisions.get(ifindex, 0) + 1
-        self.log.append(change)
+            self.leads[ifindex].drop(family)
+            self.log.append(Dropped(ifindex, family))

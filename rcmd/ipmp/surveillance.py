@@ -18,7 +18,7 @@ from rcmd.ipmp.lookout import Lookout
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.probe_events import ProbeRequest, UnsentProbe
 from rcmd.ipmp.probe_group import ProbeGroup, ProberKey
-from rcmd.ipmp.probe_routers import RouterBook
+from rcmd.ipmp.probe_routers import routers_of
 from rcmd.ipmp.probe_source import ProbeSource
 from rcmd.ipmp.probe_sources import ProbeSources
 from rcmd.ipmp.probe_verdict import Outlook, ProbeVerdict, outlook_of
@@ -45,7 +45,6 @@ class Surveillance:
         self._scene = scene
         self._random = random
         self._sources = ProbeSources(scene)
-        self._routers = RouterBook(scene)
         self._groups: dict[str, ProbeGroup] = {}
         self._watched: dict[ProberKey, WatchInterface] = {}
         self._listeners: dict[tuple[int, Family], str] = {}
@@ -117,7 +116,7 @@ class Surveillance:
             commands += self._end(group, key)
         for member in members:
             self._look_at_link(group, member, now)
-        routers = {family: self._routers.routers_of(members, settings, family) for family in Family}
+        routers = {family: routers_of(self._scene, members, settings, family) for family in Family}
         with_routers = [family for family in Family if routers[family].all]
         sources = self._sources.choose(members, settings.probe, group, with_routers)
         for member in members:

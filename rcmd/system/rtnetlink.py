@@ -124,6 +124,9 @@ class Rtnetlink:
         """Told of every device whose settings have changed (`netconf_messages`)."""
         self._expected: dict[int, tuple[int, bytes, bytes]] = {}
         """Sequence number and identity of our acknowledged IPv4 address changes, until echoed."""
+        self._seen_before: dict[bytes, tuple[Route | SpreadRoute | PinnedRoute, ...]] = {}
+        """What route messages said at the last look; and what they say at this one."""
+        self._seen_now: dict[bytes, tuple[Route | SpreadRoute | PinnedRoute, ...]] = {}
         self.has_read_all = True
         """Whether the last reading found an end."""
         self._requesters: dict[int, str] = {}
@@ -313,6 +316,7 @@ class Rtnetlink:
         if self._dumps.is_dumping:
             self._dumps.close()
             self._dumps = CommandSocket()
+        self._seen_now = {}
         links = yield from self._dump(encoding.encode_get_link(0), _links)
         self._minded.see_all(links)
         self._filter()
@@ -336,6 +340,7 @@ class Rtnetlink:
                 elif _is_in_force(route):
                     # What has several devices is told by each of them.
                     routes[route.ifindex, route.protocol, RouteKey.of(route)] = route
+        self._seen_before, self._seen_now = self._seen_now, {}
         for rule in (yield from self._dump_if_known(rule_messages.encode_dump(), _rules)):
             spread[rule] = None
         foreign = []
@@ -370,7 +375,15 @@ class Rtnetlink:
         ]
 
     def _minded_routes(self, payload: bytes) -> tuple[Route | SpreadRoute | PinnedRoute, ...]:
-        return _all_routes(payload) if self._minded.concerns(payload) else ()
+        """What says the same as at the last look is the same: the very object."""
+        if not self._minded.concerns(payload):
+            return ()
+        routes = self._seen_before.get(payload)
+        if routes is None:
+            routes = _all_routes(payload)
+        if not any(isinstance(it, Route) and it.expires_at is not None for it in routes):
+            self._seen_now[payload] = routes
+        return routes
 
     def _dump_if_known(
         self, request: bytes, decode: Callable[[bytes], tuple[_Decoded, ...]]

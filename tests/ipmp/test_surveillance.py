@@ -11,10 +11,9 @@ import pytest
 
 from rcmd.ipmp.commands import Report, SendProbes, UnwatchInterface, WatchInterface
 from rcmd.ipmp.events import ProbeAnswer
-from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.probe_events import ProbeKind
-from rcmd.ipmp.probe_routers import RouterBook, Routers
+from rcmd.ipmp.probe_routers import Routers, routers_of
 from rcmd.ipmp.probe_verdict import Outlook
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.surveillance import LONGEST_TICK_S, Surveillance
@@ -26,7 +25,6 @@ from rcmd.model import (
     InterfaceConfig,
     ProbeMethod,
     Route,
-    RouteKey,
     Settings,
 )
 
@@ -237,12 +235,12 @@ def test_pinned_ones_then_next_hops() -> None:
     made.view.add(route("hme1", "192.168.85.51/32", None, protocol=2))
     made.view.add(route("hme1", "192.168.85.0/24", None))
     settings = GroupSettings(targets=(ip_address("192.168.85.60"), ip_address("fe80::1")))
-    found = RouterBook(made).routers_of(list(made.members.values()), settings, Family.IPV4)
+    found = routers_of(made, list(made.members.values()), settings, Family.IPV4)
     assert found == Routers(
         (ip_address("192.168.85.60"), ip_address("192.168.85.50")),
         (ip_address("192.168.85.1"), ip_address("192.168.85.2")),
     )
-    assert RouterBook(made).routers_of([], settings, Family.IPV6).all == (ip_address("fe80::1"),)
+    assert routers_of(made, [], settings, Family.IPV6).all == (ip_address("fe80::1"),)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +264,7 @@ def test_which_routes_pin(
     added = route("hme0", destination, gateway, protocol)
     made.view.add(added)
     members = list(made.members.values())
-    found = RouterBook(made).routers_of(members, GroupSettings(), added.family)
+    found = routers_of(made, members, GroupSettings(), added.family)
     assert found == expected
 
 
@@ -274,6 +272,6 @@ def test_a_route_on_its_way_to_another_member_still_counts() -> None:
     """The kernel drops the IPv4 routes of a device that is set down; we put them elsewhere."""
     made = two()
     lost = route("hme0", "0.0.0.0/0", "192.168.85.1")
-    made.ledger.routes[RouteAtHome("hme0", RouteKey.of(lost))] = lost
-    found = RouterBook(made).routers_of(list(made.members.values()), GroupSettings(), Family.IPV4)
+    made.ledger.record_route("hme0", lost)
+    found = routers_of(made, list(made.members.values()), GroupSettings(), Family.IPV4)
     assert found.learnt == (ROUTER,)
