@@ -246,7 +246,7 @@ class Assembly:
     def names_are_final(self, link: Link) -> bool:
         """Nobody will rename it: no udevd runs, or it is udevd of another network namespace."""
         is_unnamed = self.udev is None or udev.has_settled() is None
-        return is_unnamed or not shows(link.name, link.ifindex)
+        return is_unnamed or not shows(link.kernel_name, link.ifindex)
 
     def report_faults(self) -> None:
         """To the log, the history and the bus."""
@@ -262,7 +262,9 @@ class Assembly:
 
     async def tell_claims(self) -> None:
         """Who else would configure our interfaces; their files are read beside the loop."""
-        names = tuple(self.loaded.configuration.interfaces)
+        view = self.daemon.engine.scene.view
+        links = {it: view.link_answering_to(it) for it in self.loaded.configuration.interfaces}
+        names = tuple(link.kernel_name if link else name for name, link in links.items())
         for claim in await asyncio.to_thread(claims_on, names):
             self.daemon.report(Report(Severity.WARNING, "claim", claim.interface, str(claim)))
 
@@ -317,12 +319,16 @@ class Assembly:
         settings = self.loaded.configuration.settings
         for config in self.loaded.configuration.interfaces.values():
             if config.group and settings.group(config.group).weights is Weights.SPEED:
-                self.daemon.feed(SpeedSeen(config.name, link_speed(config.name)))
+                self.daemon.feed(SpeedSeen(config.name, self.link_speed(config.name)))
+
+    def link_speed(self, name: str) -> int:
+        link = self.daemon.engine.scene.view.link_answering_to(name)
+        return link_speed(link.kernel_name) if link else 0
 
     def watch_speeds(self) -> None:
         scene = self.daemon.engine.scene
         for name in weighed_by_speed(scene):
-            mbit = link_speed(name)
+            mbit = self.link_speed(name)
             if scene.speeds.get(name, 0) != mbit:
                 self.daemon.feed(SpeedSeen(name, mbit))
 
@@ -361,7 +367,7 @@ class Assembly:
     def device_named(self, event: udev.DeviceEvent) -> None:
         if event.is_initialized:
             known = self.daemon.engine.scene.view.links.get(event.ifindex)
-            if known is None or known.name != event.name:
+            if known is None or known.kernel_name != event.name:
                 self.daemon.look_at(event.ifindex)
             self.take(event.ifindex)
 

@@ -13,6 +13,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import assert_never
 
@@ -278,7 +279,7 @@ class Daemon:
     ) -> None:
         link = self._engine.scene.view.links[ifindex]
         has_ipv6 = any(it.version == 6 for it in addresses)
-        is_router = has_ipv6 and self._devices.is_router(link.name)
+        is_router = has_ipv6 and self._devices.is_router(link.kernel_name)
         member = self._engine.scene.member_at(ifindex)
         self._announcer.announce(
             ifindex,
@@ -305,17 +306,18 @@ class Daemon:
         """Without a record they cannot be put back one day; the NIC is needed now."""
         try:
             before = self._devices.sysctls_before(plumb)
-            self._journal.save_sysctls(SavedSysctls(plumb.name, plumb.ifindex, before))
+            saved = SavedSysctls(plumb.kernel_name, plumb.ifindex, before)
+            self._journal.save_sysctls(saved)
         except RcmError as error:
             log.error("the sysctls of %s cannot be recorded: %s", plumb.name, error)
 
     def _release(self, release: Release) -> None:
         self._announcer.forget(release.ifindex)
         try:
-            saved = self._journal.saved_sysctls(release.name, release.ifindex)
+            saved = self._journal.saved_sysctls(release.kernel_name, release.ifindex)
             self._devices.release(release, saved.values if saved else {})
             # Only now: who dies in between must find what to put back.
-            self._journal.take_sysctls(release.name, release.ifindex)
+            self._journal.take_sysctls(release.kernel_name, release.ifindex)
         except RcmError as error:
             text = f"{release.name} could not be given back: {error}"
             self.report(Report(Severity.ERROR, REFUSED, release.name, text))
@@ -337,10 +339,13 @@ class Daemon:
         if changes:
             self._note(changes)
             self.feed(KernelChanged(tuple(changes)))
+        links = self._engine.scene.view.links
         for change in changes:
             if isinstance(change, LinkSeen | LinkGone):
+                # Called as its file calls it.
+                link = links.get(change.link.ifindex) if isinstance(change, LinkSeen) else None
                 for listener in self.on_link:
-                    listener(change)
+                    listener(LinkSeen(link) if link else change)
 
     def look_at(self, ifindex: int) -> None:
         self.kernel_changed((self._kernel.link(ifindex),))
@@ -522,7 +527,7 @@ class Daemon:
             # Who has hundreds of devices is asked for hundreds of identities at once.
             link = view.link_named(name)
         if link is not None and link.ifindex != ifindex:
-            identity = self._devices.identify(name)
+            identity = replace(self._devices.identify(link.kernel_name), name=name)
             self._note_identity(name, link.ifindex, identity)
         elif identity is None:
             identity = self._recorded().get(name, Identity(name))
@@ -542,12 +547,12 @@ class Daemon:
     def set_up(self, ifindex: int) -> None:
         link = self._engine.scene.view.links.get(ifindex)
         if link is not None:
-            self._plumb(Plumb(ifindex, link.name))
+            self._plumb(Plumb(ifindex, link.name, device=link.device))
 
     def carrier_devices(self) -> dict[int, str]:
         """The devices whose carrier is worth polling."""
         return {
-            member.ifindex: member.name
+            member.ifindex: self._engine.scene.kernel_name(member.name)
             for member in self._engine.scene.members.values()
             if member.ifindex
         }

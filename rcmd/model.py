@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from ipaddress import (
@@ -229,6 +229,28 @@ class Link:
     has none."""
     takes_all: bool = False
     """Whatever its lower device receives is taken for it: a macvlan in passthru mode."""
+    alternatives: tuple[str, ...] = ()
+    """Its alternative names (`ip link property add`)."""
+    device: str = ""
+    """How the kernel calls it, where `name` is one of its alternative names: see `called_by`."""
+
+    @property
+    def kernel_name(self) -> str:
+        """For the kernel's own files, labels and the like, which know no alternative names."""
+        return self.device or self.name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it answers to; that of the kernel first."""
+        return (self.kernel_name, *self.alternatives)
+
+    def called_by(self, names: Container[str]) -> Link:
+        """Under the first of its names that is one of these, else under the kernel's."""
+        name = next((it for it in self.names if it in names), self.kernel_name)
+        device = "" if name == self.kernel_name else self.kernel_name
+        if (name, device) == (self.name, self.device):
+            return self
+        return replace(self, name=name, device=device)
 
     @property
     def families(self) -> frozenset[Family]:

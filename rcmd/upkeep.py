@@ -125,7 +125,7 @@ class Upkeep:
         def put_right(deviation: Deviation) -> None:
             if deviation.is_sysctl:
                 values = {deviation.what: deviation.found}
-                self._journal.save_sysctls(SavedSysctls(plumb.name, plumb.ifindex, values))
+                self._journal.save_sysctls(SavedSysctls(plumb.kernel_name, plumb.ifindex, values))
             self._devices.put_right(plumb, deviation)
 
         left = self._set_again(plumb.name, found, put_right)

@@ -145,7 +145,8 @@ class AddressDifference:
             if at_home
             else self._numbers.away(data.key, target)
         )
-        label = kernel_label(target, number) if data.family is Family.IPV4 else ""
+        device = self._scene.kernel_name(target)
+        label = kernel_label(device, number) if data.family is Family.IPV4 else ""
         ifindex = self._scene.members[target].ifindex
         return data.on(ifindex, label, at_home=at_home, is_move=is_move)
 

@@ -157,6 +157,7 @@ def ifindex_of(change: KernelChange) -> int:
 def _link_seen(scene: Scene, member: Member, link: Link, now: float) -> list[Command]:
     old = scene.view.links.get(link.ifindex)
     scene.view.apply(LinkSeen(link))
+    link = scene.view.links[link.ifindex]
     if link.name != member.name:
         return lose_name(scene, member, link)
     was_running = old is not None and old.is_running

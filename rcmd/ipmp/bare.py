@@ -15,14 +15,14 @@ RT_SCOPE_HOST = 254
 
 
 def bare_members(scene: Scene) -> dict[tuple[int, str], bool]:
-    """(ifindex, name) of every device in a group that is up for IPv4 -> whether it is bare."""
+    """(ifindex, kernel's name) of devices in groups that are up for IPv4 -> whether it is bare."""
     found = {}
     for member in scene.members.values():
         is_in_use = member.plumbed and member.plumbed == member.ifindex
         has_ipv4 = Family.IPV4 in member.config.families
         if is_in_use and has_ipv4 and member.group and member.intent is not Intent.DETACHED:
             held = scene.view.addresses.get(member.ifindex, {}).values()
-            found[member.ifindex, member.name] = not any(
+            found[member.ifindex, scene.kernel_name(member.name)] = not any(
                 it.family is Family.IPV4 and it.scope < RT_SCOPE_HOST for it in held
             )
     return found

@@ -101,6 +101,12 @@ class Plumb:
     """Only members of a group get the sysctls."""
     is_bare: bool = False
     """Nothing but a test address lives on it (`bare`)."""
+    device: str = ""
+    """How the kernel calls it, where that is not the name of the interface."""
+
+    @property
+    def kernel_name(self) -> str:
+        return self.device or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,12 @@ class Release:
     ifindex: int
     name: str
     take_down: bool
+    device: str = ""
+    """How the kernel calls it, where that is not the name of the interface."""
+
+    @property
+    def kernel_name(self) -> str:
+        return self.device or self.name
 
 
 @dataclass(frozen=True, slots=True)

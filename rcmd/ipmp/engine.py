@@ -393,6 +393,7 @@ class Engine:
         reports: list[Command] = []
         before = self.scene.view
         self.scene.view = KernelView.of(snapshot, before)
+        self.scene.view.call_by(before.names)
         self._ask_anew()
         for member in self.scene.members.values():
             link = self.scene.view.links.get(member.ifindex)

@@ -48,7 +48,10 @@ class KernelView:
     """Links, addresses and routes; addresses of a link in the order of their arrival."""
 
     def __init__(self) -> None:
+        self.names: frozenset[str] = frozenset()
+        """Of the interfaces in our care (`call_by`)."""
         self.links: dict[int, Link] = {}
+        """By ifindex; called as their files call them."""
         self.addresses: dict[int, dict[IPInterface, KernelAddress]] = {}
         self.table = RouteTable()
         self.nexthops = NexthopView()
@@ -67,6 +70,7 @@ class KernelView:
     def copy(self) -> KernelView:
         """One that can be changed without a change to this one."""
         view = KernelView()
+        view.names = self.names
         view.links = dict(self.links)
         view.addresses = {ifindex: dict(held) for ifindex, held in self.addresses.items()}
         view.table = self.table.copy()
@@ -132,8 +136,8 @@ class KernelView:
         match change:
             case LinkSeen(link):
                 old = self.links.get(link.ifindex)
-                self.links[link.ifindex] = link
-                if old is not None and old.name != link.name:
+                self.links[link.ifindex] = link.called_by(self.names)
+                if old is not None and old.kernel_name != link.kernel_name:
                     self._relabel(link)
                 if not link.is_running:
                     self.nexthops.drop_device(link.ifindex, is_up=link.is_up)
@@ -179,10 +183,21 @@ class KernelView:
         for held in list(self.addresses.get(link.ifindex, {}).values()):
             if held.label:
                 _, colon, number = held.label.partition(":")
-                self.add_address(replace(held, label=f"{link.name}{colon}{number}"))
+                self.add_address(replace(held, label=f"{link.kernel_name}{colon}{number}"))
+
+    def call_by(self, names: frozenset[str]) -> None:
+        """The names of the interfaces in our care: a device that answers to one is called so."""
+        if names != self.names:
+            self.names = names
+            self.links = {ifindex: it.called_by(names) for ifindex, it in self.links.items()}
 
     def link_named(self, name: str) -> Link | None:
         return next((link for link in self.links.values() if link.name == name), None)
+
+    def link_answering_to(self, name: str) -> Link | None:
+        """By any of its names."""
+        found = (link for link in self.links.values() if name in link.names)
+        return self.link_named(name) or next(found, None)
 
     def add(self, item: KernelAddress | Route) -> None:
         if isinstance(item, Route):

@@ -54,7 +54,7 @@ def clients_wanted(scene: Scene, client_id_of: Callable[[str], str]) -> dict[str
             continue
         orders[member.name] = ClientOrder(
             member.name,
-            host.name,
+            scene.kernel_name(host.name),
             host.ifindex,
             lease.client_id if lease else client_id_of(member.name),
             member.config.dhcp_hostname,

@@ -52,7 +52,7 @@ class Leftovers:
                 if wanted.address not in held and not self._batches.was_refused(wanted):
                     key, own = wanted.address.ip, address.logical
                     number = self._numbers.at_home(key, member.name, own)
-                    label = kernel_label(member.name, number)
+                    label = kernel_label(self._scene.kernel_name(member.name), number)
                     wanted = kernel_address(address, member.ifindex, label)
                     self._batches.of(Cause.CONFIGURE, None, member.name).add.append(wanted)
 

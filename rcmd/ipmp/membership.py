@@ -6,17 +6,19 @@ What is done here is done to members and the ledger; where the addresses then go
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from rcmd.ipmp.adoption import adopt_on, forget_foreign
 from rcmd.ipmp.arrangement import held_by
 from rcmd.ipmp.autoconfiguration import is_autoconfigured
-from rcmd.ipmp.commands import Command, Release
+from rcmd.ipmp.commands import Command
 from rcmd.ipmp.ledger import MovableKey
 from rcmd.ipmp.listening import keep_where_they_are
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.memory import Memory
+from rcmd.ipmp.plumbing import release_of
 from rcmd.ipmp.recollection import recollect_member
-from rcmd.ipmp.renaming import called_home
+from rcmd.ipmp.renaming import called_home, lose_name
 from rcmd.ipmp.scene import Scene
 from rcmd.model import Configuration, InterfaceConfig, IPAddress
 
@@ -27,7 +29,9 @@ def configure(
     """The configured interfaces are the members; what is no longer one is given back."""
     scene.settings = configuration.settings
     commands: list[Command] = []
+    configuration = _without_shadowed(scene, configuration)
     old = scene.members
+    scene.view.call_by(frozenset(configuration.interfaces))
     scene.members = {}
     for name in sorted(configuration.interfaces):
         member = old.pop(name, None)
@@ -37,12 +41,17 @@ def configure(
             recollect_member(member, memory)
             _resume(scene, member, now)
         else:
-            commands += _prepare_for(member, config)
+            commands += _prepare_for(scene, member, config)
         member.config = config
         scene.members[name] = member
-    for name, member in old.items():
+    for member in old.values():
         if member.ifindex and member.plumbed == member.ifindex:
-            commands.append(Release(member.ifindex, name, take_down=False))
+            commands.append(release_of(scene, member, take_down=False))
+    for member in scene.members.values():
+        link = scene.view.links.get(member.ifindex)
+        if link is not None and link.name != member.name:
+            # There is a file by a name now that comes first.
+            commands += lose_name(scene, member, link)
     homes = {key: it.home for key, it in scene.ledger.configured.items()} or memory.away
     scene.ledger.configure(configuration, lost_with_detached(scene))
     scene.numbers = {key: it for key, it in scene.numbers.items() if scene.ledger.knows(key)}
@@ -53,13 +62,24 @@ def configure(
     return commands
 
 
-def _prepare_for(member: Member, config: InterfaceConfig) -> list[Command]:
+def _without_shadowed(scene: Scene, configuration: Configuration) -> Configuration:
+    """Of several files for one device, by its name and alternative names, the first counts."""
+    interfaces = configuration.interfaces
+    scene.shadowed = {}
+    for link in scene.view.links.values():
+        counts, *others = [*(it for it in link.names if it in interfaces), ""]
+        scene.shadowed |= {name: counts for name in others if name}
+    left = {name: it for name, it in interfaces.items() if name not in scene.shadowed}
+    return replace(configuration, interfaces=left)
+
+
+def _prepare_for(scene: Scene, member: Member, config: InterfaceConfig) -> list[Command]:
     """A device that is in use will be configured like this."""
     if not _needs_plumbing(member.config, config):
         return []
     member.plumbed, plumbed = 0, member.plumbed
     if member.config.group and not config.group and member.ifindex and plumbed:
-        return [Release(member.ifindex, member.name, take_down=False)]
+        return [release_of(scene, member, take_down=False)]
     return []
 
 
@@ -101,6 +121,7 @@ def _resume(scene: Scene, member: Member, now: float) -> None:
 
 def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) -> list[Command]:
     """What is in use already stays in use; where its file says something else now, that counts."""
+    scene.view.call_by(scene.view.names | {name})
     link = scene.view.link_named(name)
     member = scene.members.get(name)
     if member is None:
@@ -111,6 +132,11 @@ def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) 
     was_detached = member.intent is Intent.DETACHED
     if link is None:
         return []
+    commands: list[Command] = []
+    for other in scene.members.values():
+        if other.ifindex == link.ifindex and other is not member:
+            # There is a file by a name now that comes first.
+            commands += lose_name(scene, other, link)
     if link.ifindex == member.ifindex and not was_detached:
         return _configure_anew(scene, member, config)
     if was_detached or link.ifindex != member.plumbed:
@@ -129,7 +155,7 @@ def attach(scene: Scene, name: str, config: InterfaceConfig | None, now: float) 
     member.needs_proof = scene.has_settled and link.ifindex != member.plumbed
     member.bind(link, now)
     adopt_on(scene, member)
-    return []
+    return commands
 
 
 def _bring_back(scene: Scene, member: Member, config: InterfaceConfig | None) -> None:
@@ -143,7 +169,7 @@ def _bring_back(scene: Scene, member: Member, config: InterfaceConfig | None) ->
 def _configure_anew(scene: Scene, member: Member, config: InterfaceConfig | None) -> list[Command]:
     if config is None or config == member.config:
         return []
-    commands = _prepare_for(member, config)
+    commands = _prepare_for(scene, member, config)
     _replay(scene, member, config)
     adopt_on(scene, member)
     return commands

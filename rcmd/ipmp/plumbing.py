@@ -13,8 +13,9 @@ from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.scene import Circles, Scene
 
 
-def plumb_of(member: Member) -> Plumb:
+def plumb_of(scene: Scene, member: Member) -> Plumb:
     """What its device is to be like while it is in use."""
+    link = scene.view.links.get(member.ifindex)
     return Plumb(
         member.ifindex,
         member.name,
@@ -22,16 +23,20 @@ def plumb_of(member: Member) -> Plumb:
         member.config.mtu,
         member.config.hardware_address,
         is_grouped=bool(member.group),
+        device=link.device if link else "",
     )
+
+
+def release_of(scene: Scene, member: Member, *, take_down: bool) -> Release:
+    link = scene.view.links.get(member.ifindex)
+    return Release(member.ifindex, member.name, take_down, device=link.device if link else "")
 
 
 def in_use(scene: Scene) -> dict[int, Plumb]:
     """Every device that was made ready for addresses, by ifindex, and how it is to be now."""
-    bare = bare_members(scene)
+    bare = {ifindex: is_bare for (ifindex, _), is_bare in bare_members(scene).items()}
     return {
-        member.ifindex: replace(
-            plumb_of(member), is_bare=bare.get((member.ifindex, member.name), False)
-        )
+        member.ifindex: replace(plumb_of(scene, member), is_bare=bare.get(member.ifindex, False))
         for member in scene.members.values()
         if member.ifindex
         and member.ifindex == member.plumbed
@@ -52,7 +57,7 @@ def plumb_new(scene: Scene) -> list[Command]:
         link = scene.view.links.get(member.ifindex)
         if link is not None:
             note_coming(member, link)
-        commands.append(plumb_of(member))
+        commands.append(plumb_of(scene, member))
     return commands
 
 
@@ -84,7 +89,7 @@ def release_detached(scene: Scene, circles: Circles | None) -> list[Command]:
     for member in given_up:
         if member.name in looked_at or not _holds_anything(scene, member):
             if member.plumbed == member.ifindex:
-                commands.append(Release(member.ifindex, member.name, take_down=True))
+                commands.append(release_of(scene, member, take_down=True))
             member.plumbed = 0
     return commands
 

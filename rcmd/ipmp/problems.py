@@ -42,6 +42,7 @@ def problems_of(
             *_interfaces(scene, states.values()),
             *_unwatched(scene, states.values()),
             *_unsent(states.values()),
+            *_shadowed(scene),
             *absent_addresses(scene, addresses),
             *absent_routes(scene),
         )
@@ -105,6 +106,20 @@ def _no_spare(group: GroupStatus, unusable: list[str]) -> Problem:
 def _either(names: list[str]) -> str:
     *others, last = names
     return f"{', '.join(others)} or {last}" if others else last
+
+
+# --- files ---
+
+
+def _shadowed(scene: Scene) -> Iterator[Problem]:
+    for name, counts in scene.shadowed.items():
+        yield Problem(
+            ProblemCode.CONFIGURATION,
+            ProblemSeverity.WARNING,
+            f"/etc/hostname.{name}",
+            f"not used: {name} and {counts} are one device, and /etc/hostname.{counts} counts",
+            "Put all that is wanted of the device into one of the two files.",
+        )
 
 
 # --- interfaces ---

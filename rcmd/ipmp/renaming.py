@@ -28,7 +28,7 @@ def lose_name(scene: Scene, member: Member, link: Link) -> list[Command]:
     commands: list[Command] = [messages.renamed(member.name, member.group, link.name)]
     _carry_off(scene, member.name, link.ifindex)
     if was_plumbed and link.name not in scene.members:
-        commands.append(Release(link.ifindex, link.name, take_down=False))
+        commands.append(Release(link.ifindex, link.name, take_down=False, device=link.device))
     return commands
 
 
@@ -45,7 +45,7 @@ def recognise(scene: Scene, plumbed: Mapping[str, int]) -> list[Command]:
         commands.append(messages.renamed(name, member.group if member else "", link.name))
         _carry_off(scene, name, ifindex)
         if link.name not in scene.members:
-            commands.append(Release(ifindex, link.name, take_down=False))
+            commands.append(Release(ifindex, link.name, take_down=False, device=link.device))
     return commands
 
 

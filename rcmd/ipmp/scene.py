@@ -57,6 +57,8 @@ class Scene:
     losses: Losses = field(default_factory=Losses)
     route_places: RoutePlaces = field(default_factory=RoutePlaces)
     """Ask `places`, which brings it up to date."""
+    shadowed: dict[str, str] = field(default_factory=dict)
+    """Name that has a file which does not count -> the name of the same device whose file does."""
     carried: dict[int, Carried] = field(default_factory=dict)
     """Device (ifindex) that was called otherwise -> what of ours it took along."""
     courtesy: Courtesy = field(default_factory=Courtesy)
@@ -71,6 +73,11 @@ class Scene:
         link = self.view.links.get(ifindex)
         member = self.members.get(link.name) if link else None
         return member if member and member.ifindex == ifindex else None
+
+    def kernel_name(self, name: str) -> str:
+        """How the kernel calls the device of a member, for labels and the like."""
+        link = self.view.links.get(self.members[name].ifindex)
+        return link.kernel_name if link else name
 
     def members_of(self, circles: Circles | None) -> list[Member]:
         """Goes through everybody, and often: so it does not even ask for `Member.circle`."""

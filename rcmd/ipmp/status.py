@@ -159,7 +159,7 @@ def _label(scene: Scene, held: KernelAddress, host: str, home: str, logical: int
     if held.label:
         return held.label
     where, number = scene.numbers.get(held.address.ip, (home, logical))
-    return label_of(host, number if where == host else logical)
+    return label_of(scene.kernel_name(host), number if where == host else logical)
 
 
 def _test_addresses(scene: Scene) -> Iterator[AddressStatus]:
@@ -170,7 +170,9 @@ def _test_addresses(scene: Scene) -> Iterator[AddressStatus]:
         for address in member.config.addresses:
             if address.kind is AddressKind.TEST:
                 is_there = address.address.ip in labels
-                label = label_of(member.name, address.logical) if is_there else ""
+                label = (
+                    label_of(scene.kernel_name(member.name), address.logical) if is_there else ""
+                )
                 yield AddressStatus(
                     address.address,
                     AddressKind.TEST,

@@ -217,7 +217,12 @@ class Surveillance:
             prober.set_source(source, self._own, now)
         prober.link_changed(now, is_up=link.is_running)
         watch = WatchInterface(
-            link.ifindex, link.name, family, source.method, source.address, link.hardware_address
+            link.ifindex,
+            link.kernel_name,
+            family,
+            source.method,
+            source.address,
+            link.hardware_address,
         )
         if self._watched.get(key) == watch:
             return []

@@ -115,7 +115,7 @@ def _by_change(scene: Scene, change: KernelChange) -> Iterator[str | None]:
             link = scene.view.links.get(ifindex)
             yield link.name if link else None
             if isinstance(change, LinkSeen):
-                yield change.link.name
+                yield change.link.called_by(scene.view.names).name
             for held in scene.view.addresses.get(ifindex, {}):
                 yield from _by_address(scene, held.ip)
             for place, _ in scene.places().items():

@@ -22,6 +22,7 @@ class Arrivals:
         """Take a device into use that was not looked at before: now, or when its files are read."""
         if not self.attacher.is_wanted(link):
             return
+        link = self.attacher.filed(link)
         # Most devices that come and go on a busy machine have none.
         if not self.attacher.machine.has_hostname_file(link.name):
             self.attacher.take(link, None)
@@ -39,5 +40,5 @@ class Arrivals:
             self._being_read.discard(device)
         # It may have gone, or have got another name, or be an operation's now.
         link = self.attacher.machine.engine.scene.view.links.get(ifindex)
-        if link is not None and link.name == name:
-            self.attacher.take(link, loaded)
+        if link is not None and name in (link.name, *link.names):
+            self.attacher.take(link.called_by((name,)), loaded)

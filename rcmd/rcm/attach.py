@@ -31,15 +31,20 @@ class Attacher:
     journal: Journal
     is_held: Callable[[str], bool] = field(default=lambda _: False)
     """Whether an operation works on the interface: it decides what becomes of its device."""
-    seen: dict[int, str] = field(default_factory=dict)
-    """Devices that were looked at under this name, so that each is taken once."""
+    seen: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """Devices that were looked at under these names, so that each is taken once."""
     faulty: dict[str, str] = field(default_factory=dict)
     """Interfaces whose files had faults when they were last read, and the first of them."""
 
     def is_wanted(self, link: Link) -> bool:
         """Does a device wait to be taken into use?"""
-        is_new = self.seen.get(link.ifindex) != link.name and not self._is_taken(link)
+        is_new = self.seen.get(link.ifindex) != link.names and not self._is_taken(link)
         return is_new and not self.is_held(link.name)
+
+    def filed(self, link: Link) -> Link:
+        """Called as it is called in /etc; where there is no file for it, as it is in our care."""
+        filed = [it for it in link.names if self.machine.has_hostname_file(it)]
+        return link.called_by(filed) if filed else link
 
     def _is_taken(self, link: Link) -> bool:
         member = self.machine.engine.scene.members.get(link.name)
@@ -54,11 +59,11 @@ class Attacher:
         engine = self.machine.engine
         wanted = [
             link
-            for link in links
+            for link in (it.called_by(configuration.interfaces) for it in links)
             if link.name in configuration.interfaces
             and not engine.was_given_up(link.name, link.ifindex)
         ]
-        self.seen.update((link.ifindex, link.name) for link in wanted)
+        self.seen.update((link.ifindex, link.names) for link in wanted)
         attached = [Attach(it.name, configuration.interfaces[it.name]) for it in wanted]
         self.machine.feed(Together((Configured(configuration), *attached)))
 
@@ -93,11 +98,15 @@ class Attacher:
         return loaded.configuration.interfaces.get(name)
 
     def _take(self, link: Link, config: InterfaceConfig | None) -> bool:
-        self.seen[link.ifindex] = link.name
+        looked_at = self.seen.get(link.ifindex, ("",))
+        self.seen[link.ifindex] = link.names
         scene = self.machine.engine.scene
         member = scene.members.get(link.name)
         known = self._known()
         if config is None and member is None:
+            if looked_at[0] == link.kernel_name:
+                # It has got an alternative name, and there is no file by that, either.
+                return False
             if link.name in known:
                 self._plumb_only(link)
             elif known:

@@ -57,6 +57,8 @@ class AttachOnRequest:
     def __post_init__(self) -> None:
         """Raises InvalidArgument."""
         self.name = canonical_name(self.name)
+        link = self.stage.engine.scene.view.link_answering_to(self.name)
+        self.name = link.name if link else self.name
 
     def prepare(self) -> tuple[str, ...]:
         """What has to be held.  Raises NoSuchResource."""
@@ -163,7 +165,9 @@ class AttachOnRequest:
 
         Raises ConfigurationError where its files cannot be used: it is left as it was.
         """
-        machine = self.stage.machine
+        machine, view = self.stage.machine, self.stage.engine.scene.view
+        link = view.link_named(name)
+        name = self.attacher.filed(link).name if link else name
         if ":" in self.name and not machine.has_hostname_file(name):
             return f"{name}: no hostname file: left alone"
         loaded = await machine.read_configuration() if machine.has_hostname_file(name) else None
@@ -171,9 +175,10 @@ class AttachOnRequest:
         if loaded is not None and name in loaded.faulty:
             faults = loaded.faults_of(name) or f"see rcmd --check (/etc/hostname.{name})"
             raise ConfigurationError(f"{name}: its hostname file has faults:\n{faults}")
-        link = machine.engine.scene.view.link_named(name)
+        link = self.stage.engine.scene.view.link_answering_to(name)
         if link is None:
             raise NoSuchResource(f"{name}: it has gone again")
+        link = link.called_by((name,))
         member = machine.engine.scene.members.get(name)
         is_in_use = member and member.ifindex and member.intent is not Intent.DETACHED
         if member and is_in_use and config in (None, member.config):

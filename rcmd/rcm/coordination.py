@@ -202,6 +202,7 @@ class Coordination:
     async def offline(self, interface: str, caller: Caller) -> None:
         """if_mpadm -d: emptied on request.  Refused for the last functioning member."""
         member = self._member(interface)
+        interface = member.name
         self.stage.operations.check_free((interface,))
         reason = _offline_obstacle(member)
         if not reason:
@@ -220,6 +221,7 @@ class Coordination:
 
     async def undo_offline(self, interface: str, caller: Caller) -> None:
         member = self._member(interface)
+        interface = member.name
         self.stage.operations.check_free((interface,))
         if member.intent is not Intent.OFFLINE:
             raise Vetoed((Veto(interface, "state", f"interface {interface} is not offline"),))

@@ -39,6 +39,8 @@ class Resource:
     note: str = ""
     """What it is and how it is used, in a few words."""
     children: tuple[Resource, ...] = ()
+    also: tuple[str, ...] = ()
+    """Its other names: how the kernel calls it, and alternative ones."""
 
     def walk(self) -> Iterator[Resource]:
         """Itself and everything below; parents before their children."""

@@ -61,7 +61,9 @@ def find(roots: Iterable[Resource], name: str) -> Resource:
     Raises InvalidArgument for what is no resource name, NoSuchResource for what is not there.
     """
     wanted = canonical_name(name)
-    found = [it for root in roots for it in root.walk() if it.name == wanted]
+    everything = [it for root in roots for it in root.walk()]
+    found = [it for it in everything if it.name == wanted]
+    found = found or [it for it in everything if wanted in it.also]
     for resource in sorted(found, key=lambda it: it.kind is ResourceKind.STACKED):
         match resource.kind:
             case ResourceKind.STACKED:
@@ -138,7 +140,9 @@ class _Surroundings:
         return cls(engine, {link.name: link for link in links}, uppers, masters)
 
     def interface(self, name: str) -> Resource:
-        return self._device(name, ResourceKind.INTERFACE, "", frozenset())
+        """Also by the kernel's name."""
+        called = next((it.name for it in self.links.values() if it.kernel_name == name), name)
+        return self._device(called, ResourceKind.INTERFACE, "", frozenset())
 
     def without_hardware(self, placed: set[str]) -> Iterator[Resource]:
         """Virtual devices, and those that are configured and missing.
@@ -186,7 +190,9 @@ class _Surroundings:
             *(Resource(f"ip:{it.ip}", ResourceKind.ADDRESS, str(it)) for it in held),
             *(_routes(scene.view.routes.get(link.ifindex, {}).values()) if link else ()),
         )
-        return Resource(name, kind, f"{relation}; {usage}" if relation else usage, children)
+        note = f"{relation}; {usage}" if relation else usage
+        also = tuple(it for it in link.names if it != name) if link else ()
+        return Resource(name, kind, note, children, also)
 
 
 def _routes(routes: Iterable[Route]) -> list[Resource]:

@@ -26,7 +26,7 @@ class KernelDevices:
         self._kernel = kernel
 
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]:
-        return sysctls.read_member(plumb.name, plumb.families, is_grouped=plumb.is_grouped)
+        return sysctls.read_member(plumb.kernel_name, plumb.families, is_grouped=plumb.is_grouped)
 
     def plumb(self, plumb: Plumb) -> Plumbed:
         """Sysctls come first: they must be in force before the first address is.
@@ -48,12 +48,13 @@ class KernelDevices:
         return Plumbed(plumb, obstacles, keeps_address=bool(refused))
 
     def deviations(self, plumb: Plumb, link: Link) -> tuple[Deviation, ...]:
-        found = [
-            Deviation(path, *values)
-            for path, values in sysctls.deviations(
-                plumb.name, plumb.families, is_grouped=plumb.is_grouped, is_bare=plumb.is_bare
-            ).items()
-        ]
+        settings = sysctls.deviations(
+            plumb.kernel_name,
+            plumb.families,
+            is_grouped=plumb.is_grouped,
+            is_bare=plumb.is_bare,
+        )
+        found = [Deviation(path, *values) for path, values in settings.items()]
         wanted = (plumb.hardware_address or "").lower()
         if wanted and wanted != link.hardware_address:
             found.append(Deviation("ether", link.hardware_address, wanted))
@@ -81,7 +82,7 @@ class KernelDevices:
     def _apply_sysctls(self, plumb: Plumb) -> tuple[str, ...]:
         """Where they cannot be set (a container's /proc/sys may be read-only) the NIC still may."""
         try:
-            return sysctls.apply(plumb.name, plumb.families, is_grouped=plumb.is_grouped)
+            return sysctls.apply(plumb.kernel_name, plumb.families, is_grouped=plumb.is_grouped)
         except sysctls.SysctlError as error:
             return (str(error),)
 

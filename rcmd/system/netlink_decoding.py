@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from rcmd.foreign_text import from_bytes
 from rcmd.model import Family, IPAddress, IPInterface, IPNetwork, KernelAddress, Link, Route
 from rcmd.system.link_families import is_passthru, switched_off
+from rcmd.system.netlink_attributes import attributes
 from rcmd.system.netlink_layout import ADDRESS, HOP, LINK, LINK_INFO, ROUTE
 from rcmd.system.netlink_message import (
     FOREVER,
@@ -28,6 +29,7 @@ _INDESCRIBABLE = ("from", "encapsulation", "nexthop")
 _RTAX_CC_ALGO = 16
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _IFF_LOWER_UP = 0x10000
+_IFLA_ALT_IFNAME = 53
 _CARRYING = (0, 6)
 """IF_OPER_UNKNOWN, IF_OPER_UP."""
 _STACKING = frozenset(
@@ -61,7 +63,13 @@ def decode_link(payload: bytes) -> Link | None:
         kind=kind,
         switched_off=switched_off(found.get("families", b"")),
         takes_all=kind in _MACVLANS and is_passthru(information),
+        alternatives=_alternative_names(found.get("properties", b"")),
     )
+
+
+def _alternative_names(properties: bytes) -> tuple[str, ...]:
+    found = attributes(properties, 0)
+    return tuple(from_bytes(it.rstrip(b"\0")) for kind, it in found if kind == _IFLA_ALT_IFNAME)
 
 
 def decode_address(payload: bytes) -> KernelAddress | None:

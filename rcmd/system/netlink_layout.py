@@ -153,6 +153,7 @@ LINK = Layout(
         "families": (26, BYTES),
         "extensions": (29, U32),
         "link_namespace": (37, BYTES),
+        "properties": (52, BYTES),
     },
 )
 LINK_INFO = Layout("=", {"kind": (1, TEXT)})

@@ -105,7 +105,8 @@ class Kernel:
     # --- what is there ---
 
     def named(self, name: str) -> Device | None:
-        return next((it for it in self.devices.values() if it.link.name == name), None)
+        """By any of its names."""
+        return next((it for it in self.devices.values() if name in it.link.names), None)
 
     def device(self, name: str) -> Device:
         device = self.named(name)
@@ -238,6 +239,11 @@ class Kernel:
             _, colon, number = held.label.partition(":")
             label = f"{new}{colon}{number}" if held.label else ""
             device.addresses[key] = replace(held, label=label)
+        self._see_link(device)
+
+    def set_alternatives(self, name: str, *alternatives: str) -> None:
+        device = self.device(name)
+        device.link = replace(device.link, alternatives=alternatives)
         self._see_link(device)
 
     def set_hardware_address(self, name: str, mac: str) -> None:

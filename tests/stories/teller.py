@@ -183,6 +183,12 @@ class Teller:
     def rename(self, name: str, new: str) -> None:
         self.world.rename(name, new)
 
+    def call_also(self, name: str, alternatives: str = "") -> None:
+        self.world.kernel.set_alternatives(name, *alternatives.split())
+        self.world.settle()
+        self.world.attach_new_devices()
+        self.world.settle()
+
     def change_mac(self, name: str, mac: str) -> None:
         self.world.kernel.set_hardware_address(name, mac)
         self.world.settle()
@@ -725,6 +731,8 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"put in (\S+)", Teller.put_in),
     (r"put in (\S+) without cable", Teller.put_in_uncabled),
     (r"rename (\S+) to (\S+)", Teller.rename),
+    (r"(\S+) is also called (.*)", Teller.call_also),
+    (r"(\S+) has one name", Teller.call_also),
     (r"mac of (\S+) becomes (\S+)", Teller.change_mac),
     (
         r"add route (\S+) via (\S+) on (\S+)((?: (?:protocol|source|expires) \S+)*)",

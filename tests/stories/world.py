@@ -206,7 +206,7 @@ class World:
         # Who hears nothing may ask for anything.
         self.kernel.impossible.clear()
         self._tell(self.kernel.snapshot())
-        self._attach_new_devices()
+        self.attach_new_devices()
 
     # --- events ---
 
@@ -216,7 +216,7 @@ class World:
         return self.engine
 
     def configuration(self) -> Configuration:
-        read = _configuration(tuple(self.files.items()), self.settings)
+        read = _configuration(tuple(self.files.items()), self.settings, self._device_names())
         if self.probes_all is None:
             return read
         settings, method = read.settings, self.probes_all
@@ -225,6 +225,9 @@ class World:
         if "probe" not in self.settings:
             groups = {name: replace(group, probe=method) for name, group in groups.items()}
         return replace(read, settings=replace(settings, default_group=default, groups=groups))
+
+    def _device_names(self) -> frozenset[str]:
+        return frozenset(it for device in self.kernel.devices.values() for it in device.link.names)
 
     def config(self, name: str) -> InterfaceConfig | None:
         return self.configuration().interfaces.get(name)
@@ -356,7 +359,9 @@ class World:
         self._tell(event)
         self.settle()
 
-    def _attach_new_devices(self) -> None:
+    def attach_new_devices(self) -> None:
+        if self.engine is None or self.is_deaf:
+            return
         for name in self.configuration().interfaces:
             if self.kernel.named(name):
                 self._attach_if_new(name)
@@ -505,7 +510,7 @@ class World:
         assert not self.kernel.impossible, self.kernel.impossible
         status = self._engine.status()
         for key in self._wanted():
-            hosts = in_service(self.kernel, key)
+            hosts = self._called(in_service(self.kernel, key))
             assert len(hosts) <= 1, f"{key} is on {hosts}"
             self._check_host(key, hosts, status)
         if self.kernel.refusals:
@@ -518,6 +523,14 @@ class World:
         # Nobody is called silent: the sockets have not been read since.
         self._check_silence(Tick((), self._drained_at))
         self._check_silence(self.kernel.snapshot())
+
+    def _hosts(self, key: IPAddress) -> list[str]:
+        return self._called(self.kernel.hosts(key))
+
+    def _called(self, devices: Iterable[str]) -> list[str]:
+        """As their files call them."""
+        links = (self.kernel.device(name).link for name in devices)
+        return [link.called_by(self._engine.scene.view.names).name for link in links]
 
     def _check_silence(self, event: Event) -> None:
         if self._engine.scene.refusals:
@@ -563,13 +576,13 @@ class World:
                 continue
             active = [it for it in members if it.fitness is Fitness.USABLE]
             active = [it for it in active if not (it.config.is_standby or it.is_on_trust)]
-            load = Counter(host for key in self._wanted() for host in self.kernel.hosts(key))
+            load = Counter(it for key in self._wanted() for it in self._hosts(key))
             for key in self._wanted() & {it.address.ip for it in settings.addresses}:
                 self._check_share(key, active, load)
 
     def _check_share(self, key: IPAddress, active: list[Member], load: Counter[str]) -> None:
         able = [it.name for it in active if family_of(key) in self._families(it.name)]
-        for host in self.kernel.hosts(key):
+        for host in self._hosts(key):
             member = self._engine.scene.members.get(host)
             if member is None:
                 # Its device was called otherwise when it came to live there.
@@ -704,8 +717,10 @@ class World:
 
 
 @cache
-def _configuration(files: tuple[tuple[str, str], ...], settings: str) -> Configuration:
-    loaded = load(ConfigurationFiles(hostname=dict(files), settings=settings))
+def _configuration(
+    files: tuple[tuple[str, str], ...], settings: str, devices: frozenset[str]
+) -> Configuration:
+    loaded = load(ConfigurationFiles(hostname=dict(files), settings=settings, devices=devices))
     faults = [fault for fault in loaded.faults if not fault.is_warning]
     assert not faults, faults
     return loaded.configuration
