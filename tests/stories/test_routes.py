@@ -52,15 +52,17 @@ def test_a_route_ends_while_it_is_nowhere() -> None:
     )
 
 
-def test_a_route_goes_with_the_source_that_was_taken_away() -> None:
+def test_a_route_comes_back_with_the_source_that_was_taken_away() -> None:
+    """The file wants the address; the kernel took the route with it."""
     tell(
         PAIR,
         """
         at 60s  add route 10.9.0.0/16 via 192.168.85.1 on hme1 source 192.168.85.19
         at 70s  delete 192.168.85.19 on hme0
-                expect no route 10.9.0.0/16
+                expect 192.168.85.19 on hme0 as hme0
+                expect route 10.9.0.0/16 on hme1 protocol 3
                 expect no report "refused"
-        at 100s expect no route 10.9.0.0/16
+        at 100s expect route 10.9.0.0/16 on hme1 protocol 3
                 expect no report "refused"
         """,
     )
