@@ -347,7 +347,7 @@ class Engine:
             case BootSettled():
                 commands += self._on_boot_settled()
             case Attach(name, config):
-                self._ask_anew()
+                self._ask_those_around(name)
                 commands += membership.attach(self.scene, name, config, now)
                 commands += look_at_all(self.scene, now)
             case Offline(name):
@@ -436,6 +436,13 @@ class Engine:
         """Whoever asks for something again may know that it is possible now."""
         self.scene.refusals.look()
         self._spreading.refusals.look()
+
+    def _ask_those_around(self, name: str) -> None:
+        """As `_ask_anew`, of those that it concerns."""
+        member = self.scene.members.get(name)
+        circle = self.scene.members_of((member.circle,)) if member else ()
+        devices = {it.ifindex for it in circle}
+        self.scene.refusals.look(lambda key: key.ifindex in devices)
 
     def _on_boot_settled(self) -> list[Command]:
         if self.scene.has_settled:

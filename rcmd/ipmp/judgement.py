@@ -9,7 +9,7 @@ from typing import assert_never
 from rcmd.ipmp import messages
 from rcmd.ipmp.capability import incapacity
 from rcmd.ipmp.commands import Command
-from rcmd.ipmp.guards import Verdict, examine
+from rcmd.ipmp.guards import Verdict, captivity, examine
 from rcmd.ipmp.hardware_addresses import link_to_be
 from rcmd.ipmp.health import Condition, Health, judge
 from rcmd.ipmp.member import Intent, Member
@@ -249,6 +249,8 @@ class Judgement:
         if member.barred or member.rejected:
             return member.barred or member.rejected
         problem = _problem(condition, member)
+        link = self.scene.view.links.get(member.ifindex)
+        captive = captivity(link, self.scene.view) if link is not None else ""
         if member.health is Health.FAILED and condition in PROBED:
             problem = self._silence(member) or problem
         strange = messages.strangeness(self.surveillance.strangers.targets(member.name))
@@ -256,7 +258,7 @@ class Judgement:
         lacks = (
             incapacity(self.scene, member, family) for family in sorted(member.config.families)
         )
-        return "; ".join(it for it in (problem, *lacks, strange, duplicate) if it)
+        return "; ".join(it for it in (problem, captive, *lacks, strange, duplicate) if it)
 
     def _silence(self, member: Member) -> str:
         """Who does not answer; empty if the last probe was answered."""
@@ -281,16 +283,18 @@ class Judgement:
                 groups.setdefault(member.config.group, []).append(member)
         for group, members in groups.items():
             links = [link_to_be(it, self.scene.view.links[it.ifindex]) for it in members]
-            verdicts = examine(links)
+            verdicts = examine(links, self.scene.view)
             for member in members:
                 verdict = verdicts.get(member.name, FINE)
                 if verdict.barred and not member.barred:
                     reports.append(messages.barred(member.name, verdict.barred))
                 if member.barred and not verdict.barred:
-                    reports.append(messages.unbarred(member.name, group))
+                    unbarred = messages.freed if member.is_misplaced else messages.unbarred
+                    reports.append(unbarred(member.name, group))
                 if verdict.rejected and not member.rejected:
                     reports.append(messages.rejected(member.name, group, verdict.rejected))
                 member.barred, member.rejected = verdict.barred, verdict.rejected
+                member.is_misplaced = verdict.is_misplaced
         return reports
 
     def _pronounce_on_groups(self, circles: Circles | None) -> list[Command]:

@@ -52,6 +52,8 @@ class KernelView:
         """Of the interfaces in our care (`call_by`)."""
         self.links: dict[int, Link] = {}
         """By ifindex; called as their files call them."""
+        self._captors: dict[int, int] = {}
+        """Device -> who takes all that it receives, by ifindex."""
         self.addresses: dict[int, dict[IPInterface, KernelAddress]] = {}
         self.table = RouteTable()
         self.nexthops = NexthopView()
@@ -72,6 +74,7 @@ class KernelView:
         view = KernelView()
         view.names = self.names
         view.links = dict(self.links)
+        view._captors = dict(self._captors)
         view.addresses = {ifindex: dict(held) for ifindex, held in self.addresses.items()}
         view.table = self.table.copy()
         view.nexthops = view_of(self.nexthops.items(), self.nexthops.foreign)
@@ -92,6 +95,10 @@ class KernelView:
         """The address as it is held, on whichever devices."""
         return self._holders.get(address, {}).values()
 
+    def captor_of(self, ifindex: int) -> Link | None:
+        """Who takes all that the device receives (`Link.takes_all`)."""
+        return self.links.get(self._captors.get(ifindex, 0))
+
     def carriers_of(self, key: RouteKey) -> Iterable[int]:
         """The devices (ifindex) that have the route."""
         return self.table.carriers_of(key)
@@ -101,7 +108,7 @@ class KernelView:
         """`before` is given up: what is the same is taken over from it."""
         view = cls()
         for link in snapshot.links:
-            view.links[link.ifindex] = link
+            view._see(link)
         for address in snapshot.addresses:
             view.add_address(address)
         if before is not None and before.table.is_just(snapshot.routes):
@@ -136,7 +143,7 @@ class KernelView:
         match change:
             case LinkSeen(link):
                 old = self.links.get(link.ifindex)
-                self.links[link.ifindex] = link.called_by(self.names)
+                self._see(link.called_by(self.names))
                 if old is not None and old.kernel_name != link.kernel_name:
                     self._relabel(link)
                 if not link.is_running:
@@ -145,6 +152,7 @@ class KernelView:
                     # The kernel flushes IPv4 routes of a device set down without a word.
                     self.table.drop(link.ifindex, Family.IPV4)
             case LinkGone(ifindex):
+                self._forget_captor(ifindex)
                 self.links.pop(ifindex, None)
                 self.nexthops.drop_device(ifindex, is_up=False)
                 for address in self.addresses.pop(ifindex, {}).values():
@@ -170,6 +178,17 @@ class KernelView:
                 self.nexthops.remove(shared)
             case PinRuleGone(rule):
                 self.nexthops.remove(rule)
+
+    def _see(self, link: Link) -> None:
+        self._forget_captor(link.ifindex)
+        self.links[link.ifindex] = link
+        if link.takes_all and link.lower:
+            self._captors[link.lower] = link.ifindex
+
+    def _forget_captor(self, ifindex: int) -> None:
+        old = self.links.get(ifindex)
+        if old is not None and self._captors.get(old.lower) == ifindex:
+            del self._captors[old.lower]
 
     def _switch(self, ifindex: int, family: Family, *, is_on: bool) -> None:
         """Of a device that is down nothing is said by that: it comes up as it is set then."""

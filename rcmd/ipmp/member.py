@@ -68,7 +68,10 @@ class Member:
     known_as: str = ""
     """The hardware address under which the neighbours know what lives on it."""
     barred: str = ""
-    """Why it may not serve: its hardware address is not unique."""
+    """Why it may not serve: its hardware address is not unique, or another device takes what it
+    receives."""
+    is_misplaced: bool = False
+    """It is not its hardware address that bars it."""
     rejected: str = ""
     """Why its group would not have it: another medium."""
 

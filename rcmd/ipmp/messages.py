@@ -92,7 +92,12 @@ def moved(answer: Moved) -> Report | None:
     if move.source is None or move.destination is None or move.is_rest:
         return None
     additions = {*move.add, *move.add_routes}
-    refused = {it.item: it.reason for it in answer.refusals if it.item in additions}
+    refused = {
+        it.item: it.reason
+        for it in answer.refusals
+        if it.item in additions
+        and not (isinstance(it.item, KernelAddress) and is_autojoin(it.item))
+    }
     # What an advertisement made is at home all the time: coming home it is only announced.
     told = [item.address for item in move.announce if item not in refused]
     if not answer.added and not told:
@@ -199,6 +204,11 @@ def barred(name: str, reason: str) -> Report:
 
 def unbarred(name: str, group: str) -> Report:
     text = f"{name} now has a unique hardware address{_in(group)}; onlining"
+    return Report(Severity.NOTICE, "unbarred", name, text)
+
+
+def freed(name: str, group: str) -> Report:
+    text = f"{name} receives by itself again{_in(group)}; onlining"
     return Report(Severity.NOTICE, "unbarred", name, text)
 
 

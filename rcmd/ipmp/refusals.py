@@ -73,10 +73,12 @@ class Refusals(Generic[Key]):
             if it.is_in_force and is_meant(key):
                 it.until = min(it.until, now + PAUSES_S[min(it.times, len(PAUSES_S)) - 1])
 
-    def look(self) -> None:
-        """Everything is asked for anew; what has not been since the last time is not wanted."""
-        self._known = {key: it for key, it in self._known.items() if it.is_in_force}
-        for it in self._known.values():
+    def look(self, is_meant: Callable[[Key], bool] = lambda _: True) -> None:
+        """These are asked for anew; what has not been since the last time is not wanted."""
+        meant = [(key, it) for key, it in self._known.items() if is_meant(key)]
+        for key, it in meant:
+            if not it.is_in_force:
+                del self._known[key]
             it.is_in_force = False
         self.revision += 1
 

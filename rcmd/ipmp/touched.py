@@ -37,7 +37,7 @@ from rcmd.ipmp.listening import concerned_by
 from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.sharing import owner_of
-from rcmd.model import IPAddress, KernelAddress, Route, RouteKey
+from rcmd.model import IPAddress, KernelAddress, Link, Route, RouteKey
 
 EVERYBODY = None
 Touched = frozenset[str] | None
@@ -113,9 +113,9 @@ def _by_change(scene: Scene, change: KernelChange) -> Iterator[str | None]:
         case LinkSeen() | LinkGone() | FamilySwitched():
             ifindex = ifindex_of(change)
             link = scene.view.links.get(ifindex)
-            yield link.name if link else None
+            yield from _by_link(scene, link)
             if isinstance(change, LinkSeen):
-                yield change.link.called_by(scene.view.names).name
+                yield from _by_link(scene, change.link.called_by(scene.view.names))
             for held in scene.view.addresses.get(ifindex, {}):
                 yield from _by_address(scene, held.ip)
             for place, _ in scene.places().items():
@@ -133,6 +133,15 @@ def _by_change(scene: Scene, change: KernelChange) -> Iterator[str | None]:
             | PinRuleGone()
         ):
             pass
+
+
+def _by_link(scene: Scene, link: Link | None) -> Iterator[str | None]:
+    if link is None:
+        return
+    yield link.name
+    if link.takes_all:
+        lower = scene.view.links.get(link.lower)
+        yield lower.name if lower else None
 
 
 def _by_item(scene: Scene, item: KernelAddress | Route) -> Iterator[str | None]:

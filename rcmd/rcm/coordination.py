@@ -223,10 +223,10 @@ class Coordination:
         member = self._member(interface)
         interface = member.name
         self.stage.operations.check_free((interface,))
-        if member.intent is not Intent.OFFLINE:
-            raise Vetoed((Veto(interface, "state", f"interface {interface} is not offline"),))
         if member.barred:
             raise Vetoed((Veto(interface, "state", member.barred),))
+        if member.intent is not Intent.OFFLINE:
+            raise Vetoed((Veto(interface, "state", f"interface {interface} is not offline"),))
         self.machine.feed(UndoOffline(interface))
         self._tell("undo-offline", interface, f"{interface} is online again", caller)
 

@@ -53,6 +53,8 @@ IFA_F_DEPRECATED = 0x20
 IFA_F_TENTATIVE = 0x40
 IFA_F_PERMANENT = 0x80
 SCOPE_LINK = 253
+JOINED_ALREADY = "Multicast auto join failed"
+"""Nobody can know that who has not heard of the first time."""
 PROTOCOL_LINK_LOCAL = 3
 
 Item = KernelAddress | Route
@@ -244,6 +246,27 @@ class Kernel:
     def set_alternatives(self, name: str, *alternatives: str) -> None:
         device = self.device(name)
         device.link = replace(device.link, alternatives=alternatives)
+        self._see_link(device)
+
+    def enslave(self, name: str, master: str, kind: str = "bridge") -> None:
+        """`ip link set NAME master MASTER`, which is made if need be."""
+        owner = self.named(master) or self.put_in(master)
+        owner.link = replace(owner.link, kind=kind)
+        self._see_link(owner)
+        device = self.device(name)
+        device.link = replace(device.link, master=owner.link.ifindex)
+        self._see_link(device)
+
+    def stack(self, above: str, name: str) -> None:
+        """A macvlan in passthru mode."""
+        device = self.put_in(above)
+        lower = self.device(name).link.ifindex
+        device.link = replace(device.link, kind="macvlan", lower=lower, takes_all=True)
+        self._see_link(device)
+
+    def free(self, name: str) -> None:
+        device = self.device(name)
+        device.link = replace(device.link, master=0)
         self._see_link(device)
 
     def set_hardware_address(self, name: str, mac: str) -> None:
@@ -460,7 +483,7 @@ class Kernel:
             return "Operation not permitted"
         is_new = not (isinstance(item, KernelAddress) and item.address in device.addresses)
         reason = self._add(device, item)
-        if reason and not self.refusals:
+        if reason and not self.refusals and reason != JOINED_ALREADY:
             self.impossible.append(f"{_name(item)} on {device.link.name}: {reason}")
         if not reason and is_new and isinstance(item, KernelAddress) and item.address.version == 6:
             # IPv6 address notifications carry no sender: our own come back to us.
@@ -473,7 +496,7 @@ class Kernel:
             return f"{item.family} is disabled on this device"
         if isinstance(item, KernelAddress):
             if item.address.ip in device.stuck | device.unjoinable:
-                return "Multicast auto join failed"
+                return JOINED_ALREADY
             flags = item.flags | (IFA_F_PERMANENT if item.valid_s is None else 0)
             if item.address.ip in self.duplicates and not flags & IFA_F_NODAD:
                 flags |= IFA_F_DADFAILED | IFA_F_TENTATIVE

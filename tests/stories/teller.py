@@ -167,6 +167,24 @@ class Teller:
         self.world.kernel.switch_ipv6(name, is_on=verb == "on")
         self.world.settle()
 
+    def enslave(self, name: str, master: str, kind: str = "bridge") -> None:
+        self.world.kernel.enslave(name, master, kind)
+        self.world.settle()
+
+    def free(self, name: str) -> None:
+        self.world.kernel.free(name)
+        self.world.settle()
+
+    def stack(self, above: str, name: str) -> None:
+        """A macvlan in passthru mode."""
+        self.world.kernel.stack(above, name)
+        self.world.settle()
+
+    def unstack(self, above: str) -> None:
+        self.world.kernel.tear_out(above)
+        self.world.kernel.forget(above)
+        self.world.settle()
+
     def set_mtu(self, name: str, mtu: str) -> None:
         self.world.kernel.set_mtu(name, int(mtu))
         self.world.settle()
@@ -726,6 +744,10 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"carrier (.*)", Teller.carrier),
     (r"set (\S+) (up|down)", Teller.admin),
     (r"switch IPv6 (on|off) on (\S+)", Teller.switch_ipv6),
+    (r"enslave (\S+) to (\S+?)(?:, a (\S+))?", Teller.enslave),
+    (r"free (\S+)", Teller.free),
+    (r"stack (\S+) on (\S+)", Teller.stack),
+    (r"unstack (\S+)", Teller.unstack),
     (r"mtu of (\S+) becomes (\d+)", Teller.set_mtu),
     (r"tear out (\S+)", Teller.tear_out),
     (r"put in (\S+)", Teller.put_in),

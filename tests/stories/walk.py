@@ -48,6 +48,7 @@ VERBS = (
     *("offline", "online", "leave", "unplumb", "stay", "attach") * 2,
     *("add by hand", "delete by hand", "add route", "delete route") * 2,
     *("join", "join", "quit"),
+    *("enslave", "free", "free"),
     *("IPv6 off", "IPv6 on", "IPv6 on", "small mtu", "usual mtu", "usual mtu"),
     *("set down", "set up", "two cables out", "restart", "kill", "start", "start"),
     *("refuse", "accept", "accept", "go deaf", "overrun", "overrun", "wait", "wait", "reload"),
@@ -177,6 +178,12 @@ class Walk:
                 world.settle()
             case "IPv6 off" | "IPv6 on" if is_present:
                 world.kernel.switch_ipv6(name, is_on=step.verb == "IPv6 on")
+                world.settle()
+            case "enslave" | "free" if is_present:
+                if step.verb == "enslave":
+                    world.kernel.enslave(name, "br0")
+                else:
+                    world.kernel.free(name)
                 world.settle()
             case "small mtu" | "usual mtu" if is_present:
                 world.kernel.set_mtu(name, 1200 if step.verb == "small mtu" else 1500)
