@@ -56,7 +56,7 @@ def _source(scene: Scene, address: AddressStatus) -> str:
         return "leased"
     if not address.home:
         return _SETTINGS
-    if key not in scene.ledger.configured:
+    if address.kind is AddressKind.DATA and key not in scene.ledger.configured:
         return "added by hand"
     return f"{_FILES[family_of(key)]}.{address.home}"
 

@@ -62,15 +62,17 @@ def seal_kernel() -> None:
     mount("/proc/sys/net", "/proc/sys/net", flags=MountFlag.BIND)
     for name in OF_THE_MACHINE:
         if (place := Path("/proc", name)).exists():
-            mount(str(place), str(place), flags=MountFlag.BIND | MountFlag.RECURSIVE)
             _make_read_only(place)
     networks = "/sys/devices/virtual/net"
     mount(networks, networks, flags=MountFlag.BIND)
-    _make_read_only(Path("/sys"))
+    # Not /sys as a whole: systemd-networkd takes that for a container without udev.
+    for place in Path("/sys").iterdir():
+        _make_read_only(place)
 
 
 def _make_read_only(place: Path) -> None:
-    """Here, not wherever else the same file system is."""
+    """Here, not wherever else the same file system is; what is mounted below stays as it is."""
+    mount(str(place), str(place), flags=MountFlag.BIND | MountFlag.RECURSIVE)
     mount("none", str(place), flags=MountFlag.REMOUNT | MountFlag.BIND | MountFlag.READ_ONLY)
 
 
