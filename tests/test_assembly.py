@@ -17,6 +17,7 @@ from rcmd.daemon import MEMORY_KEY
 from rcmd.errors import RcmError
 from rcmd.history import HistoryWriter, RecordedHistory
 from rcmd.ipmp.commands import Report, Severity
+from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.memory import Memory
 from rcmd.rcm.journal import HistoryEvent
 from rcmd.starting import open_store, remember_running, remembered, starting_configuration
@@ -192,6 +193,7 @@ def test_a_start_tells_who_else_claims_an_interface(monkeypatch: pytest.MonkeyPa
     starts = Assembly.__new__(Assembly)
     starts.loaded = load(ConfigurationFiles(hostname={"/etc/hostname.hme1": "10.0.0.1/24 up\n"}))
     starts.daemon = Mock(report=told.append)
+    starts.daemon.engine.scene.view = KernelView()
     asyncio.run(starts.tell_claims())
     (report,) = told
     assert (report.severity, report.kind, report.subject) == (Severity.WARNING, "claim", "hme1")
