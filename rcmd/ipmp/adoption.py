@@ -38,6 +38,7 @@ from rcmd.ipmp.events import (
     PinRuleGone,
     RouteGone,
     RouteSeen,
+    RoutesFound,
     SpreadItemSeen,
     SpreadRouteGone,
 )
@@ -137,7 +138,7 @@ def ifindex_of(change: KernelChange) -> int:
     match change:
         case LinkSeen(link):
             return link.ifindex
-        case LinkGone(ifindex) | FamilySwitched(ifindex):
+        case LinkGone(ifindex) | FamilySwitched(ifindex) | RoutesFound(ifindex):
             return ifindex
         case AddressSeen(address) | AddressGone(address):
             return address.ifindex

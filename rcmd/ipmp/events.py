@@ -74,6 +74,15 @@ class RouteGone:
 
 
 @dataclass(frozen=True, slots=True)
+class RoutesFound:
+    """All that a device has of a family, asked for: others were dropped without a word."""
+
+    ifindex: int
+    family: Family
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SpreadItemSeen:
     """A nexthop, group or route through a group with our mark."""
 
@@ -118,6 +127,7 @@ KernelChange = (
     | AddressGone
     | RouteSeen
     | RouteGone
+    | RoutesFound
     | SpreadChange
 )
 

@@ -23,6 +23,7 @@ from rcmd.ipmp.events import (
     PinRuleGone,
     RouteGone,
     RouteSeen,
+    RoutesFound,
     SpreadDone,
     SpreadItemSeen,
     SpreadRouteGone,
@@ -168,6 +169,8 @@ class KernelView:
                 self.table.add(route)
             case RouteGone(route):
                 self.table.remove(route)
+            case RoutesFound(ifindex, family, routes):
+                self._drop_but(ifindex, family, routes)
             case SpreadItemSeen(item):
                 self.nexthops.add(item)
             case ForeignNexthopSeen(number):
@@ -196,6 +199,12 @@ class KernelView:
         if link is not None and link.is_up:
             off = link.switched_off - {family} if is_on else link.switched_off | {family}
             self.links[ifindex] = replace(link, switched_off=off)
+
+    def _drop_but(self, ifindex: int, family: Family, routes: Iterable[Route]) -> None:
+        found = {RouteKey.of(route) for route in routes}
+        for key, route in list(self.table.on(ifindex).items()):
+            if route.family is family and key not in found:
+                self.table.remove(route)
 
     def _relabel(self, link: Link) -> None:
         """As the kernel does it, without a word (net/ipv4/devinet.c, inetdev_changename)."""

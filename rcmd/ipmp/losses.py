@@ -11,7 +11,7 @@ gone by somebody's decision about that route.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from rcmd.ipmp.route_words import describe_route
@@ -103,9 +103,18 @@ class Losses:
     # --- telling ---
 
     def note(self, topic: Topic, thing: Thing, words: str, now: float) -> None:
-        tale = self._tales.setdefault(topic, Tale(now, now))
+        tale = self._tales.setdefault(self._common(topic), Tale(now, now))
         tale.last = now
         tale.things[words] = thing
+
+    def _common(self, topic: Topic) -> Topic:
+        """Who asked for it may be gone before it can be asked who it is: that is no other."""
+        anonymous = replace(topic, requester="")
+        if topic.requester:
+            if anonymous in self._tales:
+                self._tales[topic] = self._tales.pop(anonymous)
+            return topic
+        return next((it for it in self._tales if replace(it, requester="") == topic), topic)
 
     def deadline(self) -> float | None:
         """When the next one is to be told."""
@@ -160,11 +169,12 @@ class Losses:
 
     def _untell(self, forgotten: Forgotten) -> None:
         """It will be told as what it is: swept along."""
-        tale = self._tales.get(forgotten.topic)
+        topic = self._common(forgotten.topic)
+        tale = self._tales.get(topic)
         if tale is not None:
             tale.things.pop(describe_route(forgotten.route), None)
             if not tale.things:
-                del self._tales[forgotten.topic]
+                del self._tales[topic]
 
     def _prune(self, now: float) -> None:
         for kept in (self._sweeps, self._forgotten):

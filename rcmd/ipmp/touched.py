@@ -27,6 +27,7 @@ from rcmd.ipmp.events import (
     Plumbed,
     RouteGone,
     RouteSeen,
+    RoutesFound,
     SpeedSeen,
     SpreadDone,
     SpreadItemSeen,
@@ -110,7 +111,7 @@ def circles_of(scene: Scene, names: Iterable[str | None]) -> frozenset[str]:
 def _by_change(scene: Scene, change: KernelChange) -> Iterator[str | None]:
     """The interfaces that a change has to do with."""
     match change:
-        case LinkSeen() | LinkGone() | FamilySwitched():
+        case LinkSeen() | LinkGone() | FamilySwitched() | RoutesFound():
             ifindex = ifindex_of(change)
             link = scene.view.links.get(ifindex)
             yield from _by_link(scene, link)

@@ -31,6 +31,7 @@ from rcmd.ipmp.events import (
     Refusal,
     RouteGone,
     RouteSeen,
+    RoutesFound,
     SpreadDone,
     SpreadItemSeen,
     SpreadRouteGone,
@@ -131,6 +132,8 @@ class Rtnetlink:
         """Whether the last reading found an end."""
         self._requesters: dict[int, str] = {}
         """By port, in this reading."""
+        self._doubtful: dict[int, None] = {}
+        """Devices whose IPv4 routes may be gone, in this reading."""
 
     @classmethod
     def open(cls, *, receive_buffer: int = RECEIVE_BUFFER) -> Rtnetlink:
@@ -184,7 +187,7 @@ class Rtnetlink:
             # Whatever took the last address away has ended by the time that this is answered.
             self._ask_for_nothing()
             self._drain(changes, cascade, until + _CASCADE_S)
-        return tuple(changes)
+        return (*changes, *self._settle_doubts())
 
     def _drain(self, changes: list[KernelChange], cascade: Cascade, until: float) -> None:
         self.has_read_all = False
@@ -203,9 +206,28 @@ class Rtnetlink:
                         self.on_settings(netconf_messages.device_of(payload))
                     changes += self._changes(header, payload)
                     if header.kind == MessageType.DELADDR:
+                        self._doubt(changes[-1:])
                         cascade.note(header, changes)
             except MalformedMessage as error:
                 _log.warning("ignored a malformed netlink message: %s", error)
+
+    def _doubt(self, changes: Iterable[KernelChange]) -> None:
+        """With its last IPv4 address a device loses its IPv4 routes without a word.
+
+        Which one was the last cannot be told while echoes of ours are unread: what we have added
+        counts as there already, and was added after this one went.
+        """
+        if not self._expected:
+            return
+        for gone in changes:
+            if isinstance(gone, AddressGone) and gone.address.family is Family.IPV4:
+                self._doubtful[gone.address.ifindex] = None
+
+    def _settle_doubts(self) -> Iterator[RoutesFound]:
+        doubtful, self._doubtful = self._doubtful, {}
+        for ifindex in doubtful:
+            routes = tuple(seen.route for seen in self._routes_of(ifindex, (Family.IPV4,)))
+            yield RoutesFound(ifindex, Family.IPV4, routes)
 
     def _concerns(self, header: Header, payload: bytes) -> bool:
         if header.kind not in _ROUTE_MESSAGES or self._minded.concerns(payload):
@@ -277,8 +299,10 @@ class Rtnetlink:
         self._filter()
         return tuple(it for ifindex in new for it in self._routes_of(ifindex))
 
-    def _routes_of(self, ifindex: int) -> Iterator[RouteSeen]:
-        for family in Family:
+    def _routes_of(
+        self, ifindex: int, families: Iterable[Family] = tuple(Family)
+    ) -> Iterator[RouteSeen]:
+        for family in families:
             request = encoding.encode_dump_routes(family, ifindex)
             for route in self._dump_of_device(request):
                 if isinstance(route, Route) and route.family is family and _is_in_force(route):

@@ -106,3 +106,14 @@ def test_a_thousand_are_one_event() -> None:
         "1000 addresses (10.1.0.1/16, 10.1.0.2/16, 10.1.0.3/16 and 997 more) "
         "were removed by another program on hme0"
     )
+
+
+@pytest.mark.parametrize("known_at", [10.0, 10.1])
+def test_who_has_ended_before_it_is_asked_for_is_the_same_program(known_at: float) -> None:
+    found = made(WhenRemoved.RESTORE)
+    for at, address in ((10.0, WANTED), (10.1, BY_HAND)):
+        who = MANAGER if at == known_at else ""
+        absorb_change(found, AddressGone(held(address), is_by_request=True, requester=who), at)
+    ((topic, tale),) = found.losses.due(11.0)
+    assert topic.requester == MANAGER
+    assert list(tale.things) == [WANTED, BY_HAND]

@@ -68,8 +68,7 @@ def test_a_network_manager_forgets_a_device(lab: Lab, route_first: bool) -> None
     await_event(lab, "put-back", "hme0")
     assert reaches(lab, OUTSIDE)
     if route_first:
-        # Told once; what the kernel told in two turns is told in two.
-        assert len(events(lab, "put-back")) <= 2
+        assert len(events(lab, "put-back")) == 1
         assert kinds(lab).count(("route-removed", "hme0")) == 0
 
 

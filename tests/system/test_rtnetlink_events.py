@@ -21,6 +21,7 @@ from rcmd.ipmp.events import (
     LinkSeen,
     RouteGone,
     RouteSeen,
+    RoutesFound,
 )
 from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.taken import is_by_kernel
@@ -82,6 +83,26 @@ def test_changes_of_others_are_told(host: Lab) -> None:
     ip("addr del 10.0.0.1/24 dev left")
     assert AddressGone(expected, is_by_request=True) in host.kernel.read()
     assert host.kernel.read() == ()
+
+
+def test_routes_that_went_before_our_address_came(host: Lab) -> None:
+    """What was acknowledged first is not what happened first."""
+    ip("addr add 10.0.0.1/24 dev left")
+    ip("route add default via 10.0.0.254")
+    view = KernelView.of(host.kernel.snapshot())
+    host.kernel.read()
+    ip("addr del 10.0.0.1/24 dev left")
+    mine = address(host.left, "10.0.0.2/24")
+    host.add(mine)
+    view.add_address(mine)
+    told = host.kernel.read()
+    assert of_kind(told, RoutesFound)
+    for change in told:
+        view.apply(change)
+    left = [it for it in view.routes[host.left].values() if it.protocol != 2]
+    assert left == []
+    host.execute(remove=(mine,))
+    assert not of_kind(host.kernel.read(), RoutesFound)
 
 
 def test_ipv6_addresses_are_told_whoever_changed_them(host: Lab) -> None:
