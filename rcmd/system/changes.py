@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 from rcmd.model import Identity
@@ -102,7 +103,7 @@ class Changes:
 
 
 def _keep_last(items: dict[Any, Any], most: int) -> None:
-    for key in list(items)[: max(0, len(items) - most)]:
+    for key in list(islice(items, max(0, len(items) - most))):
         del items[key]
 
 

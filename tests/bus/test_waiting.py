@@ -78,8 +78,9 @@ def test_all_users_together_leave_room_for_root() -> None:
 
 def test_refusals_that_wait_are_bounded() -> None:
     waiting = WaitingCalls()
+    body = bytes(MOST_OF_ONE)
     for serial in range(MOST_TURNED_AWAY + 10):
-        waiting.put(call(65534, serial, body=bytes(MOST_OF_ONE)))
+        waiting.put(call(65534, serial, body=body))
     assert len(taken(waiting)) == MOST_TURNED_AWAY
 
 

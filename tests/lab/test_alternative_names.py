@@ -8,6 +8,7 @@ import pytest
 from scenes import (
     HME0,
     HME1,
+    SETTINGS,
     await_hosted,
     await_state,
     hosted_on,
@@ -26,6 +27,12 @@ LONG = "a-name-of-more-than-fifteen-bytes"
 
 def also(lab: Lab, verb: str, nic: str, name: str) -> None:
     lab.run(["ip", "link", "property", verb, "dev", nic, "altname", name], check=True)
+
+
+@pytest.fixture(autouse=True)
+def quick(lab: Lab) -> None:
+    """Ten answers are there within a second."""
+    lab.write("/etc/rcmd/rcmd.yaml", SETTINGS)
 
 
 @pytest.mark.parametrize("name", ["uplink", LONG])
@@ -61,6 +68,8 @@ def test_a_file_and_a_resource_may_go_by_one(lab: Lab, name: str) -> None:
 def test_it_is_taken_when_it_gets_the_name_and_given_back_without_it(lab: Lab) -> None:
     start(lab, {f"hostname.{LONG}": HME0, "hostname.hme1": HME1})
     assert hosted_on(lab, "192.168.85.19") is None
+    # Of one that is down the kernel does not tell (net/core/dev.c, netdev_state_change).
+    lab.run(["ip", "link", "set", "hme0", "up"], check=True)
     also(lab, "add", "hme0", LONG)
     await_hosted(lab, "hme0", "192.168.85.19")
     lab.run(["ip", "link", "set", "hme0", "name", "eth7"], check=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -24,10 +25,8 @@ def silence() -> Iterator[None]:
 
 
 @settings(
-    max_examples=100,
+    max_examples=100 if "RCMD_RANDOM" in os.environ else 40,
     deadline=None,
-    derandomize=True,
-    database=None,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -6,6 +6,7 @@ The rules are in `walk_rules`; `walk` compares with what was before.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from .walk import Step, steps, take
 from .walk_host import SHARING
 
+IS_LONG = "RCMD_RANDOM" in os.environ
 FAILBACK = st.sampled_from(["", "failback: no\n"])
 
 
@@ -28,7 +30,7 @@ def silence() -> Iterator[None]:
 
 
 @settings(
-    max_examples=1000,
+    max_examples=1000 if IS_LONG else 200,
     deadline=None,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.too_slow],
@@ -39,7 +41,7 @@ def test_no_walk_breaks_a_rule(text: str, is_switched: bool, path: list[Step]) -
 
 
 @settings(
-    max_examples=100,
+    max_examples=100 if IS_LONG else 40,
     deadline=None,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.too_slow],

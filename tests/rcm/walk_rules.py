@@ -13,6 +13,7 @@ from rcmd.model import (
     InterfaceState,
     InterfaceStatus,
     IPAddress,
+    Status,
     family_of,
 )
 
@@ -75,10 +76,11 @@ class Rules:
         if life.host.kernel.refusals:
             return
         self._check_bare()
-        listed = {it.address.ip for it in self._data()}
-        expected.compare(listed, self.taken_along())
-        for address in self._data():
-            self._check_place(address)
+        status = life.engine.status()
+        data = self._data(status)
+        expected.compare({it.address.ip for it in data}, self.taken_along())
+        for address in data:
+            self._check_place(address, status)
 
     def taken_along(self) -> set[IPAddress]:
         """What went with a detached interface that nobody could stand in for."""
@@ -104,13 +106,12 @@ class Rules:
             return False
         return is_silent and engine.deadline() is None and engine.is_at_rest()
 
-    def _data(self) -> list[AddressStatus]:
-        addresses = self.life.engine.status().addresses
+    def _data(self, status: Status) -> list[AddressStatus]:
         # What was taken away, or along, is listed too.
         knows = self.life.engine.scene.ledger.knows
         return [
             it
-            for it in addresses
+            for it in status.addresses
             if it.kind is AddressKind.DATA and it.is_up and knows(it.address.ip)
         ]
 
@@ -125,11 +126,10 @@ class Rules:
 
     # --- one address ---
 
-    def _check_place(self, address: AddressStatus) -> None:
+    def _check_place(self, address: AddressStatus, status: Status) -> None:
         key = address.address.ip
         hosts = self.life.host.kernel.hosts(key)
         assert len(hosts) <= 1, f"{key} is on {hosts}"
-        status = self.life.engine.status()
         if not address.group:
             self._check_alone(address, hosts)
             return

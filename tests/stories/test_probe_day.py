@@ -1,8 +1,9 @@
 """Long times under the virtual clock: a day of random cuts, and weeks on lossy links.
 
 A day of 8 members at the default detection time is half a million probes: it is told by the tests
-marked `bench` (`make test-long`), and in every run with thirty times the detection time and ten
-times the cuts.  A week of one prober on a lossy link is in tests/ipmp/test_probe_loss.py.
+marked `bench` (`make test-long`), and half of one in every run, with thirty times the detection
+time and ten times the cuts.  A week of one prober on a lossy link is in
+tests/ipmp/test_probe_loss.py.
 """
 
 from __future__ import annotations
@@ -128,21 +129,21 @@ class Day:
 KINDS = ("hole", "hole", "cable", "cable", "loss", "offline", "switch", "sleep")
 
 
-def a_day(seed: int, *, detection_s: float, longest_s: float) -> Day:
+def a_day(seed: int, *, detection_s: float, longest_s: float, hours: int = 24) -> Day:
     """`World` looks after every change: no address lost or twice, none where it cannot be."""
     world = world_of(8, seed, f"{detection_s:g}s")
     healthy = world.kernel.layout()
     day = Day(world, Random(seed), detection_s, longest_s)
-    day.live(DAY_S)
+    day.live(hours * 3600.0)
     assert world.kernel.layout() == healthy
     return day
 
 
-def test_a_day_of_random_cuts_told_twice() -> None:
+def test_half_a_day_of_random_cuts_told_twice() -> None:
     # behaviour 37 too: the process sleeps for up to six detection times now and then
-    first = a_day(1, detection_s=300, longest_s=3000)
-    second = a_day(1, detection_s=300, longest_s=3000)
-    assert first.failures > 20
+    first = a_day(1, detection_s=300, longest_s=3000, hours=12)
+    second = a_day(1, detection_s=300, longest_s=3000, hours=12)
+    assert first.failures > 10
     assert first.world.transcript == second.world.transcript
     assert first.world.network.checksum == second.world.network.checksum
 
