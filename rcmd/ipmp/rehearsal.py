@@ -22,6 +22,7 @@ from rcmd.ipmp.kernel_view import KernelView, essence
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Fitness
+from rcmd.ipmp.prefix_routes import made_for
 from rcmd.ipmp.reachability import Reach
 from rcmd.ipmp.route_places import RoutePlaces
 from rcmd.ipmp.scene import Scene
@@ -179,6 +180,8 @@ class Staging:
         view = self.scene.view
         for item in moved.added:
             view.add(item)
+            if isinstance(item, KernelAddress):
+                _make_routes_for(view, item)
         for item in moved.removed:
             view.remove(item)
             if isinstance(item, KernelAddress):
@@ -216,6 +219,14 @@ def foresee(view: KernelView, move: Move) -> Moved:
         else:
             removed.append(item)
     return Moved(move, (*added, *move.settle, *move.refresh), tuple(removed), tuple(refusals))
+
+
+def _make_routes_for(view: KernelView, address: KernelAddress) -> None:
+    """As the kernel does: what is on the link of an address may have to be there for others."""
+    link = view.links.get(address.ifindex)
+    if link is not None and link.is_up:
+        for route in made_for(address):
+            view.add(route)
 
 
 def _drop_routes_from(view: KernelView, source: IPAddress) -> None:

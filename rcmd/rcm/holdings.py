@@ -33,8 +33,7 @@ from rcmd.ipmp.autojoin import host_of
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.member import Intent
 from rcmd.ipmp.multicast import GroupAtHome, is_autojoin
-from rcmd.ipmp.prefix_routes import RTPROT_BY_KERNEL
-from rcmd.ipmp.reachability import networks_of
+from rcmd.ipmp.prefix_routes import RTPROT_BY_KERNEL, made_for
 from rcmd.ipmp.rehearsal import place_in
 from rcmd.ipmp.route_words import describe_route
 from rcmd.ipmp.scene import Scene
@@ -222,7 +221,8 @@ class Outcome:
         for held, place in places.items():
             if held.address is None or held.address.ifindex != tied.ifindex:
                 continue
-            if place not in (None, held.source) and tied.network in [*networks_of(held.address)]:
+            made = {route.destination for route in made_for(held.address)}
+            if place not in (None, held.source) and tied.network in made:
                 return place
         return None
 

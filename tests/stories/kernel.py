@@ -523,7 +523,7 @@ class Kernel:
             return True
         # Addresses first: of routes there may be thousands.
         near = itertools.chain(
-            (address.network for address in device.addresses),
+            (_near(address) for address in device.addresses.values()),
             (it.destination for it in device.routes.values() if _is_near(it)),
         )
         return any(gateway in network for network in near)
@@ -585,6 +585,13 @@ class Kernel:
     def _drop_routes(self, device: Device, is_doomed: Callable[[Route], bool]) -> None:
         for key in [key for key, route in device.routes.items() if is_doomed(route)]:
             del device.routes[key]
+
+
+def _near(address: KernelAddress) -> IPNetwork:
+    """To the far end of an IPv6 address a route of its own leads, which comes later."""
+    if address.peer is None or address.family is Family.IPV6:
+        return address.address.network
+    return ip_network((address.peer, address.address.network.prefixlen), strict=False)
 
 
 def _is_near(route: Route) -> bool:

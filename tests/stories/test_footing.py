@@ -140,3 +140,22 @@ def test_a_route_waits_for_the_move_that_brings_what_leads_to_its_gateway() -> N
                 expect no report "refused"
         """,
     )
+
+
+def test_a_route_through_the_far_end_of_an_address_is_promised() -> None:
+    """The kernel makes the way to an IPv6 one a little later than the address."""
+    tell(
+        DUAL_STACK,
+        """
+        at 60s   add 2001:db8:9::1/128 peer 2001:db8:9::2 on hme0
+                 add route 2001:db8:77::/48 via 2001:db8:9::2 on hme0
+                 add 10.9.0.1/32 peer 10.9.0.2 on hme0
+                 add route 10.77.0.0/16 via 10.9.0.2 on hme0
+        at 61s   expect 2001:db8:77::/48 to go to hme1 if hme0 leaves
+                 expect 10.77.0.0/16 to go to hme1 if hme0 leaves
+                 leave hme0
+        at 61.3s expect route 2001:db8:77::/48 on hme1
+                 expect route 10.77.0.0/16 on hme1
+                 expect no report "refused"
+        """,
+    )

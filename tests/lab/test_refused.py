@@ -1,0 +1,118 @@
+"""A refusal of the real kernel is over when its cause is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from evidence import begin
+from scenes import (
+    DUAL_STACK,
+    ROUTER,
+    STANDBY,
+    await_event,
+    await_hosted,
+    kinds,
+    reaches,
+    route_devices,
+    status,
+)
+
+from rcmd.lab.lab import Lab
+
+pytestmark = pytest.mark.lab
+
+DATA = "192.168.85.19"
+ONE_AND_A_STANDBY = {
+    "hostname.hme0": f"{DATA} netmask + broadcast + group test up\n",
+    "hostname.hme1": STANDBY,
+}
+BY_HAND_AND_A_STANDBY = {**ONE_AND_A_STANDBY, "hostname.hme0": "group test up\n"}
+
+
+def ip(lab: Lab, *commands: str) -> None:
+    for words in commands:
+        lab.run(["ip", *words.split()], check=True)
+
+
+@pytest.mark.parametrize("files", [ONE_AND_A_STANDBY, BY_HAND_AND_A_STANDBY])
+def test_taken_away_and_given_again_a_moment_later(lab: Lab, files: dict[str, str]) -> None:
+    """What adds it again may find that rcmd was faster."""
+    begin(lab, files)
+    is_by_hand = files is BY_HAND_AND_A_STANDBY
+    address = f"addr add {DATA}/24 dev hme0"
+    route = f"route add default via {ROUTER} dev hme0"
+    if is_by_hand:
+        ip(lab, address)
+        await_event(lab, "address-added", "hme0")
+    ip(lab, route)
+    again = f"ip addr del {DATA}/24 dev hme0; sleep 0.3; ip {address}; ip {route}; true"
+    lab.run(["sh", "-c", again], check=True)
+    lab.wait_for(lambda: route_devices(lab, "default") == ["hme0"], what="the route")
+    lab.pull("hme0")
+    await_hosted(lab, "hme1", DATA)
+    lab.wait_for(lambda: route_devices(lab, "default") == ["hme1"], what="the route", timeout=2)
+    lab.plug("hme0")
+    await_hosted(lab, "hme0", DATA)
+    lab.wait_for(lambda: route_devices(lab, "default") == ["hme0"], what="the route", timeout=2)
+    assert "refused" not in {kind for kind, _ in kinds(lab)}
+    assert status(lab)["problems"] == []
+
+
+PEER, PEER6 = "10.9.0.2", "2001:db8:9::2"
+BEHIND, BEHIND6 = "10.77.0.0/16", "2001:db8:77::/48"
+
+
+def begin_with_peers(lab: Lab) -> None:
+    """Addresses with a far end on hme0, whose router is it, and routes through those."""
+    begin(lab, DUAL_STACK)
+    ip(
+        lab,
+        f"addr add 10.9.0.1 peer {PEER} dev hme0",
+        f"addr add 2001:db8:9::1 peer {PEER6} dev hme0",
+        f"route add {BEHIND} via {PEER} dev hme0",
+        f"-6 route add {BEHIND6} via {PEER6} dev hme0",
+    )
+    at_the_router = ("10.9.0.2 peer 10.9.0.1 dev lan0", "2001:db8:9::2 peer 2001:db8:9::1 dev lan0")
+    for address in (*at_the_router, "10.77.0.1/32 dev lo", "2001:db8:77::1/128 dev lo"):
+        lab.run(["ip", "addr", "add", *address.split()], where="router", check=True)
+    lab.wait_for(lambda: kinds(lab).count(("address-added", "hme0")) == 2, what="the news")
+    assert is_there(lab)
+
+
+def is_there(lab: Lab) -> bool:
+    return reaches(lab, "10.77.0.1") and reaches(lab, "2001:db8:77::1")
+
+
+def await_routes(lab: Lab, nic: str) -> None:
+    for destination, version in ((BEHIND, 4), (BEHIND6, 6)):
+        lab.wait_for(
+            lambda: route_devices(lab, destination, version) == [nic],  # noqa: B023
+            what=f"{destination} on {nic}",
+            timeout=2,
+        )
+
+
+def test_a_route_through_a_far_end_follows_when_its_device_is_torn_out(lab: Lab) -> None:
+    begin_with_peers(lab)
+    lab.tear_out("hme0")
+    await_hosted(lab, "hme1", "10.9.0.1", "2001:db8:9::1")
+    await_routes(lab, "hme1")
+    assert is_there(lab)
+    lab.put_back("hme0")
+    await_hosted(lab, "hme0", "10.9.0.1", "2001:db8:9::1")
+    await_routes(lab, "hme0")
+    assert "refused" not in {kind for kind, _ in kinds(lab)}
+
+
+def test_a_route_through_a_far_end_follows_in_a_detach_as_planned(lab: Lab) -> None:
+    begin_with_peers(lab)
+    plan = json.loads(lab.rcmctl("detach", "-n", "--json", "hme0").stdout)
+    goes = {it["address"]: it["to"] for it in plan["moves"]}
+    assert goes[f"{BEHIND} via {PEER}"] == goes[f"{BEHIND6} via {PEER6}"] == "hme1"
+    assert plan["vetoes"] == []
+    done = lab.rcmctl("detach", "--json", "hme0")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["moves"] == plan["moves"]
+    await_routes(lab, "hme1")
+    assert is_there(lab)
