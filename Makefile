@@ -15,9 +15,11 @@ demo: $(READY) ## play the whole story on a virtual host (as root; touches nothi
 
 test: lint ## check the style and run every test (those on a real kernel need root)
 	@echo "the tests of the bus, on dbus-fast:"
-	@RCMD_BUS_LIBRARY=dbus-fast .ci/run-tests -q -n 3 --dist loadfile -m "not bench" tests/bus
-	@echo "every test:"
-	@.ci/run-tests -q -n 3 --dist loadfile -m "not bench and not vm and not fuzz"
+	@RCMD_BUS_LIBRARY=dbus-fast .ci/run-tests -q -n 2 --dist worksteal -m "not bench" tests/bus
+	@echo "every test that needs no kernel of its own:"
+	@.ci/run-tests -q -n 2 --dist worksteal -m "not lab and not bench and not vm and not fuzz"
+	@echo "every test on a real kernel, which mostly wait:"
+	@.ci/run-tests -q -n 4 --dist worksteal -m "lab and not bench and not vm"
 
 test-long: $(READY) ## the tests that take minutes: days and weeks of virtual time, random walks
 	@.ci/run-tests -q -n 2 --dist loadscope -m bench tests/stories tests/ipmp

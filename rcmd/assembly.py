@@ -202,6 +202,7 @@ class Assembly:
         remember_running(self.store, is_running=True)
         self.daemon.on_link += [self.link_changed, self.upkeep.link_changed]
         self.kernel.on_settings = self.upkeep.settings_changed
+        self.daemon.mind(frozenset(self.loaded.configuration.interfaces))
         await first_look(self.daemon)
         self.know_speeds()
         self.attach_present()
@@ -301,8 +302,12 @@ class Assembly:
             self.daemon.feed(seen)
 
     def poll_carrier(self) -> None:
-        self.loop.call_later(self.pace.interval_s(self.loop.time()), self.poll_carrier)
-        for ifindex in self.carrier.poll():
+        begin = self.loop.time()
+        changed = self.carrier.poll()
+        now_s = self.loop.time()
+        self.pace.polled(now_s - begin)
+        self.loop.call_later(self.pace.interval_s(now_s), self.poll_carrier)
+        for ifindex in changed:
             now = self.kernel.link(ifindex)
             # What was told before that answer, and is still unread, is older.
             for _ in range(MOST_READINGS):
@@ -356,6 +361,7 @@ class Assembly:
 
     def udev_readable(self) -> None:
         assert self.udev is not None
+        until = self.loop.time() + READ_S
         for event in self.udev.read():
             match event:
                 case udev.Overrun():
@@ -363,6 +369,8 @@ class Assembly:
                         self.device_named(known)
                 case udev.DeviceEvent():
                     self.device_named(event)
+            if self.loop.time() >= until:
+                return
 
     def device_named(self, event: udev.DeviceEvent) -> None:
         if event.is_initialized:

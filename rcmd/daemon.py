@@ -199,7 +199,7 @@ class Daemon:
                 self._chores = self._loop.call_soon(self._do_chores)
 
     def _turn(self, event: Event) -> None:
-        if routes := self._mind(names_in(event)):
+        if routes := self.mind(names_in(event)):
             self._inbox.appendleft(event)
             event = KernelChanged(tuple(routes))
         commands = self._engine.handle(event, self._loop.time())
@@ -213,8 +213,12 @@ class Daemon:
         if answers:
             self._inbox.appendleft(Together(tuple(answers)))
 
-    def _mind(self, names: frozenset[str]) -> Sequence[RouteSeen]:
-        """From now on the routes of these devices, too; those that were not told of before."""
+    def mind(self, names: frozenset[str]) -> Sequence[RouteSeen]:
+        """From now on the routes of these devices, too; those that were not told of before.
+
+        Before the first look that is to be said of everybody who will be in our care: until then
+        all routes of the machine are.
+        """
         if names <= self._minded:
             return ()
         self._minded |= names

@@ -109,15 +109,16 @@ class Attacher:
                 return False
             if link.name in known:
                 self._plumb_only(link)
-            elif known:
-                self._recognise(self.machine.identify(link.name), known)
+            elif not link.kind:
+                # One that the kernel has made up is no NIC that was ever here.
+                self._recognise(link.name, known)
             return link.name in known
         is_return = member is not None and member.plumbed not in (0, link.ifindex)
         is_first = member is not None and member.plumbed == 0 and not scene.has_settled
         was_here = member is not None and member.plumbed == link.ifindex
         was_detached = member is not None and member.intent is Intent.DETACHED
         self.machine.feed(Attach(link.name, config))
-        self._recognise(self.machine.identify(link.name), known)
+        self._recognise(link.name, known)
         self.know(link.name)
         if is_return or was_detached:
             self._report("reattach", link.name, f"{link.name} is back")
@@ -139,10 +140,14 @@ class Attacher:
         file = f"{'a usable ' if is_faulty else ''}/etc/hostname.{link.name}"
         self._report("reattach", link.name, f"{link.name} is back, without {file}: plumbed only")
 
-    def _recognise(self, identity: Identity, known: dict[str, Identity]) -> None:
+    def _recognise(self, name: str, known: dict[str, Identity]) -> None:
         """A NIC that was here under another name: that one's file will not be found by it."""
-        view = self.machine.engine.scene.view
-        absent = [it for it in known.values() if view.link_named(it.name) is None]
+        present = {link.name for link in self.machine.engine.scene.view.links.values()}
+        absent = [it for it in known.values() if it.name not in present]
+        if not absent:
+            # To ask the driver may take as long as somebody else keeps the kernel busy.
+            return
+        identity = self.machine.identify(name)
         earlier = earlier_of(identity, absent)
         if earlier is None or known.get(identity.name) == identity:
             return

@@ -23,6 +23,8 @@ POLL_S = 0.05
 HASTY_POLL_S = 0.01
 HASTE_S = 1.1
 """How long after a link event the kernel may hold the next one back, and a little more."""
+REST = 10
+"""It rests this many times as long as the last poll took."""
 
 
 class Carrier(Enum):
@@ -106,12 +108,18 @@ class PollPace:
 
     def __init__(self) -> None:
         self._hasty_until = 0.0
+        self._last_took_s = 0.0
+
+    def polled(self, took_s: float) -> None:
+        """While somebody else makes and removes devices a reading waits for them, and so do we."""
+        self._last_took_s = took_s
 
     def link_event(self, now: float) -> None:
         self._hasty_until = now + HASTE_S
 
     def interval_s(self, now: float) -> float:
-        return HASTY_POLL_S if now < self._hasty_until else POLL_S
+        usual_s = HASTY_POLL_S if now < self._hasty_until else POLL_S
+        return max(usual_s, REST * self._last_took_s)
 
 
 class CarrierWatch:

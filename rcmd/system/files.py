@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import glob
 import logging
 import os
 import stat
@@ -211,9 +210,10 @@ def has_hostname_file(name: str, root: Path = Path("/")) -> bool:
 
     Most devices that come and go on a busy machine are no business of ours.
     """
-    etc = root / "etc"
-    for prefix in HOSTNAME_PREFIXES:
-        path = root / f"{prefix}{name}".lstrip("/")
-        if os.path.lexists(path) or any(etc.glob(f"{glob.escape(path.name)}:*")):
-            return True
-    return False
+    files = [f"{prefix}{name}".removeprefix("/etc/") for prefix in HOSTNAME_PREFIXES]
+    logical = tuple(f"{file}:" for file in files)
+    try:
+        present = [it.name for it in (root / "etc").iterdir()]
+    except OSError:
+        return False
+    return any(it in files or it.startswith(logical) for it in present)

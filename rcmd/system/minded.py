@@ -25,8 +25,8 @@ class Minded:
 
     def __init__(self) -> None:
         self._names: frozenset[str] | None = None
-        self._present: dict[int, str] = {}
-        """Every device: ifindex -> name."""
+        self._present: dict[int, tuple[str, ...]] = {}
+        """Every device: ifindex -> all of its names."""
         self.indexes: set[int] = set()
 
     @property
@@ -37,26 +37,30 @@ class Minded:
         """These from now on; the devices (ifindex) that were not minded before."""
         self._names = frozenset(names)
         new = [it for it in self._present if self._is_new(it)]
-        self.indexes = {it for it, name in self._present.items() if name in self._names}
+        self.indexes = self._named()
         return new
 
     def see_all(self, links: Iterable[Link]) -> None:
         """There are no others."""
-        self._present = {link.ifindex: link.name for link in links}
-        names = self._names
-        self.indexes = {it for it, name in self._present.items() if names and name in names}
+        self._present = {link.ifindex: link.names for link in links}
+        self.indexes = self._named()
+
+    def _named(self) -> set[int]:
+        wanted = self._names or frozenset()
+        return {it for it, names in self._present.items() if not wanted.isdisjoint(names)}
 
     def see(self, link: Link) -> bool:
-        """A device is there, by that name; whether it was not minded before."""
-        self._present[link.ifindex] = link.name
+        """A device is there, by these names; whether it was not minded before."""
+        self._present[link.ifindex] = link.names
         is_new = self._is_new(link.ifindex)
         if is_new:
             self.indexes.add(link.ifindex)
         return is_new
 
     def _is_new(self, ifindex: int) -> bool:
-        names = self._names
-        return names is not None and self._present[ifindex] in names and ifindex not in self.indexes
+        if self._names is None or ifindex in self.indexes:
+            return False
+        return not self._names.isdisjoint(self._present[ifindex])
 
     def forget(self, ifindex: int) -> None:
         self._present.pop(ifindex, None)

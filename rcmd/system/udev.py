@@ -116,12 +116,11 @@ class DeviceMonitor:
         """Readable when `read` has something to tell."""
         return self._monitor.fileno()
 
-    def read(self) -> tuple[DeviceEvent | Overrun, ...]:
-        """Everything that has arrived, without waiting.
+    def read(self) -> Iterator[DeviceEvent | Overrun]:
+        """What has arrived, one by one, without waiting; what is not taken stays to be read.
 
         Raises OSError where the socket fails for good.
         """
-        news: list[DeviceEvent | Overrun] = []
         while True:
             try:
                 device = self._monitor.poll(timeout=0)
@@ -129,13 +128,13 @@ class DeviceMonitor:
                 if error.errno != errno.ENOBUFS and self._take_socket_error() != errno.ENOBUFS:
                     raise
                 _log.warning("udev events were lost: too many at a time")
-                news.append(Overrun())
+                yield Overrun()
                 continue
             if device is None:
-                return tuple(news)
+                return
             event = event_of(device)
             if event is not None:
-                news.append(event)
+                yield event
 
     def enumerate(self) -> tuple[DeviceEvent, ...]:
         """Every network device that udev is done with, each as if just added."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from rcmd.configuration import Loaded
 from rcmd.errors import ConfigurationError, NoSuchResource, RcmError, Vetoed
 from rcmd.ipmp.engine import Engine
-from rcmd.model import Configuration, Fault
+from rcmd.model import Configuration, Fault, Identity
 from rcmd.rcm.boot import settle
 from rcmd.rcm.undo import UndoStack
 
-from .house import HME0, PAIR, ROOT, House
+from .house import HME0, PAIR, ROOT, House, ModelDevices
 
 Play = Callable[..., House]
 
@@ -369,6 +370,36 @@ def test_nic_that_returns_under_another_name_is_recognised(
     )
     assert [it.message for it in events] == [f"{told}; {advice}"]
     assert [it.severity for it in events] == [5]
+
+
+def test_a_container_host_asks_no_driver(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking waits for whoever keeps the kernel busy with devices."""
+    asked: list[str] = []
+    identify = ModelDevices.identify
+
+    def noted(devices: ModelDevices, name: str) -> Identity:
+        asked.append(name)
+        return identify(devices, name)
+
+    async def story(house: House) -> None:
+        for name in ("hme0", "hme1"):
+            house.attacher.know(name)
+        asked.clear()
+        stranger = house.model.put_in("eth5").link
+        house.listen()
+        house.take(stranger)
+        # Even where one of ours is away: it is made up by the kernel.
+        house.model.tear_out("hme1")
+        house.model.forget("hme1")
+        house.listen()
+        made_up = house.model.put_in("veth5")
+        made_up.link = replace(made_up.link, kind="veth")
+        house.listen()
+        house.take(made_up.link)
+
+    monkeypatch.setattr(ModelDevices, "identify", noted)
+    play(story)
+    assert asked == []
 
 
 def test_nobody_is_recognised_in_a_stranger(play: Play) -> None:

@@ -192,3 +192,12 @@ def test_polls_in_haste_while_the_kernel_holds_events_back() -> None:
     assert pace.interval_s(100.0) == HASTY_POLL_S
     assert pace.interval_s(101.0) == HASTY_POLL_S
     assert pace.interval_s(100.0 + HASTE_S) == POLL_S
+
+
+def test_rests_where_a_reading_waits() -> None:
+    pace = PollPace()
+    pace.link_event(100.0)
+    pace.polled(0.02)
+    assert pace.interval_s(100.0) == pytest.approx(0.2)
+    pace.polled(0.0)
+    assert pace.interval_s(100.0) == HASTY_POLL_S

@@ -113,6 +113,32 @@ def test_who_gets_a_name_that_is_minded_tells_of_what_is_there(host: Lab) -> Non
     assert len(routes(changes)) == 100
 
 
+def test_an_alternative_name_is_a_name(host: Lab) -> None:
+    host.kernel.mind({"uplink"})
+    ip("link property add dev left altname uplink")
+    host.kernel.snapshot()
+    everything(host)
+    ip("route add 20.0.0.0/24 via 10.0.0.254 dev left")
+    ip("route add 20.0.1.0/24 via 10.0.1.254 dev right")
+    assert routes(everything(host)) == ["+20.0.0.0/24"]
+
+
+def test_before_the_first_look_nothing_of_others_is_listed(
+    host: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at a start, when the names are known from the files."""
+    batch("add", "right", "10.0.1.254")
+    ip("route add 20.0.1.0/24 via 10.0.0.254 dev left metric 5")
+    fresh = rtnetlink.Rtnetlink.open()
+    fresh.mind({"left"})
+    decoded: list[bytes] = []
+    whole = rtnetlink._all_routes
+    monkeypatch.setattr(rtnetlink, "_all_routes", lambda it: decoded.append(it) or whole(it))
+    assert {it.ifindex for it in fresh.snapshot().routes} == {host.left}
+    assert len(decoded) < 20
+    fresh.close()
+
+
 def test_what_takes_the_place_of_ours_is_told_wherever_it_is(host: Lab) -> None:
     host.kernel.mind({"left"})
     ip("route add 10.9.0.0/16 via 10.0.0.2 dev left")

@@ -147,19 +147,19 @@ def test_only_initialized_devices_are_enumerated() -> None:
 def test_lost_events_are_told_between_the_others() -> None:
     news = (Device("add"), OSError(errno.ENOBUFS, "full"), Device("bind"), Device("change"))
     monitor = DeviceMonitor(Context(), Monitor(-1, *news))
-    assert monitor.read() == (
+    assert tuple(monitor.read()) == (
         DeviceEvent(Action.ADD, "eth0", 4),
         Overrun(),
         DeviceEvent(Action.CHANGE, "eth0", 4),
     )
-    assert monitor.read() == ()
+    assert tuple(monitor.read()) == ()
 
 
 def test_another_failure_is_raised() -> None:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as netlink:
         failure = OSError("Error while polling fd")
         with pytest.raises(OSError, match="polling"):
-            DeviceMonitor(Context(), Monitor(netlink.fileno(), failure)).read()
+            tuple(DeviceMonitor(Context(), Monitor(netlink.fileno(), failure)).read())
 
 
 @pytest.mark.parametrize("failure", [ImportError("No library named udev"), OSError("broken")])
@@ -279,8 +279,8 @@ def test_after_an_overrun_events_come_again(
         monitor = DeviceMonitor(context, netlink)
         for number in range(50):
             ip(f"link add v{number} type veth peer name w{number}")
-        assert Overrun() in monitor.read()
-        assert monitor.read() == ()
+        assert Overrun() in tuple(monitor.read())
+        assert tuple(monitor.read()) == ()
         ip("link delete v0")
         wait_for(monitor, lambda e: e.action is Action.REMOVE and e.name == "v0")
 
