@@ -42,6 +42,7 @@ from rcmd.ipmp.events import (
     SpreadItemSeen,
     SpreadRouteGone,
 )
+from rcmd.ipmp.hardware_addresses import proven
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.lease import RTPROT_DHCP
@@ -90,6 +91,7 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
         meant = meant_by(scene, change.route)
         meant = [known for known in meant if not is_kept(scene, known, now)]
         reports += _take_off(scene, meant, now)
+    before = scene.view.held_before(change)
     scene.view.apply(change)
     if isinstance(change, LinkGone):
         scene.memberships.forget_device(change.ifindex)
@@ -103,7 +105,7 @@ def absorb_change(scene: Scene, change: KernelChange, now: float) -> list[Comman
         _disown_prefix_routes(scene, member, change.address)
         if is_link_local(change.address):
             member.lost_link_local = None
-        reports += look_at(scene, member, change.address, now)
+        reports += [*look_at(scene, member, change.address, now), *proven(scene, member, before)]
     if isinstance(change, AddressGone):
         scene.duplicates.gone(change.address.address.ip)
     if isinstance(change, RouteSeen) and member:

@@ -2,7 +2,8 @@
 
 It may change under a live interface: by hand, or because its file says so.  The kernel then tells
 nobody (`arp_notify` is off by default, and IPv6 has no such thing), and whoever has talked to us
-goes on sending to the old one: all that lives there has to be announced anew.
+goes on sending to the old one: all that lives there has to be announced anew.  So has what was put
+on another device before that could send anything, and what was being tested for duplicates.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from rcmd.ipmp.commands import Announce, Command
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.scene import Circles, Scene
-from rcmd.model import Family, IPAddress, KernelAddress, Link
+from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, Link
 
 
 def link_to_be(member: Member, link: Link) -> Link:
@@ -43,17 +44,31 @@ def announcements(scene: Scene, circles: Circles | None = None) -> list[Command]
         if link.hardware_address == member.coming_address:
             member.coming_address = ""
         now = link_to_be(member, link).hardware_address
-        if not member.known_as:
-            member.known_as = now
         # A device that is down can tell nobody; and what is coming is not there yet.
         if member.known_as == now or member.coming_address or not link.is_running:
             continue
-        commands.append(messages.hardware_address(member.name, member.known_as, now))
+        if member.known_as:
+            commands.append(messages.hardware_address(member.name, member.known_as, now))
         member.known_as = now
         addresses = tuple(_living_on(scene, member))
         if addresses:
             commands.append(Announce(member.ifindex, now, addresses))
     return commands
+
+
+def proven(scene: Scene, member: Member, before: KernelAddress | None) -> list[Command]:
+    """Duplicate detection has ended well for an address that was as `before`: it may be told now.
+
+    Where it was on another device before, the neighbours know it by that one.
+    """
+    link = scene.view.links.get(member.ifindex)
+    held = scene.view.addresses.get(member.ifindex, {})
+    now = held.get(before.address) if before is not None else None
+    if link is None or before is None or now is None or not _is_unproven(before):
+        return []
+    if now.protocol != RCMD_PROTOCOL or now.address.ip not in _living_on(scene, member):
+        return []
+    return [Announce(member.ifindex, link.hardware_address, (now.address.ip,))]
 
 
 def _living_on(scene: Scene, member: Member) -> Iterator[IPAddress]:

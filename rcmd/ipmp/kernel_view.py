@@ -140,6 +140,12 @@ class KernelView:
             case _:
                 self.apply(past)
 
+    def held_before(self, change: KernelChange) -> KernelAddress | None:
+        """The address that is told of, as it was until then."""
+        if not isinstance(change, AddressSeen):
+            return None
+        return self.addresses.get(change.address.ifindex, {}).get(change.address.address)
+
     def apply(self, change: KernelChange) -> None:
         match change:
             case LinkSeen(link):

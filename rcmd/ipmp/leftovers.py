@@ -16,7 +16,7 @@ from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import is_autojoin
 from rcmd.ipmp.scene import Circles, Scene, kernel_label
 from rcmd.ipmp.stand_ins import settled
-from rcmd.model import RCMD_PROTOCOL, IPAddress, KernelAddress, RouteKey
+from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, RouteKey
 
 
 class Leftovers:
@@ -54,7 +54,12 @@ class Leftovers:
                     number = self._numbers.at_home(key, member.name, own)
                     label = kernel_label(self._scene.kernel_name(member.name), number)
                     wanted = kernel_address(address, member.ifindex, label)
-                    self._batches.of(Cause.CONFIGURE, None, member.name).add.append(wanted)
+                    batch = self._batches.of(Cause.CONFIGURE, None, member.name)
+                    batch.add.append(wanted)
+                    if wanted.family is Family.IPV4:
+                        # The answers to its probes must not go where it was before; one of IPv6
+                        # is announced once it is known to be unique (`detection`).
+                        batch.announce.append(wanted)
 
     def _link_local_addresses(self) -> None:
         for member in self._scene.members_of(self._circles):

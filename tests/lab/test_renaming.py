@@ -10,13 +10,16 @@ from scenes import (
     PAIR,
     ROUTER,
     ROUTER6,
+    SETTINGS,
     await_event,
     await_hosted,
     await_settled,
     await_state,
     held,
+    interface,
     kinds,
     labels,
+    neighbour_mac,
     route_devices,
     start,
     told,
@@ -52,9 +55,9 @@ def sysctl(lab: Lab, nic: str, key: str) -> str:
     return lab.place("host").call(read)
 
 
-def test_two_swap_their_names_while_it_is_stopped(lab: Lab) -> None:
-    """By the link alone: what the router knows of the hardware addresses is another matter."""
-    start(lab, {**PAIR, "rcmd/rcmd.yaml": "probe: none\n"})
+@pytest.mark.parametrize("settings", ["probe: none\n", SETTINGS], ids=["links", "probes"])
+def test_two_swap_their_names_while_it_is_stopped(lab: Lab, settings: str) -> None:
+    start(lab, {**PAIR, "rcmd/rcmd.yaml": settings})
     await_state(lab, "hme0", "running")
     ip(lab, f"route replace default via {ROUTER} dev hme0")
     ip(lab, "addr add 192.168.85.77/24 dev hme0")
@@ -65,6 +68,9 @@ def test_two_swap_their_names_while_it_is_stopped(lab: Lab) -> None:
     await_hosted(lab, "hme0", "192.168.85.19", "192.168.85.21", "192.168.85.77")
     await_hosted(lab, "hme1", "192.168.85.20", "192.168.85.22")
     assert labels(lab, "hme0")["192.168.85.19"] == "hme0"
+    for nic, test_address in (("hme0", "192.168.85.21"), ("hme1", "192.168.85.22")):
+        # Without a word from us the router would believe the old for some thirty seconds.
+        assert neighbour_mac(lab, test_address) in (None, interface(lab, nic)["hardware_address"])
     lab.wait_for(lambda: route_devices(lab, "default") == ["hme0"], what="one default route")
     assert not any("All Interfaces" in it for it in told(lab))
     await_state(lab, "hme0", "running")

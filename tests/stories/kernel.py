@@ -99,6 +99,8 @@ class Kernel:
         """What was asked for, and could not be, though nothing was refused for no reason."""
         self.duplicates: set[IPAddress] = set()
         """What another machine on the link has."""
+        self.takes_to_detect = False
+        """Whether duplicate detection lasts; else it is over at once."""
         self.witness: Callable[[str], None] = lambda _: None
         """Called after every single step of a move."""
         self._last_ifindex = 3
@@ -284,6 +286,15 @@ class Kernel:
         if device and device.is_negotiating:
             device.is_negotiating = False
             self._update_carrier(device)
+
+    def end_detection(self) -> None:
+        """Of all that is being tested, without a find."""
+        for device in self.devices.values():
+            for held in list(device.addresses.values()):
+                if held.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) == IFA_F_TENTATIVE:
+                    proven = replace(held, flags=held.flags & ~IFA_F_TENTATIVE)
+                    device.addresses[held.address] = proven
+                    self.unread.append(AddressSeen(proven))
 
     def make_peer_routes(self) -> None:
         """A kernel worker does so, some milliseconds after the address was added."""
@@ -500,6 +511,8 @@ class Kernel:
             flags = item.flags | (IFA_F_PERMANENT if item.valid_s is None else 0)
             if item.address.ip in self.duplicates and not flags & IFA_F_NODAD:
                 flags |= IFA_F_DADFAILED | IFA_F_TENTATIVE
+            elif self.takes_to_detect and item.family is Family.IPV6 and not flags & IFA_F_NODAD:
+                flags |= IFA_F_TENTATIVE
             if item.preferred_s == 0:
                 flags |= IFA_F_DEPRECATED
             device.addresses.setdefault(item.address, replace(item, flags=flags))

@@ -52,6 +52,8 @@ class Network:
     """(device, method or target) -> why nothing of that kind leaves the host by it."""
     neighbours: set[tuple[str, IPAddress]] = field(default_factory=set)
     """(device, address): whom the host has talked to there."""
+    known_at: dict[IPAddress, str] = field(default_factory=dict)
+    """At which hardware address the stations believe an address of the host to be."""
     random: Random = field(default_factory=lambda: Random(1))
     watched: dict[Listener, WatchInterface] = field(default_factory=dict)
     sent: list[tuple[float, ProbeRequest]] = field(default_factory=list)
@@ -126,12 +128,25 @@ class Network:
                 continue
             if not is_meant or family_of(address) is not probe.family or not station.is_alive:
                 continue
-            if self._is_swallowed(probe.interface):
+            if self._is_swallowed(probe.interface) or not self._finds_back(device, probe):
                 continue
             if probe.method is ProbeMethod.ICMP and not multicast:
                 self.neighbours.add((probe.interface, address))
             self._answer(ifindex, probe, address, now + station.takes_s)
         return ""
+
+    def _finds_back(self, device: Device, probe: ProbeRequest) -> bool:
+        """An echo is answered to whoever is believed to have its source; only who is not known is
+        asked for.  What is asked by ARP says itself where the answer is to go."""
+        if probe.method is not ProbeMethod.ICMP or probe.source is None:
+            return True
+        mac = device.link.hardware_address
+        return self.known_at.setdefault(probe.source, mac) == mac
+
+    def announced(self, device: Device, addresses: Iterable[IPAddress]) -> None:
+        """The neighbours are told where these are."""
+        if device.link.is_running and not self._is_swallowed(device.link.name):
+            self.known_at.update(dict.fromkeys(addresses, device.link.hardware_address))
 
     def _answer(self, ifindex: int, probe: ProbeRequest, address: IPAddress, at: float) -> None:
         answer = ProbeAnswer(ifindex, probe.family, probe.kind, probe.sequence, address, at)

@@ -127,6 +127,10 @@ class Teller:
     def slow_carrier(self, seconds: str) -> None:
         self.world.carrier_after_s = float(seconds)
 
+    def slow_detection(self, seconds: str) -> None:
+        self.world.detection_s = float(seconds)
+        self.world.kernel.takes_to_detect = True
+
     def start(self) -> None:
         for path in sorted(self.world.files):
             name = path.partition(".")[2].partition(":")[0]
@@ -613,7 +617,7 @@ class Teller:
         assert found == labels.split(), found
 
     def expect_announced(self, address: str, mac: str) -> None:
-        """Where it stays, because its device has another hardware address."""
+        """Where it is; what moves is announced with its move."""
         found = self.world.announced.get(ip_address(address))
         assert found == mac, f"announced: {self.world.announced}"
 
@@ -736,6 +740,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"absent (\S+)", Teller.absent),
     (r"device (\S+)((?: (?:mac|medium|cable|ipv6) \S+)*)", Teller.device),
     (r"carrier takes ([\d.]+)s", Teller.slow_carrier),
+    (r"duplicate detection takes ([\d.]+)s", Teller.slow_detection),
     (r"start", Teller.start),
     (r"kill", Teller.kill),
     (r"restart", Teller.restart),

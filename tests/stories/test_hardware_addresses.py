@@ -106,7 +106,7 @@ def test_the_address_that_a_file_asks_for_is_the_one_that_is_judged() -> None:
             expect hme1 running
             expect 192.168.85.20 on hme1
             expect no report "offlining"
-            expect nothing announced
+            expect no report "the hardware address of"
         at 60s restart
         """,
     )
@@ -160,7 +160,7 @@ def test_one_that_it_has_already_is_not_waited_for(mac: str) -> None:
         file hme0: ether {mac} 192.168.85.19/24 group test up
         file hme1: 192.168.85.20/24 group test up
         start
-            expect nothing announced
+            expect no report "the hardware address of"
         """,
     )
     assert world.engine

@@ -95,6 +95,50 @@ def test_test_addresses_follow_the_names() -> None:
     )
 
 
+@pytest.mark.parametrize("looks", ["at 61s kill", "at 61s wait"])
+def test_the_neighbours_are_told_of_test_addresses(looks: str) -> None:
+    """The answers to probes went to where these were before, for as long as the router's table
+    said so; nothing came home, and nobody said why."""
+    world = tell(
+        f"{PROBED}{PAIR}",
+        f"""
+        {looks}
+        {SWAP}
+        at 62s  {"start" if "kill" in looks else "wait"}
+        # Ten answers, two seconds apart.
+        at 90s  expect 192.168.85.19 on hme0
+                expect 192.168.85.20 on hme1
+        """,
+    )
+    found = {str(address): mac for address, mac in world.network.known_at.items()}
+    assert found["192.168.85.21"] == "02:00:00:00:00:05"
+    assert found["192.168.85.22"] == "02:00:00:00:00:04"
+
+
+def test_a_test_address_of_ipv6_is_told_when_it_is_known_to_be_unique() -> None:
+    tell(
+        """
+        duplicate detection takes 1.5s
+        file hme0: 192.168.85.19/24 group test up
+        file6 hme0: addif 2001:db8::21/64 deprecated -failover up
+        file hme1: 192.168.85.20/24 group test up
+        file6 hme1: addif 2001:db8::22/64 deprecated -failover up
+        start
+        """,
+        f"""
+        at 61s  kill
+        {SWAP}
+        at 62s  start
+                expect 2001:db8::21 on hme0
+        at 63.4s carrier hme1 up
+                expect nothing announced
+        at 63.5s wait
+                expect 2001:db8::21 announced as 02:00:00:00:00:05
+                expect 2001:db8::22 announced as 02:00:00:00:00:04
+        """,
+    )
+
+
 def test_what_was_remembered_of_a_device_is_not_believed_of_another() -> None:
     """A NIC that had failed, and one that was offline for the neighbours."""
     tell(
@@ -107,7 +151,7 @@ def test_what_was_remembered_of_a_device_is_not_believed_of_another() -> None:
                 expect hme0 running
                 expect hme1 failed
                 expect no report "NIC repair"
-                expect nothing announced
+                expect no report "the hardware address of"
         """,
     )
 

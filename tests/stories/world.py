@@ -103,6 +103,8 @@ class World:
         self.commands: list[Command] = []
         """Everything the engine has asked for since `forget_past`."""
         self.transcript: list[str] = []
+        self.detection_s = 0.0
+        """How long duplicate detection takes."""
         self.announced: dict[IPAddress, str] = {}
         """What was told of addresses that stayed where they were, since `forget_past`."""
         self.hash = LoadSpreading.OFF
@@ -443,6 +445,11 @@ class World:
                 self._placed = self._present(self._wanted())
                 answers.append(self.kernel.execute(command))
                 self._placed = set()
+                for item in command.announce:
+                    device = self.kernel.devices[item.ifindex]
+                    self.network.announced(device, (item.address.ip,))
+                if self.detection_s:
+                    self.later(self.detection_s, self.kernel.end_detection)
                 if any(device.awaited_peers for device in self.kernel.devices.values()):
                     self.later(PEER_ROUTE_S, self.kernel.make_peer_routes)
             case Plumb():
@@ -452,8 +459,9 @@ class World:
                     self.later(
                         self.carrier_after_s, lambda: self.kernel.finish_negotiation(ifindex)
                     )
-            case Announce(_, hardware_address, addresses):
+            case Announce(ifindex, hardware_address, addresses):
                 self.announced.update(dict.fromkeys(addresses, hardware_address))
+                self.network.announced(self.kernel.devices[ifindex], addresses)
             case Release():
                 self.kernel.release(command)
             case WatchInterface():
