@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from rcmd.advertisement_watch import AdvertisementWatch
 from rcmd.bus.clients import ClientRegistry
 from rcmd.bus.objects import ServiceState
 from rcmd.bus.service import BusService
@@ -135,6 +136,7 @@ class Assembly:
         )
         self.upkeep = Upkeep(self.daemon, devices, store, self.loop.call_later, self.loop.time)
         self.kernel.is_rival = self.is_rival
+        self.advertisements = AdvertisementWatch(self.daemon, self.kernel)
         self.multicast = MulticastWatch(self.daemon, self.kernel, self.kernel_readable)
         self.attacher = Attacher(
             self.daemon, store, faulty={it: self.loaded.fault_of(it) for it in self.loaded.faulty}
@@ -222,6 +224,7 @@ class Assembly:
         self.upkeep.look_around()
         self.repeat(RECONCILE_S, self.upkeep.look_around)
         self.repeat(RECONCILE_S, self.watch_speeds)
+        self.repeat(RECONCILE_S, self.advertisements.look)
         interval = self.manager.watchdog_interval_s
         if interval is not None:
             self.repeat(interval, self.manager.alive)
@@ -295,6 +298,7 @@ class Assembly:
         if any(isinstance(change, LinkSeen | LinkGone) for change in changes):
             self.pace.link_event(self.loop.time())
         self.daemon.kernel_changed(changes)
+        self.advertisements.look()
 
     def neighbours_readable(self) -> None:
         seen = self.prober.neighbours.read()

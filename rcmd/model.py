@@ -520,6 +520,8 @@ class ProblemCode(StrEnum):
     """An interface is in use without a test address that its file asks for."""
     PRECONDITION = "precondition"
     """A setting of a device, or of all, is not what its group or its file needs."""
+    ADVERTISEMENTS = "advertisements"
+    """More comes from router advertisements than is followed."""
     STORE = "store"
     """What happens cannot be recorded: the disk is full, read-only or broken."""
     MEMORY = "memory"

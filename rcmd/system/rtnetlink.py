@@ -42,6 +42,7 @@ from rcmd.model import Family, IPAddress, KernelAddress, Link, Route, RouteKey
 from rcmd.system import netconf_messages, nexthop_messages, nexthop_requests, rule_messages
 from rcmd.system import netlink_decoding as decoding
 from rcmd.system import netlink_encoding as encoding
+from rcmd.system.advertised import Advertised
 from rcmd.system.group_routes import group_route
 from rcmd.system.link_families import multicast_device
 from rcmd.system.local_ports import local_ports
@@ -115,6 +116,7 @@ class Rtnetlink:
         self._commands = commands
         self._dumps = dumps or commands
         self._minded = Minded()
+        self._advertised = Advertised()
         self.is_rival: Callable[[Route], bool] = lambda _: True
         """Whether a route can take the place of one that is minded."""
         self._events = events
@@ -166,6 +168,11 @@ class Rtnetlink:
     def _filter(self) -> None:
         if not self._minded.is_everybody:
             self._events.let_routes_in(self._minded.indexes)
+
+    @property
+    def beyond(self) -> frozenset[int]:
+        """Devices (ifindex) on which more is advertised than is followed (`Advertised`)."""
+        return self._advertised.beyond
 
     # --- listening --------------------------------------------------------------------------
 
@@ -231,7 +238,7 @@ class Rtnetlink:
 
     def _concerns(self, header: Header, payload: bytes) -> bool:
         if header.kind not in _ROUTE_MESSAGES or self._minded.concerns(payload):
-            return True
+            return self._advertised.admits(header.kind, payload)
         is_replacement = header.kind == MessageType.NEWROUTE and header.flags & NLM_F_REPLACE
         return bool(is_replacement) and any(self.is_rival(it) for it in _routes(payload))
 
@@ -310,7 +317,7 @@ class Rtnetlink:
 
     def _dump_of_device(self, request: bytes) -> list[Route | SpreadRoute | PinnedRoute]:
         try:
-            return _finish(self._dump(request, _all_routes, self._commands))
+            return _finish(self._dump(request, self._some_routes, self._commands))
         except KernelRefused as refusal:
             if refusal.errno != errno.ENODEV:
                 raise
@@ -341,10 +348,11 @@ class Rtnetlink:
             self._dumps.close()
             self._dumps = CommandSocket()
         self._seen_now = {}
+        self._advertised.begin()
         links = yield from self._dump(encoding.encode_get_link(0), _links)
         self._minded.see_all(links)
         self._filter()
-        addresses = yield from self._dump(encoding.encode_dump_addresses(), _addresses)
+        addresses = yield from self._dump(encoding.encode_dump_addresses(), self._some_addresses)
         routes: dict[tuple[int, int, RouteKey], Route] = {}
         spread: dict[SpreadItem, None] = {}
         for request, family in self._route_requests():
@@ -364,6 +372,7 @@ class Rtnetlink:
                 elif _is_in_force(route):
                     # What has several devices is told by each of them.
                     routes[route.ifindex, route.protocol, RouteKey.of(route)] = route
+        self._advertised.end()
         self._seen_before, self._seen_now = self._seen_now, {}
         for rule in (yield from self._dump_if_known(rule_messages.encode_dump(), _rules)):
             spread[rule] = None
@@ -400,7 +409,7 @@ class Rtnetlink:
 
     def _minded_routes(self, payload: bytes) -> tuple[Route | SpreadRoute | PinnedRoute, ...]:
         """What says the same as at the last look is the same: the very object."""
-        if not self._minded.concerns(payload):
+        if not self._minded.concerns(payload) or not self._admits_route(payload):
             return ()
         routes = self._seen_before.get(payload)
         if routes is None:
@@ -408,6 +417,16 @@ class Rtnetlink:
         if not any(isinstance(it, Route) and it.expires_at is not None for it in routes):
             self._seen_now[payload] = routes
         return routes
+
+    def _admits_route(self, payload: bytes) -> bool:
+        return self._advertised.admits(MessageType.NEWROUTE, payload)
+
+    def _some_routes(self, payload: bytes) -> tuple[Route | SpreadRoute | PinnedRoute, ...]:
+        return _all_routes(payload) if self._admits_route(payload) else ()
+
+    def _some_addresses(self, payload: bytes) -> tuple[KernelAddress, ...]:
+        is_followed = self._advertised.admits(MessageType.NEWADDR, payload)
+        return _addresses(payload) if is_followed else ()
 
     def _dump_if_known(
         self, request: bytes, decode: Callable[[bytes], tuple[_Decoded, ...]]

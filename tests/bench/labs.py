@@ -44,6 +44,10 @@ def configure(lab: Lab, addresses: Mapping[str, int]) -> None:
 def start(lab: Lab, addresses: Mapping[str, int]) -> None:
     """Configured, probed (with repairs that take a second and a half), running, and prepared."""
     configure(lab, addresses)
+    start_as_configured(lab)
+
+
+def start_as_configured(lab: Lab) -> None:
     lab.write("/etc/rcmd/rcmd.yaml", SETTINGS)
     lab.start_daemon()
     time.sleep(PREPARED_AFTER_S)

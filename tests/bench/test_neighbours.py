@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from rcmd.bus.client import ManagerClient
 from rcmd.lab.lab import Lab
 
 from .figures import Figure, Table
-from .labs import LabFactory, start
+from .labs import LabFactory, configure, start, start_as_configured
 from .test_footprint import resident_kib
 from .test_speed import failover_ms
 
@@ -149,4 +150,54 @@ def test_devices_of_others_come_and_go(lab_with: LabFactory, table: Table) -> No
     table.note(
         Figure("250 veth pairs come and go, twice: longest status", [max(answers)], "ms", 250),
         Figure("link event to the address elsewhere", values, "ms", 100),
+    )
+
+
+STORM = """
+import socket, struct, sys, time
+device, per_second, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+options = 38
+sock = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+destination = ("ff02::1", 0, 0, socket.if_nametoindex(device))
+head = struct.pack("!BBHBBH", 134, 0, 0, 64, 0, 1800) + bytes(8)
+begin, count, number = time.monotonic(), 0, 0
+while (now := time.monotonic() - begin) < seconds:
+    if count > now * per_second:
+        time.sleep(0.001)
+        continue
+    body = b""
+    for _ in range(options):
+        number += 1
+        net = struct.pack("!HHI", 0x2001, 0xDB9, number) + bytes(8)
+        body += struct.pack("!BBBBIII", 3, 4, 64, 0xC0, 7200, 3600, 0) + net
+    sock.sendto(head + body, destination)
+    count += 1
+print(number)
+"""
+"""Router advertisements: each with as many prefixes as fit, all of them new."""
+
+
+def test_a_storm_of_advertisements(lab_with: LabFactory, table: Table) -> None:
+    lab = lab_with(nics=NICS)
+    configure(lab, dict.fromkeys(NICS, 2))
+    for nic in NICS:
+        lab.write(f"/etc/hostname6.{nic}", "group test\n")
+    start_as_configured(lab)
+    before = resident_kib(lab.daemon().pid)
+    storm = lab.popen(
+        [sys.executable, "-c", STORM, "lan0", "775", "8"], where="router", stdout=subprocess.PIPE
+    )
+    answers = answers_ms(lab, for_seconds(1))
+    values = [failover_ms(lab, number) for number in range(3)]
+    answers += answers_ms(lab, lambda: storm.poll() is not None)
+    prefixes = int(storm.communicate()[0])
+    assert prefixes > 100_000
+    answers += answers_ms(lab, for_seconds(22))
+    added_mb = (resident_kib(lab.daemon().pid) - before) * 1024 / 1e6
+    table.note(
+        Figure(f"{prefixes} prefixes advertised in 8 s: longest status", [max(answers)], "ms", 250),
+        Figure("link event to the address elsewhere", values, "ms", 100),
+        Figure("memory that they cost", [added_mb], "MB", 10),
     )

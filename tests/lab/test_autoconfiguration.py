@@ -233,3 +233,21 @@ def probing(lab: Lab) -> dict[str, Any]:
     targets = ask(lab, ManagerClient.targets)["targets"]
     found: dict[str, Any] = next(it for it in targets if it["interface"] == "hme0")
     return found
+
+
+def test_who_advertises_far_too_much_is_told_of_once(lab: Lab) -> None:
+    """And holds up nothing; the kernel makes a route of every prefix."""
+    start(lab, DUAL_STACK)
+    for sender in range(8):
+        prefixes = [f"2001:db8:{sender + 1}:{number:x}::/64" for number in range(35)]
+        command = [sys.executable, str(ADVERTISER), "lan0", "600", *prefixes]
+        lab.popen(command, where="router")
+    lab.wait_for(lambda: ("advertisements", "hme0") in problems_of(lab), what="the problem")
+    lab.pull("hme0")
+    await_hosted(lab, "hme1", CONFIGURED)
+    assert ("advertisements", "hme1") in problems_of(lab)
+    assert kinds(lab).count(("advertisements", "hme0")) == 1
+
+
+def problems_of(lab: Lab) -> set[tuple[str, str]]:
+    return {(it["code"], it["subject"]) for it in status(lab)["problems"]}
