@@ -11,10 +11,12 @@ from typing import assert_never
 
 from rcmd.ipmp.absences import absent_addresses
 from rcmd.ipmp.member import Member
+from rcmd.ipmp.redundancy import holders
 from rcmd.ipmp.route_absences import absent_routes
 from rcmd.ipmp.scene import Scene
 from rcmd.model import (
     AddressStatus,
+    Family,
     GroupState,
     GroupStatus,
     InterfaceState,
@@ -71,7 +73,7 @@ def _groups(
                 )
             case GroupState.OK | GroupState.DEGRADED if not group.spares:
                 if _has_several(scene, group):
-                    yield _no_spare(group, unusable)
+                    yield _no_spare(scene, group, unusable)
             case GroupState.DEGRADED:
                 yield Problem(
                     ProblemCode.GROUP_DEGRADED,
@@ -90,22 +92,35 @@ def _has_several(scene: Scene, group: GroupStatus) -> bool:
     return sum(it.config.group == group.name for it in scene.members.values()) > 1
 
 
-def _no_spare(group: GroupStatus, unusable: list[str]) -> Problem:
+def _no_spare(scene: Scene, group: GroupStatus, unusable: list[str]) -> Problem:
     without = f", without {' '.join(unusable)}" if unusable else ""
-    usable = [name for name in group.interfaces if name not in unusable]
+    advice = "Bring another member of the group back into service."
+    if not unusable:
+        advice = (
+            "Let another member hold them, too: it needs a hostname file for the family, and a"
+            " device that can."
+        )
     return Problem(
         ProblemCode.NO_SPARE,
         ProblemSeverity.WARNING,
         group.name,
-        f"no spare is left{without}: if {_either(usable)} fails or goes, addresses have nowhere"
-        " to live",
-        "Bring another member of the group back into service.",
+        f"no spare is left{without}: {'; '.join(_dependences(scene, group))}",
+        advice,
     )
 
 
-def _either(names: list[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} or {last}" if others else last
+def _dependences(scene: Scene, group: GroupStatus) -> Iterator[str]:
+    """On whom it depends that addresses have a place, in sentences."""
+    found = holders(scene, [scene.members[name] for name in group.interfaces])
+    alone: dict[str, list[Family]] = {}
+    for family, names in found.items():
+        if not names:
+            yield f"no interface can hold {family} addresses"
+        elif len(names) == 1:
+            alone.setdefault(names[0], []).append(family)
+    for name, families in alone.items():
+        which = "" if len(families) == len(found) else f"{' and '.join(map(str, families))} "
+        yield f"if {name} fails or goes, {which}addresses have nowhere to live"
 
 
 # --- files ---

@@ -17,7 +17,7 @@ from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.rehearsal import Rehearsal, rehearse
 from rcmd.ipmp.route_words import describe_route
 from rcmd.ipmp.scene import Scene
-from rcmd.model import RouteKey, family_of
+from rcmd.model import Family, RouteKey, family_of
 
 MOST_NAMED = 3
 """Routes in one sentence."""
@@ -84,10 +84,20 @@ def spares(scene: Scene, members: Collection[Member]) -> int:
 
     A family counts where a member is configured for it, and a member where its device can hold it.
     """
+    found = holders(scene, members).values()
+    usable = sum(member.fitness >= Fitness.UNKNOWN for member in members)
+    return max(min(map(len, found), default=usable) - 1, 0)
+
+
+def holders(scene: Scene, members: Collection[Member]) -> Mapping[Family, list[str]]:
+    """The usable members for each family that any of them is configured for."""
     usable = [member for member in members if member.fitness >= Fitness.UNKNOWN]
     families = {family for member in members for family in member.config.families}
-    holders = (
-        sum(family in it.config.families and can_hold(scene, it, family) for it in usable)
-        for family in families
-    )
-    return max(min(holders, default=len(usable)) - 1, 0)
+    return {
+        family: [
+            member.name
+            for member in usable
+            if family in member.config.families and can_hold(scene, member, family)
+        ]
+        for family in sorted(families)
+    }

@@ -129,7 +129,7 @@ def test_a_family_that_only_one_member_takes_has_no_spare() -> None:
         file hme1: 192.168.85.20/24 group test up
         start
         expect 0 spares in test
-        expect warning no-spare test
+        expect warning no-spare test: "if hme0 fails or goes, IPv6 addresses have nowhere to live"
         """,
     )
     tell(DUAL_STACK, "expect 1 spare in test")
@@ -144,8 +144,12 @@ def test_a_device_that_cannot_hold_a_family_is_no_spare_for_it() -> None:
         at 60s  expect 1 spare in test
                 switch IPv6 off on hme1
                 expect 0 spares in test
-                expect warning no-spare test
+                expect warning no-spare test: "left: if hme0 fails or goes, IPv6 addresses have"
+        at 65s  carrier hme0 down
+                expect warning no-spare test: "hme0: no interface can hold IPv6 addresses; if hme1"
         at 70s  switch IPv6 on on hme1
+                expect warning no-spare test: "if hme1 fails or goes, addresses have nowhere"
+        at 75s  carrier hme0 up
                 expect 1 spare in test
         """,
     )
