@@ -514,6 +514,8 @@ class ProblemCode(StrEnum):
     """This machine cannot send probes by an interface: they say nothing about it."""
     ADDRESS_MISSING = "address-missing"
     """A data address is wanted, and on no interface."""
+    ADDRESS_UNSERVED = "address-unserved"
+    """A data address is on an interface that is of no use, and nobody else can take it."""
     ROUTE_MISSING = "route-missing"
     """Routes that an interface is the home of are on no device, against all attempts."""
     TEST_ADDRESS_MISSING = "test-address-missing"

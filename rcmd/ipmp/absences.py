@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from rcmd.ipmp.capability import incapacity
 from rcmd.ipmp.member import Intent, Member
+from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.scene import Scene
 from rcmd.model import (
     AddressKind,
@@ -43,6 +44,30 @@ def absent_addresses(scene: Scene, addresses: Iterable[AddressStatus]) -> Iterat
             f"on no interface ({whose}, {_source(scene, address)}): {cause}",
             advice,
         )
+
+
+def unserved_addresses(scene: Scene, addresses: Iterable[AddressStatus]) -> Iterator[Problem]:
+    """Of a group that works: of one that does not, and of a single interface, that is said."""
+    for address in addresses:
+        host = scene.members.get(address.hosted_on or "")
+        if address.kind is not AddressKind.DATA or host is None or not _is_useless(host):
+            continue
+        others = scene.peers(host)
+        copies = scene.copies_of(address.address.ip)
+        is_served = any(not _is_useless(it) for it in others if it.name in copies)
+        if is_served or all(it.fitness < Fitness.UNKNOWN for it in others):
+            continue
+        yield Problem(
+            ProblemCode.ADDRESS_UNSERVED,
+            ProblemSeverity.ERROR,
+            str(address.address),
+            f"on {host.name}, which is of no use now, and no other interface can take it",
+        )
+
+
+def _is_useless(member: Member) -> bool:
+    """It holds what it has, and nothing of that is reached."""
+    return member.intent is Intent.IN and member.fitness <= Fitness.BROKEN
 
 
 def _is_expected(member: Member) -> bool:

@@ -172,6 +172,7 @@ class Engine:
 
     def _converge(self, targets: Targets, circles: Touched, *, routes: Portion) -> list[Move]:
         step = converge(self.scene, targets, circles, routes=routes)
+        self._outcomes.expect(targets)
         return self._unfinished.follow(circles, step.moves, has_more=step.has_more)
 
     def _account_for_time(self, event: Event, now: float) -> None:

@@ -30,7 +30,7 @@ from rcmd.ipmp.probe_events import (
     TargetUnreachable,
 )
 from rcmd.ipmp.source_watch import SourceNews
-from rcmd.model import Family, IPAddress, KernelAddress, ProbeMethod, Route
+from rcmd.model import Family, IPAddress, IPInterface, KernelAddress, ProbeMethod, Route
 
 
 def link_changed(name: str, *, is_up: bool) -> Report:
@@ -83,10 +83,13 @@ def group_repaired(group: str, name: str) -> Report:
     return Report(Severity.NOTICE, "group-repaired", group, text, {"interface": name})
 
 
-def moved(answer: Moved) -> Report | None:
+def moved(
+    answer: Moved, *, left: Sequence[IPInterface] = (), is_of_use: bool = True
+) -> Report | None:
     """What a completed move is worth saying; plain configuration is not worth a line.
 
-    Only what has moved is claimed; what was refused is named, with the reason.
+    Only what has moved is claimed; what was refused is named, with the reason, and what is `left`
+    on a dead source.  To where traffic does not pass (not `is_of_use`) nothing moves successfully.
     """
     move = answer.move
     if move.source is None or move.destination is None or move.is_rest:
@@ -120,11 +123,22 @@ def moved(answer: Moved) -> Report | None:
     if way is None:
         return None
     kind, severity, subject, what = way
-    text = f"Successfully {what}" if move.cause is not Cause.REBALANCE else _capital(what)
+    missed = _refused_items(refused)
     if refused:
-        detail["refused"] = "; ".join(_refused_items(refused))
-        text = f"{_capital(what)}, but not {_first(_refused_items(refused))}"
+        detail["refused"] = "; ".join(missed)
+    if left:
+        detail["left"] = ", ".join(map(str, left))
+        missed += [f"{address} ({_NO_PLACE})" for address in left]
+    is_success = not missed and is_of_use and move.cause is not Cause.REBALANCE
+    text = f"Successfully {what}" if is_success else _capital(what)
+    if not is_of_use:
+        severity, text = min(severity, Severity.WARNING), f"{text}, which cannot serve now"
+    if missed:
+        text = f"{text}, but not {_first(missed)}"
     return Report(severity, kind, subject, text, detail)
+
+
+_NO_PLACE = "no other interface can take it"
 
 
 def _way(move: Move) -> tuple[str, Severity, str, str] | None:

@@ -17,9 +17,12 @@ from rcmd.ipmp.commands import Command, Report
 from rcmd.ipmp.convergence import first_refusals
 from rcmd.ipmp.events import AddressSeen, KernelChange, LinkGone, Moved, Refusal, RouteSeen
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
+from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.tidied import note_tidied
-from rcmd.model import KernelAddress, Route, RouteKey
+from rcmd.model import IPInterface, KernelAddress, Route, RouteKey
+
+_OF_NO_USE = (Fitness.DOWN, Fitness.BROKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,13 @@ class _News:
 @dataclass(slots=True)
 class Outcomes:
     scene: Scene
+    _targets: Targets | None = None
+    """Where everything was to live when the last moves were made."""
     _untold: list[_News] = field(default_factory=list)
+
+    def expect(self, targets: Targets) -> None:
+        """Moves are made towards these."""
+        self._targets = targets
 
     def absorb(self, moved: Moved, now: float) -> list[Command]:
         for item in moved.added:
@@ -51,8 +60,26 @@ class Outcomes:
         additions = {*moved.move.add, *moved.move.add_routes}
         for refusal in first_refusals(moved):
             self._note(refusal, now, is_addition=refusal.item in additions)
-        report = messages.moved(moved)
+        move = moved.move
+        destination = self.scene.members.get(move.destination or "")
+        report = messages.moved(
+            moved,
+            left=self._left_on(move.source),
+            is_of_use=destination is None or destination.fitness not in _OF_NO_USE,
+        )
         return [report] if report else []
+
+    def _left_on(self, name: str | None) -> list[IPInterface]:
+        """What has to stay on one that is of no use, since nobody else can hold it."""
+        member = self.scene.members.get(name or "")
+        if member is None or self._targets is None or member.fitness not in _OF_NO_USE:
+            return []
+        stay = (
+            key
+            for key in addresses_held_by(self.scene, member.name)
+            if self._targets.get(key) == member.name
+        )
+        return [self.scene.copies_of(key)[member.name].address for key in stay]
 
     def _note(self, refusal: Refusal, now: float, *, is_addition: bool) -> None:
         item = refusal.item

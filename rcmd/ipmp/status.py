@@ -127,7 +127,8 @@ def _flags(scene: Scene, member: Member) -> Iterator[str]:
         yield "UP"
     if link and link.is_running:
         yield "RUNNING"
-    if member.ifindex and member.health is Health.FAILED:
+    is_in_use = member.ifindex and member.intent is not Intent.DETACHED
+    if is_in_use and member.health is Health.FAILED:
         yield "FAILED"
     if member.config.is_standby:
         yield "STANDBY"

@@ -90,18 +90,26 @@ def test_nothing_goes_where_it_cannot_be_held(off: str, on: str) -> None:
     )
 
 
+LEFT = "2001:db8::1/64 (no other interface can take it)"
+
+
 def test_what_one_can_hold_does_not_wait_for_what_it_cannot() -> None:
     tell(
         THREE,
-        """
+        f"""
         at 1s  carrier hme2 down
         at 2s  switch IPv6 off on hme1
                expect objection to hme0: "takes IPv6 addresses"
         at 3s  carrier hme0 down
                expect 10.0.0.1 on hme1
                expect 2001:db8::1 on hme0
+               expect report "Failed over from NIC hme0 to NIC hme1, but not {LEFT}"
+               expect error address-unserved 2001:db8::1/64: "on hme0, which is of no use now"
+               expect no report "Successfully"
         at 4s  switch IPv6 on on hme1
                expect 2001:db8::1 on hme1
+               expect report "Successfully failed over from NIC hme0 to NIC hme1"
+               expect no trouble address-unserved 2001:db8::1/64
         at 5s  carrier hme0 up
                expect 2001:db8::1 on hme0
                expect 10.0.0.1 on hme0
