@@ -294,14 +294,18 @@ class Daemon:
         )
 
     def _plumb(self, plumb: Plumb) -> Plumbed:
-        self._refusals.pop(plumb.name, None)
+        before = self._refusals.pop(plumb.name, {})
         self._save_sysctls(plumb)
         try:
             plumbed = self._devices.plumb(plumb)
         except RcmError as error:
             text = f"{plumb.name} could not be plumbed: {error}"
-            self.report(Report(Severity.ERROR, REFUSED, plumb.name, text))
-            return Plumbed(plumb, keeps_address=True)
+            if text in before:
+                # It is tried again and again.
+                self._refusals[plumb.name] = before
+            else:
+                self.report(Report(Severity.ERROR, REFUSED, plumb.name, text))
+            return Plumbed(plumb, keeps_address=True, refused=str(error))
         for obstacle in plumbed.obstacles:
             self.report(Report(Severity.WARNING, "obstacle", plumb.name, obstacle))
         return plumbed

@@ -185,6 +185,8 @@ def test_device_that_cannot_be_plumbed_is_reported_and_the_others_work() -> None
         house.files.hostname["/etc/hostname.hme0"] = PAIR["/etc/hostname.hme0"] + "mtu 9000\n"
         await house.coordination.reconfigure()
         assert hosts(house, "192.168.85.20") == ["hme1"]
+        for _ in range(3):
+            house.daemon.look_around()
 
     house = play(story)
     assert [event.message for event in house.events if event.kind == "refused"] == [

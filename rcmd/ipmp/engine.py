@@ -59,7 +59,7 @@ from rcmd.ipmp.missing import missing_messages
 from rcmd.ipmp.multicast_events import MembershipsSeen
 from rcmd.ipmp.outcome import Outcomes, stuck_on
 from rcmd.ipmp.placement import Fitness
-from rcmd.ipmp.plumbing import plumb_new, plumbed, release_detached
+from rcmd.ipmp.plumbing import hear, plumb_new, plumbed, release_detached
 from rcmd.ipmp.probe_status import probe_statuses, target_statuses
 from rcmd.ipmp.recollection import memorise, recollect
 from rcmd.ipmp.rehearsal import Staging, prepare, routes_refused
@@ -193,6 +193,7 @@ class Engine:
         is_late = deadline is not None and deadline <= now
         is_late = self.scene.drift.try_again(self.scene.ledger, now) or is_late
         due = [key.ifindex for key in self.scene.refusals.due(now)]
+        due += self.scene.unready.due(now)
         due += self.scene.courtesy.due(now)
         if news is None or is_late:
             return EVERYBODY
@@ -217,6 +218,7 @@ class Engine:
             scene.duplicates.deadline(),
             self._spreading.refusals.deadline(),
             scene.refusals.deadline(),
+            scene.unready.deadline(),
             scene.courtesy.deadline(),
         )
         return min((it for it in deadlines if it is not None), default=None)
@@ -340,6 +342,7 @@ class Engine:
                     commands += self._spreading.taken_away(change, now)
                     commands += absorb_change(self.scene, change, now)
                 self._outcomes.hear(changes, now)
+                hear(self.scene, changes, now)
                 self._spreading.refusals.hint(lambda _: True, now)
             case KernelSnapshot():
                 commands += self._on_snapshot(event, now)
@@ -370,7 +373,7 @@ class Engine:
             case LeaseLost(home, reason):
                 commands += leasing.lost(self.scene, home, reason)
             case Plumbed():
-                plumbed(self.scene, event)
+                plumbed(self.scene, event, now)
             case Moved():
                 commands += self._outcomes.absorb(event, now)
             case SpreadDone():
@@ -421,6 +424,7 @@ class Engine:
         commands = membership.configure(scene, configuration, self._memory, now)
         commands += recognise(scene, self._memory.plumbed)
         scene.refusals.forget()
+        scene.unready.look()
         self._spreading.reconfigure()
         is_first = not self._is_ready
         self._is_ready = True
@@ -436,6 +440,7 @@ class Engine:
     def _ask_anew(self) -> None:
         """Whoever asks for something again may know that it is possible now."""
         self.scene.refusals.look()
+        self.scene.unready.look()
         self._spreading.refusals.look()
 
     def _ask_those_around(self, name: str) -> None:
@@ -444,6 +449,7 @@ class Engine:
         circle = self.scene.members_of((member.circle,)) if member else ()
         devices = {it.ifindex for it in circle}
         self.scene.refusals.look(lambda key: key.ifindex in devices)
+        self.scene.unready.look(lambda ifindex: ifindex in devices)
 
     def _on_boot_settled(self) -> list[Command]:
         if self.scene.has_settled:

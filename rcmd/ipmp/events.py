@@ -257,6 +257,8 @@ class Plumbed:
     """What could not be done, or does not help, a sentence each."""
     keeps_address: bool = False
     """The driver refused the hardware address."""
+    refused: str = ""
+    """Why it could not be set up at all."""
 
 
 @dataclass(frozen=True, slots=True)

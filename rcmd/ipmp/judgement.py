@@ -134,6 +134,8 @@ class Judgement:
     def _condition(self, member: Member, link: Link, now: float) -> Condition:
         """What the link says, and, while it is up, what the probes say."""
         by_link = member.condition(link, now)
+        if by_link is Condition.LINK_AWAITED and self.scene.unready.reason(link.ifindex):
+            return Condition.LINK_DOWN
         if by_link in (Condition.LINK_DOWN, Condition.LINK_AWAITED):
             return by_link
         verdict = self.surveillance.verdict(member.name)
@@ -249,6 +251,9 @@ class Judgement:
         if member.barred or member.rejected:
             return member.barred or member.rejected
         problem = _problem(condition, member)
+        if condition is Condition.LINK_DOWN:
+            refused = self.scene.unready.reason(member.ifindex)
+            problem = f"it could not be plumbed: {refused}" if refused else problem
         link = self.scene.view.links.get(member.ifindex)
         captive = captivity(link, self.scene.view) if link is not None else ""
         if member.health is Health.FAILED and condition in PROBED:

@@ -1,12 +1,18 @@
-"""Devices made ready for addresses, once each, and given back."""
+"""Devices made ready for addresses, once each, and given back.
+
+One that could not be set up (its driver is not ready, another device has its address) is tried
+again like everything that is refused, until it is up, whoever set it up: whom somebody set down
+since then is left alone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from rcmd.ipmp.bare import bare_members
 from rcmd.ipmp.commands import Command, Plumb, Release
-from rcmd.ipmp.events import Plumbed
+from rcmd.ipmp.events import KernelChange, LinkGone, LinkSeen, Plumbed
 from rcmd.ipmp.hardware_addresses import note_coming
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.multicast import is_autojoin
@@ -50,7 +56,12 @@ def plumb_new(scene: Scene) -> list[Command]:
     # A VLAN cannot be set up before the device that it is stacked on.
     for member in sorted(scene.members.values(), key=lambda it: _height(scene, it)):
         member.is_being_plumbed = False
-        if member.ifindex in (0, member.plumbed) or member.intent is Intent.DETACHED:
+        if not member.ifindex or member.intent is Intent.DETACHED:
+            continue
+        if member.ifindex == member.plumbed:
+            if scene.unready.is_awaited(member.ifindex):
+                member.is_being_plumbed = True
+                commands.append(in_use(scene)[member.ifindex])
             continue
         member.plumbed = member.ifindex
         member.is_being_plumbed = True
@@ -71,11 +82,32 @@ def _height(scene: Scene, member: Member) -> int:
     return len(lowers)
 
 
-def plumbed(scene: Scene, event: Plumbed) -> None:
+def plumbed(scene: Scene, event: Plumbed, now: float) -> None:
     """A hardware address that was refused is not waited for."""
+    if event.refused:
+        scene.unready.refuse(event.plumb.ifindex, event.refused, now)
+    else:
+        scene.unready.accept(event.plumb.ifindex)
     member = scene.members.get(event.plumb.name)
     if member is not None and member.ifindex == event.plumb.ifindex and event.keeps_address:
         member.coming_address = ""
+
+
+def hear(scene: Scene, changes: Collection[KernelChange], now: float) -> None:
+    """Whatever happens to any device may be what one that is not ready waits for."""
+    if not scene.unready:
+        return
+    links = [change for change in changes if isinstance(change, LinkSeen | LinkGone)]
+    for change in links:
+        match change:
+            case LinkGone(ifindex):
+                scene.unready.accept(ifindex)
+            case LinkSeen(link) if link.is_up:
+                scene.unready.accept(link.ifindex)
+            case LinkSeen():
+                pass
+    if links:
+        scene.unready.hint(lambda _: True, now)
 
 
 def release_detached(scene: Scene, circles: Circles | None) -> list[Command]:

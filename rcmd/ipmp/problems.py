@@ -95,8 +95,11 @@ def _has_several(scene: Scene, group: GroupStatus) -> bool:
 
 def _no_spare(scene: Scene, group: GroupStatus, unusable: list[str]) -> Problem:
     without = f", without {' '.join(unusable)}" if unusable else ""
-    advice = "Bring another member of the group back into service."
-    if not unusable:
+    found = holders(scene, [scene.members[name] for name in group.interfaces])
+    advice = ""
+    if unusable:
+        advice = "Bring another member of the group back into service."
+    elif len({len(names) for names in found.values()}) > 1:
         advice = (
             "Let another member hold them, too: it needs a hostname file for the family, and a"
             " device that can."
@@ -105,14 +108,13 @@ def _no_spare(scene: Scene, group: GroupStatus, unusable: list[str]) -> Problem:
         ProblemCode.NO_SPARE,
         ProblemSeverity.WARNING,
         group.name,
-        f"no spare is left{without}: {'; '.join(_dependences(scene, group))}",
+        f"no spare is left{without}: {'; '.join(_dependences(found))}",
         advice,
     )
 
 
-def _dependences(scene: Scene, group: GroupStatus) -> Iterator[str]:
+def _dependences(found: Mapping[Family, list[str]]) -> Iterator[str]:
     """On whom it depends that addresses have a place, in sentences."""
-    found = holders(scene, [scene.members[name] for name in group.interfaces])
     alone: dict[str, list[Family]] = {}
     for family, names in found.items():
         if not names:

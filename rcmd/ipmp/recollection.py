@@ -40,7 +40,11 @@ def memorise(scene: Scene) -> Memory:
         ),
         spare=frozenset(it.name for it in members if it.is_spare),
         flapping={it.name: tuple(it.watch.ups) for it in members if it.watch.is_flapping},
-        plumbed={it.name: it.plumbed for it in members if it.plumbed},
+        plumbed={
+            it.name: it.plumbed
+            for it in members
+            if it.plumbed and not scene.unready.reason(it.plumbed)
+        },
         known_as={it.name: it.known_as for it in members if it.known_as},
         withdrawn=frozenset(
             key

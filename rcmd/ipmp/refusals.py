@@ -100,6 +100,16 @@ class Refusals(Generic[Key]):
         found = self._known.get(key)  # type: ignore[arg-type]
         return found is not None and found.is_in_force
 
+    def is_awaited(self, key: Key) -> bool:
+        """Whether it is to be asked for again now."""
+        found = self._known.get(key)
+        return found is not None and not found.is_in_force
+
+    def reason(self, key: Key) -> str:
+        """Why the kernel would not when it was last asked; empty if it would."""
+        found = self._known.get(key)
+        return found.reason if found else ""
+
     def __bool__(self) -> bool:
         return bool(self._known)
 

@@ -123,6 +123,7 @@ def copied(scene: Scene) -> Scene:
     twin.duplicates = deepcopy(scene.duplicates)
     twin.memberships = deepcopy(scene.memberships)
     twin.refusals = scene.refusals.copy()
+    twin.unready = scene.unready.copy()
     return twin
 
 

@@ -64,6 +64,8 @@ class Scene:
     courtesy: Courtesy = field(default_factory=Courtesy)
     refusals: Refusals[ItemKey] = field(default_factory=Refusals)
     """What the kernel would not do when it was last asked."""
+    unready: Refusals[int] = field(default_factory=Refusals)
+    """The devices in use (ifindex) that could not be set up."""
 
     def by_ifindex(self) -> dict[int, Member]:
         return {member.ifindex: member for member in self.members.values() if member.ifindex}

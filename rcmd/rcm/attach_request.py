@@ -181,7 +181,8 @@ class AttachOnRequest:
         link = link.called_by((name,))
         member = machine.engine.scene.members.get(name)
         is_in_use = member and member.ifindex and member.intent is not Intent.DETACHED
-        if member and is_in_use and config in (None, member.config):
+        is_ready = is_in_use and not machine.engine.scene.unready.reason(link.ifindex)
+        if member and is_ready and config in (None, member.config):
             return ""
         if not self.attacher.take_again(link, config):
             raise self._unmanaged(name)

@@ -82,7 +82,12 @@ class KernelDevices:
     def _apply_sysctls(self, plumb: Plumb) -> tuple[str, ...]:
         """Where they cannot be set (a container's /proc/sys may be read-only) the NIC still may."""
         try:
-            return sysctls.apply(plumb.kernel_name, plumb.families, is_grouped=plumb.is_grouped)
+            return sysctls.apply(
+                plumb.kernel_name,
+                plumb.families,
+                is_grouped=plumb.is_grouped,
+                is_bare=plumb.is_bare,
+            )
         except sysctls.SysctlError as error:
             return (str(error),)
 

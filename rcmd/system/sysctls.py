@@ -81,16 +81,18 @@ def deviations(
 
     But for `disable_ipv6`: who switches IPv6 off on a device means it.
     """
-    wanted = _wanted(name, families, is_grouped=is_grouped, root=root)
+    wanted = _wanted(name, families, is_grouped=is_grouped, is_bare=is_bare, root=root)
     wanted.pop(f"{_IPV6_CONF}/{name}/disable_ipv6", None)
-    announce = f"{_IPV4_CONF}/{name}/arp_announce"
-    if is_bare and announce in wanted:
-        wanted[announce] = ARP_FROM_PACKET
     return {path: (found, wanted[path]) for path, found in differing(wanted, root).items()}
 
 
 def apply(
-    name: str, families: Collection[Family], *, is_grouped: bool, root: Path = PROC_SYS
+    name: str,
+    families: Collection[Family],
+    *,
+    is_grouped: bool,
+    is_bare: bool = False,
+    root: Path = PROC_SYS,
 ) -> tuple[str, ...]:
     """Set the sysctls that a device needs for addresses of these families.
 
@@ -99,7 +101,7 @@ def apply(
     neighbours' addresses.  Returns what is set for `all` devices and defeats this, a sentence
     each.  Raises SysctlError.
     """
-    wanted = _wanted(name, families, is_grouped=is_grouped, root=root)
+    wanted = _wanted(name, families, is_grouped=is_grouped, is_bare=is_bare, root=root)
     for path, value in wanted.items():
         if _read(path, root) != value:
             _write(path, value, root)
@@ -144,7 +146,12 @@ def is_ipv6_router(name: str, root: Path = PROC_SYS) -> bool:
 
 
 def _wanted(
-    name: str, families: Collection[Family], *, is_grouped: bool, root: Path
+    name: str,
+    families: Collection[Family],
+    *,
+    is_grouped: bool,
+    is_bare: bool = False,
+    root: Path,
 ) -> dict[str, str]:
     if name in ("", ".", "..", "all", "default") or "/" in name:
         raise SysctlError(f"{name!r} is not the name of a device")
@@ -152,6 +159,8 @@ def _wanted(
     if is_grouped:
         conf = f"{_IPV4_CONF}/{name}"
         wanted = {f"{conf}/{key}": value for key, value in _MEMBER_IPV4.items()}
+        if is_bare:
+            wanted[f"{conf}/arp_announce"] = ARP_FROM_PACKET
         # The greater of `all` and the device's own counts.  0, no filter, is left alone: loose
         # filtering would be stricter than what the administrator has.
         own = _read_number(f"{conf}/rp_filter", root)

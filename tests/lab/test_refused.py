@@ -8,10 +8,13 @@ import pytest
 from evidence import begin
 from scenes import (
     DUAL_STACK,
+    HME0,
     ROUTER,
     STANDBY,
+    LabFactory,
     await_event,
     await_hosted,
+    hosts_of,
     kinds,
     reaches,
     route_devices,
@@ -116,3 +119,30 @@ def test_a_route_through_a_far_end_follows_in_a_detach_as_planned(lab: Lab) -> N
     assert json.loads(done.stdout)["moves"] == plan["moves"]
     await_routes(lab, "hme1")
     assert is_there(lab)
+
+
+MAC = "02:00:00:00:00:03"
+
+
+def test_a_device_that_could_not_be_set_up_is_when_it_can_be(lab_with: LabFactory) -> None:
+    """A macvlan with the hardware address of the device below it cannot, until that has another."""
+    lab = lab_with(nics=("hme0", "low0"), macs={"low0": MAC})
+    ip(lab, "link set low0 up", f"link add mv0 link low0 address {MAC} type macvlan mode bridge")
+    begin(lab, {"hostname.hme0": HME0, "hostname.mv0": "192.168.85.20/24 group test up\n"})
+    await_hosted(lab, "hme0", "192.168.85.20")
+    why = "could not be plumbed: up: Address already in use"
+    assert f"it {why}" in {it["text"].partition(": ")[2] for it in status(lab)["problems"]}
+    attached = lab.rcmctl("attach", "mv0")
+    assert (attached.returncode, f"mv0 {why}" in attached.stderr) == (1, True)
+    # Not even a restart forgets that it is still to be done.
+    lab.kill_daemon()
+    lab.start_daemon()
+    ip(lab, "link set low0 address 02:00:00:00:77:77")
+    await_hosted(lab, "mv0", "192.168.85.20")
+    assert lab.rcmctl("attach", "mv0").returncode == 0
+    assert ("precondition", "mv0") not in kinds(lab)
+    lab.wait_for(lambda: status(lab)["problems"] == [], what="no problem")
+    ip(lab, "link set mv0 down")
+    await_hosted(lab, "hme0", "192.168.85.20")
+    assert lab.rcmctl("reload").returncode == 0
+    assert hosts_of(lab, "192.168.85.20") == ["hme0"]

@@ -194,6 +194,12 @@ def test_attach_says_what_was_refused(play: Play) -> None:
         house.devices.refusal = "up: Device or resource busy"
         with pytest.raises(RcmError, match="hme0 could not be plumbed: up: Device or resource"):
             await house.coordination.attach("hme0", ROOT)
+        with pytest.raises(RcmError, match="hme0 could not be plumbed: up: Device or resource"):
+            await house.coordination.attach("hme0", ROOT)
+        house.devices.refusal = ""
+        await house.coordination.attach("hme0", ROOT)
+        house.listen()
+        assert house.model.device("hme0").link.is_up
 
     play(story)
 

@@ -404,6 +404,8 @@ class Kernel:
         device = self.devices.get(plumb.ifindex)
         if device is None:
             return Plumbed(plumb)
+        if ("up", device.link.name) in self.refusals:
+            return Plumbed(plumb, keeps_address=True, refused="up: Device or resource busy")
         wanted = plumb.hardware_address
         keeps_address = wanted is not None and ("ether", device.link.name) in self.refusals
         if wanted and not keeps_address:

@@ -62,6 +62,44 @@ def test_whatever_happens_on_the_device_may_be_the_end_of_the_cause() -> None:
     )
 
 
+BUSY = "it could not be plumbed: up: Device or resource busy"
+
+
+def test_a_device_that_could_not_be_set_up_is_tried_again() -> None:
+    tell(
+        """
+        refuse up on hme0
+        """,
+        PAIR,
+        f"""
+        at 5s    expect 192.168.85.19 on hme1
+                 expect problem of hme0: "{BUSY}"
+                 expect no report "up: Device"
+        accept up on hme0
+        at 6s    mtu of hme1 becomes 1400
+        at 8s    expect 192.168.85.19 on hme0
+                 expect no trouble interface-failed hme0
+        """,
+    )
+
+
+def test_who_starts_again_tries_again_and_who_was_set_down_stays_so() -> None:
+    tell(
+        "refuse up on hme0",
+        PAIR,
+        """
+        at 5s    kill
+        accept up on hme0
+        at 6s    start
+        at 9s    expect 192.168.85.19 on hme0
+        at 10s   set hme0 down
+        at 60s   kill
+        at 61s   start
+        at 90s   expect 192.168.85.19 on hme1
+        """,
+    )
+
+
 def test_who_asks_again_is_not_told_what_was_the_case_before() -> None:
     tell(
         PAIR,

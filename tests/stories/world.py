@@ -541,7 +541,7 @@ class World:
         return [link.called_by(self._engine.scene.view.names).name for link in links]
 
     def _check_silence(self, event: Event) -> None:
-        if self._engine.scene.refusals:
+        if self._engine.scene.refusals or self._engine.scene.unready:
             # They are asked for again at each look.
             return
         commands = self._engine.handle(event, self.now)
