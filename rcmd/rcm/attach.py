@@ -65,7 +65,10 @@ class Attacher:
         ]
         self.seen.update((link.ifindex, link.names) for link in wanted)
         attached = [Attach(it.name, configuration.interfaces[it.name]) for it in wanted]
+        known = self._known()
         self.machine.feed(Together((Configured(configuration), *attached)))
+        for link in wanted:
+            self._recognise(link.name, known)
 
     def forget(self, ifindex: int) -> None:
         self.seen.pop(ifindex, None)

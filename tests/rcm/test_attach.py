@@ -408,6 +408,27 @@ def test_a_container_host_asks_no_driver(play: Play, monkeypatch: pytest.MonkeyP
     assert asked == []
 
 
+def test_nic_that_has_moved_while_nobody_looked_is_recognised(play: Play) -> None:
+    """The machine was off, and the card is in another slot now, where there is a file for it."""
+
+    async def story(house: House) -> None:
+        for name in ("hme0", "hme1"):
+            house.attacher.know(name)
+        mac = house.model.device("hme0").link.hardware_address
+        house.model.tear_out("hme0")
+        house.model.forget("hme0")
+        house.files.hostname["/etc/hostname.eth5"] = HME0.replace(".19", ".29")
+        house.model.put_in("eth5", mac=mac)
+        house.listen()
+        links = house.attacher.machine.engine.scene.view.links.values()
+        house.attacher.start(links, house.files.load().configuration)
+
+    told = [it.message for it in play(story).events if it.kind == "recognised"]
+    assert len(told) == 1
+    assert told[0].startswith("eth5 is the NIC that was known as hme0")
+    assert told[0].endswith("it is configured from /etc/hostname.eth5 now")
+
+
 def test_nobody_is_recognised_in_a_stranger(play: Play) -> None:
     async def story(house: House) -> None:
         for name in ("hme0", "hme1"):
