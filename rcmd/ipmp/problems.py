@@ -11,12 +11,11 @@ from typing import assert_never
 
 from rcmd.ipmp.absences import absent_addresses, unserved_addresses
 from rcmd.ipmp.member import Member
-from rcmd.ipmp.redundancy import holders
+from rcmd.ipmp.no_spare import no_spare
 from rcmd.ipmp.route_absences import absent_routes
 from rcmd.ipmp.scene import Scene
 from rcmd.model import (
     AddressStatus,
-    Family,
     GroupState,
     GroupStatus,
     InterfaceState,
@@ -73,8 +72,9 @@ def _groups(
                     "failed, no interface is usable",
                 )
             case GroupState.OK | GroupState.DEGRADED if not group.spares:
-                if _has_several(scene, group):
-                    yield _no_spare(scene, group, unusable)
+                members = [it for it in scene.members.values() if it.config.group == group.name]
+                if len(members) > 1:
+                    yield no_spare(scene, group.name, members)
             case GroupState.DEGRADED:
                 yield Problem(
                     ProblemCode.GROUP_DEGRADED,
@@ -86,44 +86,6 @@ def _groups(
                 pass
             case _:
                 assert_never(group.state)
-
-
-def _has_several(scene: Scene, group: GroupStatus) -> bool:
-    """By configuration: also members that are missing, detached, or not let in."""
-    return sum(it.config.group == group.name for it in scene.members.values()) > 1
-
-
-def _no_spare(scene: Scene, group: GroupStatus, unusable: list[str]) -> Problem:
-    without = f", without {' '.join(unusable)}" if unusable else ""
-    found = holders(scene, [scene.members[name] for name in group.interfaces])
-    advice = ""
-    if unusable:
-        advice = "Bring another member of the group back into service."
-    elif len({len(names) for names in found.values()}) > 1:
-        advice = (
-            "Let another member hold them, too: it needs a hostname file for the family, and a"
-            " device that can."
-        )
-    return Problem(
-        ProblemCode.NO_SPARE,
-        ProblemSeverity.WARNING,
-        group.name,
-        f"no spare is left{without}: {'; '.join(_dependences(found))}",
-        advice,
-    )
-
-
-def _dependences(found: Mapping[Family, list[str]]) -> Iterator[str]:
-    """On whom it depends that addresses have a place, in sentences."""
-    alone: dict[str, list[Family]] = {}
-    for family, names in found.items():
-        if not names:
-            yield f"no interface can hold {family} addresses"
-        elif len(names) == 1:
-            alone.setdefault(names[0], []).append(family)
-    for name, families in alone.items():
-        which = "" if len(families) == len(found) else f"{' and '.join(map(str, families))} "
-        yield f"if {name} fails or goes, {which}addresses have nowhere to live"
 
 
 # --- files ---

@@ -17,6 +17,7 @@ from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.rehearsal import Rehearsal, rehearse
 from rcmd.ipmp.route_words import describe_route
 from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.shortcomings import is_new, what_keeps
 from rcmd.model import Family, RouteKey, family_of
 
 MOST_NAMED = 3
@@ -40,7 +41,10 @@ def objection_in(rehearsal: Rehearsal, scene: Scene, name: str) -> str | None:
         if peer.name not in rehearsal.leaving and peer.fitness >= Fitness.UNKNOWN
     ]
     if not others and member.fitness >= Fitness.UNKNOWN:
-        return f"it is the only functioning interface of group {member.group}"
+        staying = (it for it in scene.peers(member) if it.name not in rehearsal.leaving)
+        new = ", ".join(f"{it.name} {what_keeps(scene, it)}" for it in staying if is_new(it))
+        text = f"it is the only functioning interface of group {member.group}"
+        return f"{text} ({new})" if new else text
     if not others and rehearsal.before[name]:
         return f"no other interface of group {member.group} is functioning"
     return _stranding(rehearsal, stranded, member.group)

@@ -203,7 +203,7 @@ def troubled() -> dict[str, Any]:
             problem(
                 "no-spare",
                 "test",
-                "no spare is left, without hme0 qfe0",
+                "no spare is left (hme0 is offline)",
                 severity="warning",
                 advice="Bring another member of the group back into service.",
             ),

@@ -50,7 +50,7 @@ def test_status_tells_what_is_wrong_first(rcmctl: Rcmctl, troubled: dict[str, An
   qfe0: missing: there is no such device
   qfe1: failed: no answer from any target
   10.0.0.1/8: on no interface (home: qfe1)
-  group test: no spare is left, without hme0 qfe0
+  group test: no spare is left (hme0 is offline)
     Bring another member of the group back into service.
   eri0: /etc/hostname.eri0:1: bad address
 

@@ -62,6 +62,7 @@ def test_one_that_is_not_proven_is_nobody_to_rely_on() -> None:
     made.members["hme1"].health = Health.UNPROVEN
     assert objection(made, "hme0", {"hme0"}) == (
         "it is the only functioning interface of group test"
+        " (hme1 has yet to answer ten probes in a row)"
     )
     made.members["hme1"].health = Health.NO_TARGETS
     assert objection(made, "hme0", {"hme0"}) is None

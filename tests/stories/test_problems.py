@@ -23,7 +23,8 @@ def test_a_failure_is_a_problem_until_it_is_repaired() -> None:
         """
         at 60s  carrier hme0 down
                 expect error interface-failed hme0: "the link is down"
-                expect warning no-spare test: "without hme0: if hme1 fails or goes"
+                expect warning no-spare test: "no spare is left (hme0 has failed): if hme1 \
+fails or goes, addresses have nowhere to live"
                 expect 0 spares in test
         at 200s carrier hme0 up
                 expect no problems
@@ -66,7 +67,7 @@ def test_a_detached_member_leaves_no_spare() -> None:
         at 60s  leave hme0
         at 61s  unplumb hme0
                 expect group test ok
-                expect warning no-spare test: "if hme1 fails or goes"
+                expect warning no-spare test: "(hme0 is detached): if hme1 fails or goes"
                 expect objection to hme1: "it is the only functioning interface"
         """,
     )
@@ -78,9 +79,63 @@ def test_an_offline_member_is_asked_for_and_leaves_no_spare() -> None:
         """
         at 60s  offline hme0
                 expect no trouble interface-failed hme0
-                expect warning no-spare test: "without hme0"
+                expect warning no-spare test: "(hme0 is offline): if hme1"
         at 70s  online hme0
                 expect no problems
+        """,
+    )
+
+
+def test_a_member_that_is_set_down_leaves_no_spare() -> None:
+    tell(
+        LINK_ONLY,
+        """
+        at 60s  set hme0 down
+                expect warning no-spare test: "(hme0 is set down): if hme1"
+        """,
+    )
+
+
+def test_a_member_that_is_new_is_no_spare_yet() -> None:
+    """Both are running, and yet nothing moves to the one before it has proved itself."""
+    tell(
+        """
+        probe by default
+        target 192.168.85.1
+        setting groups: {test: {targets: [192.168.85.1]}}
+        """,
+        PAIR,
+        """
+        at 60s  tear out hme0
+        at 61s  put in hme0
+        at 65s  expect hme0 running
+                expect notice no-spare test: "no spare yet (hme0 has yet to answer ten probes in \
+a row): if hme1 fails or goes"
+                expect objection to hme1: "it is the only functioning interface of group test \
+(hme0 has yet to answer ten probes in a row)"
+        at 66s  carrier hme1 down
+                expect warning no-spare test: "(hme0 has yet to answer ten probes in a row, hme1 \
+has failed): no interface can hold IPv4 addresses"
+        at 120s carrier hme1 up
+        at 200s expect no problems
+        """,
+    )
+
+
+def test_a_member_that_is_being_answered_again_is_no_spare_yet() -> None:
+    tell(
+        """
+        probe by default
+        target 192.168.85.1
+        setting groups: {test: {targets: [192.168.85.1]}}
+        """,
+        PAIR,
+        """
+        at 60s  black hole hme0
+        at 90s  expect warning no-spare test: "(hme0 has failed): if hme1 fails"
+                mend hme0
+        at 96s  expect warning no-spare test: "(hme0 has failed, and is being answered again): \
+if hme1 fails"
         """,
     )
 
@@ -93,7 +148,7 @@ def test_a_missing_member() -> None:
         absent hme0
         start
         expect error interface-missing hme0
-        expect warning no-spare test
+        expect warning no-spare test: "(hme0 is missing): if hme1"
         """,
     )
 
@@ -129,7 +184,8 @@ def test_a_family_that_only_one_member_takes_has_no_spare() -> None:
         file hme1: 192.168.85.20/24 group test up
         start
         expect 0 spares in test
-        expect warning no-spare test: "if hme0 fails or goes, IPv6 addresses have nowhere to live"
+        expect warning no-spare test: "no spare is left (hme1 is not plumbed for IPv6): if hme0 \
+fails or goes, IPv6 addresses have nowhere to live"
         """,
     )
     tell(DUAL_STACK, "expect 1 spare in test")
@@ -144,9 +200,11 @@ def test_a_device_that_cannot_hold_a_family_is_no_spare_for_it() -> None:
         at 60s  expect 1 spare in test
                 switch IPv6 off on hme1
                 expect 0 spares in test
-                expect warning no-spare test: "left: if hme0 fails or goes, IPv6 addresses have"
+                expect warning no-spare test: "(hme1: IPv6 is switched off on it): if hme0 fails \
+or goes, IPv6 addresses have nowhere"
         at 65s  carrier hme0 down
-                expect warning no-spare test: "hme0: no interface can hold IPv6 addresses; if hme1"
+                expect warning no-spare test: "(hme0 has failed, hme1: IPv6 is switched off on \
+it): no interface can hold IPv6 addresses; if hme1"
         at 70s  switch IPv6 on on hme1
                 expect warning no-spare test: "if hme1 fails or goes, addresses have nowhere"
         at 75s  carrier hme0 up
