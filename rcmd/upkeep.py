@@ -4,14 +4,16 @@
 sysctls of their members), or what a file asks for (MTU, hardware address).  Every device in use is
 compared at each look at everything, and a moment after the kernel has told of it or of its
 settings.  Nobody is fought (`Patience`): what is changed again and again is left alone for a
-minute, and while it is not as it should be it is a problem.
+minute, and while it is not as it should be it is a problem.  What the kernel or a driver refuses is
+no fight: it is tried again as soon as that may have ended (`Refusals`), and the problem says why.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 from rcmd.daemon import Daemon
@@ -22,6 +24,7 @@ from rcmd.ipmp.drift import QUIET_S
 from rcmd.ipmp.events import LinkGone, LinkSeen
 from rcmd.ipmp.patience import Patience, Turn
 from rcmd.ipmp.plumbing import in_use
+from rcmd.ipmp.refusals import PAUSES_S, Refusals
 from rcmd.model import LoadSpreading, Problem, ProblemCode, ProblemSeverity
 from rcmd.outside import Devices
 from rcmd.rcm.journal import Journal, SavedSysctls
@@ -39,6 +42,7 @@ ALL = -1
 CODE = ProblemCode.PRECONDITION
 EVERY_DEVICE = "every device"
 """The subject of what is set for all of them."""
+REFUSED = "Find out why it is refused, or ask for something else in the file."
 ADVICE = "Find out what sets it (files in sysctl.d, a tuning daemon), and leave it to rcmd."
 
 STORY_S = 2 * QUIET_S
@@ -51,6 +55,7 @@ _Thing = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class _Outcome:
     is_right: bool
+    refusal: str = ""
     tell: Severity | None = None
 
 
@@ -73,6 +78,7 @@ class Upkeep:
         self._call_later = call_later
         self._now = now
         self._patience = Patience()
+        self._refused: Refusals[_Thing] = Refusals()
         self._waiting: dict[int, None] = {}
         """Devices to be looked at, first come, first served."""
         self._undone_at: dict[_Thing, float] = {}
@@ -85,6 +91,17 @@ class Upkeep:
         """Also told of every link at each look at everything."""
         if isinstance(change, LinkSeen):
             self.settings_changed(change.link.ifindex)
+            for ifindex in self._refused_above(change.link.ifindex):
+                self.settings_changed(ifindex)
+
+    def _refused_above(self, lower: int) -> Iterator[int]:
+        """Devices on it of which something was refused: their MTU depends on it, for one."""
+        scene = self._daemon.engine.scene
+        for name in {name for (name, _), _ in self._refused.items()}:
+            member = scene.members.get(name)
+            link = scene.view.links.get(member.ifindex) if member else None
+            if link is not None and link.lower == lower:
+                yield link.ifindex
 
     def look_around(self) -> None:
         self.settings_changed(ALL)
@@ -128,7 +145,7 @@ class Upkeep:
                 self._journal.save_sysctls(SavedSysctls(plumb.kernel_name, plumb.ifindex, values))
             self._devices.put_right(plumb, deviation)
 
-        left = self._set_again(plumb.name, found, put_right)
+        left = self._set_again(plumb.name, plumb.ifindex, found, put_right)
         self._note_problem(plumb.name, left)
 
     def _look_at_every_device(self, used: Iterable[Plumb]) -> None:
@@ -140,7 +157,7 @@ class Upkeep:
             log.debug("%s", error)
             return
         left = self._set_again(
-            EVERY_DEVICE, found, lambda it: self._devices.put_sysctls({it.what: it.wanted})
+            EVERY_DEVICE, ALL, found, lambda it: self._devices.put_sysctls({it.what: it.wanted})
         )
         self._note_problem(EVERY_DEVICE, (*obstacles, *left))
 
@@ -156,10 +173,16 @@ class Upkeep:
     # --- setting it again ---
 
     def _set_again(
-        self, subject: str, found: Iterable[Deviation], put_right: Callable[[Deviation], None]
+        self,
+        subject: str,
+        ifindex: int,
+        found: Collection[Deviation],
+        put_right: Callable[[Deviation], None],
     ) -> list[str]:
         """What is left as it is, a sentence each."""
-        outcomes = {it: self._try(subject, it, put_right) for it in found}
+        things = {(subject, it.what) for it in found}
+        self._refused.forget(lambda thing: thing[0] == subject and thing not in things)
+        outcomes = {it: self._try(subject, ifindex, it, put_right) for it in found}
         for severity, told in (
             (Severity.NOTICE, "it was set again"),
             (Severity.WARNING, "it is set so again and again, and left alone for a minute"),
@@ -168,32 +191,51 @@ class Upkeep:
             if which:
                 text = f"{subject}: {'; '.join(which)}: {told}"
                 self._daemon.report(Report(severity, CODE, subject, text))
-        return [str(it) for it, outcome in outcomes.items() if not outcome.is_right]
+        left = {it: outcome.refusal for it, outcome in outcomes.items() if not outcome.is_right}
+        return [f"{it} ({refusal})" if refusal else str(it) for it, refusal in left.items()]
 
     def _try(
-        self, subject: str, deviation: Deviation, put_right: Callable[[Deviation], None]
+        self,
+        subject: str,
+        ifindex: int,
+        deviation: Deviation,
+        put_right: Callable[[Deviation], None],
     ) -> _Outcome:
         now, thing = self._now(), (subject, deviation.what)
-        if self._patience.is_over(thing, now):
-            return _Outcome(is_right=False)
-        is_news = now - self._undone_at.get(thing, -inf) > STORY_S
-        self._undone_at[thing] = now
-        if is_news:
-            self._warned.discard(thing)
-        if self._patience.taken(thing, now) is Turn.LAST:
-            is_warning = thing not in self._warned
-            self._warned.add(thing)
-            return _Outcome(is_right=False, tell=Severity.WARNING if is_warning else None)
+        was_refused = bool(self._refused.reason(thing))
+        is_news = was_refused or now - self._undone_at.get(thing, -inf) > STORY_S
+        fought_over = None if was_refused else self._fought_over(thing, now, is_news=is_news)
+        if fought_over is not None:
+            return fought_over
         try:
             put_right(deviation)
         except RcmError as error:
             log.info("%s: %s", subject, error)
-            return _Outcome(is_right=False)
+            times = self._refused.refuse(thing, str(error), now)
+            if times <= len(PAUSES_S):
+                self._call_later(PAUSES_S[times - 1], partial(self.settings_changed, ifindex))
+            return _Outcome(is_right=False, refusal=str(error))
+        self._refused.accept(thing)
         return _Outcome(is_right=True, tell=Severity.NOTICE if is_news else None)
+
+    def _fought_over(self, thing: _Thing, now: float, *, is_news: bool) -> _Outcome | None:
+        """What comes of it if somebody sets it again and again; None if nobody does."""
+        if self._patience.is_over(thing, now):
+            return _Outcome(is_right=False)
+        self._undone_at[thing] = now
+        if is_news:
+            self._warned.discard(thing)
+        if self._patience.taken(thing, now) is not Turn.LAST:
+            return None
+        is_warning = thing not in self._warned
+        self._warned.add(thing)
+        return _Outcome(is_right=False, tell=Severity.WARNING if is_warning else None)
 
     def _note_problem(self, subject: str, sentences: Iterable[str]) -> None:
         text = "; ".join(sentences)
+        is_refused = any(name == subject for (name, _), _ in self._refused.items())
+        advice = REFUSED if is_refused else ADVICE
         if text:
-            self._daemon.set_problem(Problem(CODE, ProblemSeverity.WARNING, subject, text, ADVICE))
+            self._daemon.set_problem(Problem(CODE, ProblemSeverity.WARNING, subject, text, advice))
         else:
             self._daemon.clear_problem(CODE, subject)

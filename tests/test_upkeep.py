@@ -141,11 +141,28 @@ def test_what_is_refused_is_a_problem_and_tried_again() -> None:
     def story(watched: Watched) -> None:
         watched.house.devices.set_by_others["hme0"] = [RP_FILTER]
         watched.house.devices.refusal = "read-only file system"
-        watched.look(0)
-        assert watched.problems() == [f"hme0: {TEXT}"]
+        for look in range(7):
+            watched.look(20 * look)
+            assert watched.problems() == [f"hme0: {TEXT} (read-only file system)"]
         assert watched.told() == []
         watched.house.devices.refusal = ""
-        watched.look(20)
+        watched.look(140)
+        assert watched.is_put_right()
+        assert watched.told() == [f"hme0: {TEXT}: it was set again"]
+        assert watched.problems() == []
+
+    play(story)
+
+
+def test_what_is_refused_is_tried_again_twice_soon() -> None:
+    def story(watched: Watched) -> None:
+        watched.house.devices.set_by_others["hme0"] = [RP_FILTER]
+        watched.house.devices.refusal = "read-only file system"
+        watched.upkeep.look_around()
+        for _ in range(2):
+            watched.turns.pop(0)()
+        watched.house.devices.refusal = ""
+        watched.wait()
         assert watched.is_put_right()
         assert watched.problems() == []
 

@@ -5,6 +5,9 @@ with those that do.  Where an address has moved, its client is ended without rel
 and another begins on the new host, under the same client identifier and asking for the same
 address: to the server it is the same machine, rebooted.  If that server gives another address all
 the same, the engine gives up the old one.
+
+What keeps a client from a lease may be over when something happens to its device, or somebody has
+its file read anew: then it is started again soon (`PAUSES_S`), and not after a long pause.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from rcmd.ipmp.events import Leased, LeaseLost
 from rcmd.ipmp.lease import Lease
 from rcmd.ipmp.lease_clients import ClientOrder, clients_wanted
 from rcmd.ipmp.leasing import RAN_OUT
+from rcmd.ipmp.refusals import PAUSES_S
+from rcmd.model import InterfaceConfig, Link
 from rcmd.rcm.lease_client import (
     ClientNews,
     Ended,
@@ -45,6 +50,10 @@ class _Run:
     retry: asyncio.TimerHandle | None = None
     has_told: bool = False
     """That nobody answers."""
+    link: Link | None = None
+    """Its interface's, as it was when that was last looked at."""
+    config: InterfaceConfig | None = None
+    """What its home's file said when it was last read."""
 
     def end(self) -> None:
         if self.client is not None:
@@ -76,9 +85,31 @@ class LeaseKeeper:
             if home in self._runs:
                 # One that has to be started again asks for what it has by now.
                 self._runs[home].order = order
+                self._hurry(self._runs[home])
             else:
                 self._runs[home] = run = _Run(order)
+                self._has_news(run)
                 self._begin(run)
+
+    def _hurry(self, run: _Run) -> None:
+        is_unanswered = run.client is not None and run.has_told
+        if not self._has_news(run) or not (run.retry or is_unanswered):
+            return
+        times = max(self._failures.get(run.order.home, 0), 1)
+        at = self._loop.time() + PAUSES_S[min(times, len(PAUSES_S)) - 1]
+        if run.retry is None or run.retry.when() > at:
+            run.end()
+            run.retry = self._loop.call_at(at, self._begin, run)
+
+    def _has_news(self, run: _Run) -> bool:
+        """Whether something has happened to its device or its file since it was last asked."""
+        scene = self._machine.engine.scene
+        member = scene.members[run.order.home]
+        link, config = scene.view.links.get(run.order.ifindex), member.config
+        # One that was read again is another one, whether or not it says the same.
+        has_news = link != run.link or config is not run.config
+        run.link, run.config = link, config
+        return has_news
 
     def close(self) -> None:
         """No lease is released, and the kernel stays as it is."""

@@ -66,9 +66,10 @@ class KernelDevices:
         """Not at any price: a driver that would have to set the device down for it is let be."""
         match deviation.what:
             case "ether":
-                self._set(plumb.ifindex, str(deviation), hardware_address=deviation.wanted)
+                what = f"ether {deviation.wanted}"
+                self._set(plumb.ifindex, what, hardware_address=deviation.wanted)
             case "mtu":
-                self._set(plumb.ifindex, str(deviation), mtu=plumb.mtu)
+                self._set(plumb.ifindex, f"mtu {plumb.mtu}", mtu=plumb.mtu)
             case path:
                 sysctls.restore({path: deviation.wanted})
 

@@ -14,6 +14,7 @@ from scenes import (
     LabFactory,
     await_event,
     await_hosted,
+    history,
     hosts_of,
     kinds,
     reaches,
@@ -146,3 +147,18 @@ def test_a_device_that_could_not_be_set_up_is_when_it_can_be(lab_with: LabFactor
     await_hosted(lab, "hme0", "192.168.85.20")
     assert lab.rcmctl("reload").returncode == 0
     assert hosts_of(lab, "192.168.85.20") == ["hme0"]
+
+
+def test_an_mtu_that_was_refused_is_set_when_it_can_be(lab_with: LabFactory) -> None:
+    lab = lab_with(nics=("hme0", "low0"))
+    ip(lab, "link set low0 up", "link add mv0 link low0 type macvlan mode bridge")
+    files = {"hostname.hme0": HME0, "hostname.mv0": "mtu 1800 192.168.85.20/24 group test up\n"}
+    begin(lab, files)
+    why = "mtu is 1500 instead of 1800 (mtu 1800: Invalid argument)"
+    lab.wait_for(lambda: why in {it["text"] for it in status(lab)["problems"]}, what="the problem")
+    ip(lab, "link set low0 mtu 2000")
+    mtu = "/sys/class/net/mv0/mtu"
+    lab.wait_for(lambda: lab.read(mtu).strip() == "1800", what="the MTU", timeout=5)
+    lab.wait_for(lambda: status(lab)["problems"] == [], what="no problem")
+    told = [it["message"] for it in history(lab) if it["kind"] == "precondition"]
+    assert told == ["mv0: mtu is 1500 instead of 1800: it was set again"]

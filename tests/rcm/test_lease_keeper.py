@@ -187,6 +187,50 @@ def test_a_program_that_is_missing_is_told_once_and_looked_for_again() -> None:
     in_virtual_time(scenario)
 
 
+def test_it_is_started_again_soon_when_its_device_changes_or_its_file_is_read() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        for _ in range(6):
+            scene.clients.is_started.clear()
+            scene.clients.started[-1].say(Ended("udhcpc ended with status 1"))
+            await scene.clients.is_started.wait()
+        scene.clients.started[-1].say(Ended("udhcpc ended with status 1"))
+        count = len(scene.clients.started)
+        scene.house.model.set_mtu("hme0", 1400)
+        await scene.listen()
+        assert len(scene.clients.started) == count
+        await asyncio.sleep(1.1)
+        assert len(scene.clients.started) == count + 1
+        scene.clients.started[-1].say(Ended("udhcpc ended with status 1"))
+        await scene.house.coordination.reconfigure()
+        await scene.listen()
+        await asyncio.sleep(1.1)
+        assert len(scene.clients.started) == count + 2
+        # One that works is let work.
+        await scene.say(GRANTED)
+        await scene.house.coordination.reconfigure()
+        await scene.listen()
+        await asyncio.sleep(1.1)
+        assert len(scene.clients.started) == count + 2
+
+    in_virtual_time(scenario)
+
+
+def test_one_that_nobody_answered_asks_anew_when_its_file_is_read() -> None:
+    async def scenario() -> None:
+        scene = Scene()
+        await scene.say(Unanswered())
+        await scene.house.coordination.reconfigure()
+        await scene.listen()
+        await asyncio.sleep(0.3)
+        first, second = scene.clients.started
+        assert first.is_stopped
+        second.say(Unanswered())
+        assert len(scene.told("lease-unanswered")) == 1
+
+    in_virtual_time(scenario)
+
+
 def test_that_nobody_answers_is_told_once() -> None:
     async def scenario() -> None:
         scene = Scene()
