@@ -340,7 +340,24 @@ class Route:
 
     def on(self, ifindex: int, protocol: int) -> Route:
         """The same route through another device."""
-        made = replace(self, ifindex=ifindex, protocol=protocol)
+        # Where there are thousands, `replace` is a tenth of all that it takes to move them.
+        made = Route(
+            ifindex,
+            self.destination,
+            self.gateway,
+            self.table,
+            self.priority,
+            self.tos,
+            self.scope,
+            protocol,
+            self.source,
+            self.is_onlink,
+            self.metrics,
+            self.congestion,
+            self.preference,
+            self.realm,
+            self.expires_at,
+        )
         object.__setattr__(made, "known_key", self.known_key)
         return made
 
@@ -356,7 +373,17 @@ class RouteKey:
     with its hash.
     """
 
-    __slots__ = ("_hash", "_identity", "family", "has_gateway", "next_hop", "slot", "source")
+    __slots__ = (
+        "_hash",
+        "_identity",
+        "family",
+        "gateway",
+        "has_gateway",
+        "names_host",
+        "next_hop",
+        "slot",
+        "source",
+    )
 
     def __init__(self, route: Route) -> None:
         """`RouteKey.of` instead makes it once for each route."""
@@ -373,9 +400,13 @@ class RouteKey:
             route.tos,
             route.priority,
         )
+        self.gateway = None if gateway is None else (gateway.version, int(gateway))
+        is_direct = self.gateway in (None, self.slot[:2])
+        self.names_host = destination.prefixlen == destination.max_prefixlen and is_direct
+        """It leads to one host, which is a neighbour."""
         self._identity = (
             self.slot,
-            None if gateway is None else (gateway.version, int(gateway)),
+            self.gateway,
             None if route.source is None else int(route.source),
             route.scope,
             route.is_onlink,

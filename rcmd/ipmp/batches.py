@@ -31,7 +31,8 @@ def item_key(item: KernelAddress | Route) -> ItemKey:
 
 def stay_key(item: KernelAddress | Route) -> ItemKey:
     """To be removed."""
-    return item_key(item)._replace(is_addition=False)
+    thing = RouteKey.of(item) if isinstance(item, Route) else item.address
+    return ItemKey(item.ifindex, thing, is_addition=False)
 
 
 @dataclass(slots=True)
@@ -77,11 +78,11 @@ class Batches:
 
     def was_refused(self, item: KernelAddress | Route) -> bool:
         """The kernel would not add it when it was last asked."""
-        return item_key(item) in self.refused
+        return bool(self.refused) and item_key(item) in self.refused
 
     def has_to_stay(self, item: KernelAddress | Route) -> bool:
         """The kernel would not remove it when it was last asked."""
-        return stay_key(item) in self.refused
+        return bool(self.refused) and stay_key(item) in self.refused
 
     def clean_up(self, name: str | None, address: KernelAddress) -> None:
         """It is to go, and nothing comes in its place."""

@@ -13,7 +13,7 @@ from rcmd.ipmp.batches import Batch
 from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.networks import Networks
 from rcmd.ipmp.reachability import SCOPE_LINK, networks_of
-from rcmd.model import Family, IPNetwork, KernelAddress, Route
+from rcmd.model import Family, IPAddress, IPNetwork, KernelAddress, Route
 
 
 def is_near(route: Route) -> bool:
@@ -30,14 +30,14 @@ class OnLink:
     _soon: dict[int, Networks[int]] = field(default_factory=dict)
     """By the identity of the batch: once its addresses are added."""
 
-    def leads_to(self, route: Route, batch: Batch | None) -> bool:
-        """Whether the kernel would take the route, together with what the batch has by now."""
-        gateway = route.next_hop
+    def leads_to(self, gateway: IPAddress | None, ifindex: int, batch: Batch | None) -> bool:
+        """Whether the kernel would take a route on the device, by what is on its link and what
+        the batch has by now."""
         if gateway is None:
             return True
-        now = self._now.get(route.ifindex)
+        now = self._now.get(ifindex)
         if now is None:
-            now = self._now[route.ifindex] = self._held(route.ifindex)
+            now = self._now[ifindex] = self._held(ifindex)
         if gateway in now:
             return True
         if batch is None:

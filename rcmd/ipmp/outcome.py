@@ -49,16 +49,14 @@ class Outcomes:
     def absorb(self, moved: Moved, now: float) -> list[Command]:
         for item in moved.added:
             self.scene.view.add(item)
-            self.scene.refusals.accept(item_key(item))
         for item in moved.removed:
             self.scene.view.remove(item)
-            self.scene.refusals.accept(stay_key(item))
-        changed = {item.ifindex for item in (*moved.added, *moved.removed)}
-        self.scene.refusals.hint(lambda key: key.ifindex in changed, now)
+        self._accept(moved, now)
         leasing.note_told(self.scene, moved)
         note_tidied(self.scene, moved, now)
-        additions = {*moved.move.add, *moved.move.add_routes}
-        for refusal in first_refusals(moved):
+        refusals = first_refusals(moved)
+        additions = {*moved.move.add, *moved.move.add_routes} if refusals else ()
+        for refusal in refusals:
             self._note(refusal, now, is_addition=refusal.item in additions)
         move = moved.move
         destination = self.scene.members.get(move.destination or "")
@@ -80,6 +78,17 @@ class Outcomes:
             if self._targets.get(key) == member.name
         )
         return [self.scene.copies_of(key)[member.name].address for key in stay]
+
+    def _accept(self, moved: Moved, now: float) -> None:
+        refusals = self.scene.refusals
+        if not refusals:
+            return
+        for item in moved.added:
+            refusals.accept(item_key(item))
+        for item in moved.removed:
+            refusals.accept(stay_key(item))
+        changed = {item.ifindex for item in (*moved.added, *moved.removed)}
+        refusals.hint(lambda key: key.ifindex in changed, now)
 
     def _note(self, refusal: Refusal, now: float, *, is_addition: bool) -> None:
         item = refusal.item

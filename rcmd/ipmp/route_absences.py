@@ -57,7 +57,7 @@ def _without_ground(scene: Scene) -> Iterator[tuple[str, Route, str]]:
             for key in keys:
                 route = scene.ledger.routes[RouteAtHome(home, key)]
                 at_home = route.on(member.ifindex, route.protocol)
-                if not on_link.leads_to(at_home, None):
+                if not on_link.leads_to(at_home.next_hop, at_home.ifindex, None):
                     yield home, route, f"nothing leads to its gateway {route.gateway}"
                 elif route.source is not None and not scene.view.copies_of(route.source):
                     yield home, route, f"its source {route.source} is on no interface"

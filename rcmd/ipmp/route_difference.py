@@ -6,7 +6,7 @@ they have to move.  Then the addresses go first, and the routes follow a part at
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -26,7 +26,7 @@ from rcmd.ipmp.member import Member
 from rcmd.ipmp.on_link import OnLink
 from rcmd.ipmp.route_places import Place, RouteCrowd
 from rcmd.ipmp.scene import Circles, Scene
-from rcmd.model import RCMD_PROTOCOL, Family, KernelAddress, Route, RouteKey
+from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, Route, RouteKey
 
 AT_ONCE = 32
 """So many routes move together with the addresses, which they hold up."""
@@ -69,6 +69,7 @@ class _Departure:
 class _Task:
     """What has to be done about every route of one place."""
 
+    place: Place
     keys: Mapping[RouteKey, None]
     arrivals: tuple[_Arrival, ...]
     departures: tuple[_Departure, ...]
@@ -107,12 +108,14 @@ class RouteDifference:
             return
         left = AT_A_TIME if portion is Portion.PART else amount
         while tasks:
-            for key in tasks[0].keys:
+            task = tasks[0]
+            possible = [it for it in task.arrivals if self._may_arrive(task.place, it)]
+            for key in task.keys:
                 if not left:
                     self._waiting = tasks
                     return
                 # What was refused before costs next to nothing, and there may be much of it.
-                left -= self._do(tasks[0], key)
+                left -= self._do(task, possible, key)
             del tasks[0]
 
     def _task(self, place: Place, keys: Mapping[RouteKey, None]) -> _Task | None:
@@ -131,6 +134,7 @@ class RouteDifference:
             return None
         home, target = next(reversed(targets.items()))
         return _Task(
+            place,
             keys,
             tuple(self._arrival(place, home, host, hosts) for home, host in missing.items()),
             tuple(
@@ -165,16 +169,16 @@ class RouteDifference:
         edge = (origin_of(home, source, host.name), host.name)
         return _Arrival(home, host.ifindex, cause, edge, is_lost=not hosts)
 
-    def _do(self, task: _Task, key: RouteKey) -> bool:
+    def _do(self, task: _Task, possible: Sequence[_Arrival], key: RouteKey) -> bool:
         """Whether there is anything to do about this one."""
-        is_blocked = has_work = False
-        for arrival in task.arrivals:
+        made = 0
+        for arrival in possible:
             placed = self._placed(arrival, key)
-            if self._may_be_made(placed, arrival):
-                has_work = True
+            if not self._batches.was_refused(placed):
+                made += 1
                 self._batches.of(arrival.cause, *arrival.edge).add_route(placed)
-            else:
-                is_blocked = True
+        has_work = made > 0
+        is_blocked = made < len(task.arrivals)
         for departure in () if is_blocked else task.departures:
             if departure.edge[1] is None and self._scene.took_along(departure.ifindex, key):
                 # It came with its device, which had another name; and it can be nowhere else.
@@ -190,21 +194,21 @@ class RouteDifference:
         is_home = arrival.edge[1] == arrival.home
         return route.on(arrival.ifindex, route.protocol if is_home else RCMD_PROTOCOL)
 
-    def _may_be_made(self, placed: Route, arrival: _Arrival) -> bool:
-        """What leads to its gateway may come with another move, which comes first then."""
+    def _may_arrive(self, place: Place, arrival: _Arrival) -> bool:
+        """What leads to their gateway may come with another move, which comes first then."""
+        batch = self._batches.peek(*arrival.edge)
         return (
-            not self._batches.was_refused(placed)
-            and self._has_source(placed)
-            and not (arrival.is_lost and self._scene.courtesy.waits(placed.ifindex))
-            and self._on_link.leads_to(placed, self._batches.peek(*arrival.edge))
+            self._has_source(place.source)
+            and not (arrival.is_lost and self._scene.courtesy.waits(arrival.ifindex))
+            and self._on_link.leads_to(place.next_hop, arrival.ifindex, batch)
         )
 
-    def _has_source(self, route: Route) -> bool:
+    def _has_source(self, source: IPAddress | None) -> bool:
         """The address comes first, and has to be past its duplicate detection."""
-        if route.source is None:
+        if source is None:
             return True
-        held = self._scene.view.copies_of(route.source)
-        return route.source in self._added or any(_is_in_use(copy) for copy in held)
+        held = self._scene.view.copies_of(source)
+        return source in self._added or any(_is_in_use(copy) for copy in held)
 
     def _dropped_routes(self) -> None:
         """Those of leases that are over."""

@@ -7,7 +7,7 @@ only for the routes that change.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -52,6 +52,13 @@ class RouteCrowd(NamedTuple):
     place: Place
 
 
+def _last_of_each(
+    changes: Sequence[RouteKey | Dropped],
+) -> Iterator[RouteKey | Dropped]:
+    """What was added here is removed there: once is enough, as long as nothing comes after it."""
+    return reversed(dict.fromkeys(reversed(changes)))
+
+
 @dataclass(slots=True, eq=False)
 class _Crowd:
     place: Place
@@ -92,7 +99,7 @@ class RoutePlaces:
         are_same = is_same(recalled, self._recalled)
         self._recalled = recalled
         if table is self._table and are_same:
-            for change in (*table.log, *ledger.route_log, *changed):
+            for change in _last_of_each((*table.log, *ledger.route_log, *changed)):
                 match change:
                     case Dropped(ifindex, family):
                         self._drop(ifindex, family)

@@ -65,9 +65,10 @@ class RouteTable:
     def carriers_of(self, key: RouteKey) -> tuple[int, ...]:
         """The devices (ifindex) that have the route."""
         carriers = self._carriers.get(key, ())
-        if all(key in self.by_device.get(ifindex, _NONE) for ifindex in carriers):
-            return carriers
-        return tuple(ifindex for ifindex in carriers if key in self.by_device.get(ifindex, _NONE))
+        for ifindex in carriers:
+            if key not in self.by_device.get(ifindex, _NONE):
+                return tuple(it for it in carriers if key in self.by_device.get(it, _NONE))
+        return carriers
 
     def rivals_of(self, route: Route) -> list[Route]:
         """The routes whose place it can take: what `ip route replace` goes by is the same."""

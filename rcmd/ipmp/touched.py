@@ -55,7 +55,7 @@ def touched_by(scene: Scene, event: Event) -> Touched:
                 return EVERYBODY
             return circles_of(scene, (name for it in changes for name in _by_change(scene, it)))
         case Moved(move=move):
-            names = [name for item in move.items for name in _by_item(scene, item)]
+            names = _by_items(scene, move.items)
             return circles_of(scene, (move.source, move.destination, *names))
         case Attach(name, config) if config is not None:
             return circles_of(scene, (name,))
@@ -152,6 +152,19 @@ def _by_item(scene: Scene, item: KernelAddress | Route) -> Iterator[str | None]:
         yield from scene.ledger.homes_of_route(RouteKey.of(item))
     else:
         yield from _by_address(scene, item.address.ip)
+
+
+def _by_items(scene: Scene, items: Iterable[KernelAddress | Route]) -> set[str | None]:
+    """As `_by_item`, of many, most of which have to do with the same few."""
+    routes = [item for item in items if isinstance(item, Route)]
+    rest = [item for item in items if not isinstance(item, Route)]
+    names = {name for item in rest for name in _by_item(scene, item)}
+    links = [scene.view.links.get(ifindex) for ifindex in {route.ifindex for route in routes}]
+    names |= {link.name if link else None for link in links}
+    # What is added here is mostly what is removed there.
+    for key in {RouteKey.of(route) for route in routes}:
+        names.update(scene.ledger.homes_of_route(key))
+    return names
 
 
 def _by_address(scene: Scene, key: IPAddress) -> Iterator[str | None]:

@@ -25,7 +25,10 @@ BUFFER = 64 << 20
 ETH_P_ARP = 0x0806
 RTMGRP_LINK = 0x1
 RTMGRP_IPV4_IFADDR = 0x10
+RTMGRP_IPV4_ROUTE = 0x40
 IFA_LOCAL = 2
+RTA_OIF = 4
+RT_TABLE_LOCAL = 255
 IFF_LOWER_UP = 1 << 16
 ARP_SENDER_AT = 14 + 14
 ARP_TARGET_AT = 14 + 24
@@ -38,6 +41,8 @@ class What(IntEnum):
     LINK = 16
     ADDED = 20
     REMOVED = 21
+    ROUTE_ADDED = 24
+    ROUTE_REMOVED = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class Observer:
         self._wire = lab.place("router").call(_arp_on_the_wire)
         self._end, self._ended = os.pipe()
         self._datagrams: list[tuple[float, bytes]] = []
+        self._seen: list[Seen] = []
+        self._decoded = 0
         self._announced: dict[IPv4Address, float] = {}
         self._thread = threading.Thread(target=self._listen)
 
@@ -79,9 +86,10 @@ class Observer:
         os.close(self._end)
 
     def seen(self) -> list[Seen]:
-        return [
-            seen for at_s, datagram in list(self._datagrams) for seen in _decoded(at_s, datagram)
-        ]
+        for at_s, datagram in self._datagrams[self._decoded :]:
+            self._decoded += 1
+            self._seen += _decoded(at_s, datagram)
+        return self._seen
 
     def announced(self) -> dict[IPv4Address, float]:
         """When each address was announced first, as the router's kernel saw it."""
@@ -109,7 +117,7 @@ class Observer:
 def _kernel_news() -> socket.socket:
     sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
     sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
-    sock.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR))
+    sock.bind((0, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE))
     return sock
 
 
@@ -133,14 +141,26 @@ def _decoded(at_s: float, datagram: bytes) -> Iterator[Seen]:
             case What.ADDED | What.REMOVED:
                 (ifindex,) = struct.unpack_from("=I", body, 4)
                 yield Seen(at_s, What(kind), ifindex, _local(body), has_carrier=True)
+            case What.ROUTE_ADDED | What.ROUTE_REMOVED if body[4] != RT_TABLE_LOCAL:
+                yield Seen(at_s, What(kind), _device(body), None, has_carrier=True)
         offset += (length + 3) & ~3
 
 
 def _local(body: bytes) -> IPv4Address | None:
-    offset = 8
+    value = _attribute(body, 8, IFA_LOCAL)
+    return None if value is None else IPv4Address(value)
+
+
+def _device(body: bytes) -> int:
+    value = _attribute(body, 12, RTA_OIF)
+    return 0 if value is None else int(struct.unpack("=I", value)[0])
+
+
+def _attribute(body: bytes, offset: int, wanted: int) -> bytes | None:
+    """The first four bytes of it."""
     while offset + 4 <= len(body):
         length, kind = struct.unpack_from("=HH", body, offset)
-        if kind == IFA_LOCAL:
-            return IPv4Address(body[offset + 4 : offset + 8])
+        if kind == wanted:
+            return body[offset + 4 : offset + 8]
         offset += (length + 3) & ~3
     return None
