@@ -88,9 +88,9 @@ class EventSocket:
     def close(self) -> None:
         self._socket.close()
 
-    def let_routes_in(self, ifindexes: Iterable[int]) -> None:
+    def let_routes_in(self, ifindexes: Iterable[int], own_port: int) -> None:
         """Of unicast routes only those of these devices; see `route_filter`."""
-        let_routes_in(self._socket, ifindexes)
+        let_routes_in(self._socket, ifindexes, own_port)
 
     def receive(self) -> bytes | None:
         """One datagram of the kernel, None where there is none; raises Overrun."""

@@ -1,7 +1,8 @@
 """Keeps notifications about the routes of others in the kernel: they cost no wake-up and no buffer.
 
-A cable that is pulled while ten thousand routes come and go elsewhere is heard at once.  It only
-saves work: whatever passes is judged again (`minded`).
+A cable that is pulled while ten thousand routes come and go elsewhere is heard at once.  And what
+we do to routes ourselves is not told to us once more: that took as long as to do it.  It only saves
+work: whatever passes is judged again (`minded`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _ACCEPT: Final = (_RETURN, 0, 0, 0xFFFF_FFFF)
 _DROP: Final = (_RETURN, 0, 0, 0)
 _TYPE_AT: Final = 4
 _FLAGS_AT: Final = 6
+_PORT_AT: Final = 12
 _ROUTE_TYPE_AT: Final = HEADER.size + 7
 _ATTRIBUTES_AT: Final = HEADER.size + 12
 _FIND_ATTRIBUTE: Final = 0xFFFF_F000 + 12
@@ -39,16 +41,17 @@ _FIND_ATTRIBUTE: Final = 0xFFFF_F000 + 12
 _RTA_OIF: Final = 4
 
 
-def let_routes_in(events: socket.socket, ifindexes: Iterable[int]) -> None:
+def let_routes_in(events: socket.socket, ifindexes: Iterable[int], own_port: int) -> None:
     """Of unicast routes only those of these devices, and those that take the place of another.
 
-    Also those with several devices.  What is no route passes.
+    Also those with several devices.  What is no route passes.  Nothing passes of what was asked
+    for from our own port.
     """
     indexes = sorted(ifindexes)
     if len(indexes) > MOST:
         let_all_in(events)
         return
-    attach(events, *_program(indexes))
+    attach(events, *_program(indexes, own_port))
 
 
 def let_all_in(events: socket.socket) -> None:
@@ -59,12 +62,15 @@ def let_all_in(events: socket.socket) -> None:
         return
 
 
-def _program(indexes: list[int]) -> list[Instruction]:
+def _program(indexes: list[int], own_port: int) -> list[Instruction]:
     lines: list[Instruction] = [
         (_LOAD_HALF, 0, 0, _TYPE_AT),
         (_JUMP_IF_EQUAL, 2, 0, _half(MessageType.NEWROUTE)),
-        (_JUMP_IF_EQUAL, 4, 0, _half(MessageType.DELROUTE)),
+        (_JUMP_IF_EQUAL, 1, 0, _half(MessageType.DELROUTE)),
         _ACCEPT,
+        (_LOAD_WORD, 0, 0, _PORT_AT),
+        (_JUMP_IF_EQUAL, 0, 1, _word(own_port)),
+        _DROP,
         (_LOAD_HALF, 0, 0, _FLAGS_AT),
         (_JUMP_IF_ANY_BIT, 0, 1, _half(NLM_F_REPLACE)),
         _ACCEPT,

@@ -167,7 +167,7 @@ class Rtnetlink:
 
     def _filter(self) -> None:
         if not self._minded.is_everybody:
-            self._events.let_routes_in(self._minded.indexes)
+            self._events.let_routes_in(self._minded.indexes, self._commands.port)
 
     @property
     def beyond(self) -> frozenset[int]:

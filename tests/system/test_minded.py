@@ -5,11 +5,13 @@ from __future__ import annotations
 import select
 import subprocess
 from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 from rtnetlink_lab import Lab, address, await_change, ip, lab
 
 from rcmd.ipmp.events import KernelChange, LinkSeen, RouteGone, RouteSeen
+from rcmd.model import RCMD_PROTOCOL, Route
 from rcmd.system import rtnetlink
 from rcmd.system.minded import Minded
 from rcmd.system.netlink_socket import EventSocket
@@ -64,6 +66,19 @@ def test_the_kernel_does_not_even_wake_us_for_routes_of_others(host: Lab) -> Non
     host.kernel.reopen()
     batch("del", "right", "10.0.1.2", 10)
     assert routes(everything(host)) == []
+
+
+def test_the_kernel_does_not_even_wake_us_for_what_we_do_to_routes(host: Lab) -> None:
+    host.kernel.mind({"left"})
+    everything(host)
+    gateway = IPv4Address("10.0.0.2")
+    ours = Route(host.left, IPv4Network("10.9.0.0/16"), gateway, protocol=RCMD_PROTOCOL)
+    host.execute(add_routes=(ours,))
+    assert not select.select([host.kernel], [], [], 0.2)[0]
+    host.execute(remove_routes=(ours,))
+    assert not select.select([host.kernel], [], [], 0.2)[0]
+    ip("route add 10.9.0.0/16 via 10.0.0.2 dev left")
+    assert routes(everything(host)) == ["+10.9.0.0/16"]
 
 
 def test_routes_of_others_are_neither_told_of_nor_listed(host: Lab) -> None:
