@@ -17,6 +17,7 @@ from rcmd.errors import RcmError
 from rcmd.foreign_text import from_bytes
 from rcmd.system.netlink_message import (
     HEADER,
+    NLM_F_ACK,
     NLM_F_DUMP_INTR,
     Header,
     MalformedMessage,
@@ -40,7 +41,8 @@ _GROUPS = (1, 5, 7, 8, 9, 11, 24, 25, 32)
 """RTNLGRP_LINK, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV4_NETCONF,
 IPV6_NETCONF, NEXTHOP."""
 _NLMSGERR_ATTR_MSG = 1
-_SUCCESS = struct.Struct("=IHHIIi")
+_FLAGS = struct.Struct("=H")
+_FLAGS_AT = 6
 _ACK_ATTRIBUTES_AT = 4 + HEADER.size
 
 
@@ -139,23 +141,24 @@ class CommandSocket:
         self._socket.close()
 
     def execute(self, requests: Sequence[bytes]) -> Iterator[Ack]:
-        """Send the requests in chunks; one acknowledgement each, in the order of the requests."""
+        """Send the requests in chunks; one acknowledgement each, in the order of the requests.
+
+        The kernel is asked for that of the last in each chunk; of the others it tells only what
+        it refuses.
+        """
         for start in range(0, len(requests), CHUNK):
             yield from self._execute_chunk(requests[start : start + CHUNK])
 
     def _execute_chunk(self, requests: Sequence[bytes]) -> list[Ack]:
-        sequences = self._send(requests)
-        acks: dict[int, Ack] = {}
-        while len(acks) < len(sequences):
-            datagram = self._socket.recv(_DATAGRAM_MAX)
-            ack = _decode_success(datagram)
-            if ack is not None and ack.sequence in sequences:
-                acks[ack.sequence] = ack
-                continue
-            for header, payload in split(datagram):
+        sequences = self._send((*map(_unacknowledged, requests[:-1]), requests[-1]))
+        told: dict[int, Ack] = {}
+        is_over = False
+        while not is_over:
+            for header, payload in self._receive():
                 if header.kind == MessageType.ERROR and header.sequence in sequences:
-                    acks[header.sequence] = _decode_ack(header, payload)
-        return [acks[sequence] for sequence in sequences]
+                    is_over = header.sequence == sequences[-1]
+                    told[header.sequence] = _decode_ack(header, payload)
+        return [told.get(sequence) or Ack(sequence, 0) for sequence in sequences]
 
     def ask(self, request: bytes) -> list[bytes]:
         """The payloads that one request is answered with, before its acknowledgement.
@@ -232,14 +235,10 @@ def _grow(sock: socket.socket, size: int) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
 
 
-def _decode_success(datagram: bytes) -> Ack | None:
-    """The acknowledgement, where the datagram is just that: the usual case, made fast."""
-    if len(datagram) < _SUCCESS.size:
-        return None
-    length, kind, _, sequence, _, error = _SUCCESS.unpack_from(datagram)
-    if kind == MessageType.ERROR and error == 0 and length == len(datagram):
-        return Ack(sequence, 0)
-    return None
+def _unacknowledged(request: bytes) -> bytes:
+    """The same, to be answered only where it is refused."""
+    (flags,) = _FLAGS.unpack_from(request, _FLAGS_AT)
+    return request[:_FLAGS_AT] + _FLAGS.pack(flags & ~NLM_F_ACK) + request[_FLAGS_AT + _FLAGS.size :]
 
 
 def _decode_ack(header: Header, payload: bytes) -> Ack:
