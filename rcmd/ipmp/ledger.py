@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from rcmd.ipmp import autoconfiguration
 from rcmd.ipmp.address_flags import IFA_F_NODAD
@@ -35,8 +36,7 @@ from rcmd.model import (
 SCOPE_HOST = 254
 
 
-@dataclass(frozen=True, slots=True)
-class RouteAtHome:
+class RouteAtHome(NamedTuple):
     """Names a route in the ledger: the same route may be at home on two interfaces."""
 
     home: str

@@ -238,7 +238,8 @@ def _grow(sock: socket.socket, size: int) -> None:
 def _unacknowledged(request: bytes) -> bytes:
     """The same, to be answered only where it is refused."""
     (flags,) = _FLAGS.unpack_from(request, _FLAGS_AT)
-    return request[:_FLAGS_AT] + _FLAGS.pack(flags & ~NLM_F_ACK) + request[_FLAGS_AT + _FLAGS.size :]
+    rest = request[_FLAGS_AT + _FLAGS.size :]
+    return request[:_FLAGS_AT] + _FLAGS.pack(flags & ~NLM_F_ACK) + rest
 
 
 def _decode_ack(header: Header, payload: bytes) -> Ack:
