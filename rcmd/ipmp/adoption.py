@@ -132,8 +132,18 @@ def adopt_on(scene: Scene, member: Member) -> None:
     for address in scene.view.addresses.get(member.ifindex, {}).values():
         _adopt_address(scene, member, address)
     absent = _absent_sources(scene)
-    for route in scene.view.table.on(member.ifindex).values():
-        _adopt_route(scene, member, route, absent)
+    name, ledger = member.name, scene.ledger
+    for key, route in scene.view.table.on(member.ifindex).items():
+        recorded = ledger.routes.get(RouteAtHome(name, key))
+        # Everything is looked at every 20 seconds, and there may be many: most are as recorded.
+        if recorded is None:
+            is_news = route.protocol != RCMD_PROTOCOL or not ledger.knows_route(key)
+        else:
+            is_news = recorded.protocol != route.protocol or not (
+                recorded.expires_at is route.expires_at is None
+            )
+        if is_news:
+            _adopt_route(scene, member, route, absent)
 
 
 def ifindex_of(change: KernelChange) -> int:
@@ -281,14 +291,6 @@ def _is_static(address: KernelAddress) -> bool:
 def _adopt_route(scene: Scene, member: Member, route: Route, absent: Sequence[IPAddress]) -> None:
     """`absent`: see `_absent_sources`."""
     key = RouteKey.of(route)
-    recorded = scene.ledger.routes.get(RouteAtHome(member.name, key))
-    if recorded is not None and (recorded.protocol, recorded.expires_at, route.expires_at) == (
-        route.protocol,
-        None,
-        None,
-    ):
-        # Everything is looked at every 20 seconds, and there may be many.
-        return
     if route.protocol == RCMD_PROTOCOL and scene.ledger.knows_route(key):
         return
     if route.protocol in RTPROT_BY_DAEMON:

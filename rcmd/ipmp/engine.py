@@ -185,7 +185,9 @@ class Engine:
     def _picture(self) -> object:
         """Two that are equal look the same to everybody: the regular look found nothing new."""
         health = [(member.name, member.health) for member in self.scene.members.values()]
-        return self.scene.view, health, dict(self._judgement.problems)
+        view = self.scene.view
+        # The next view takes over the table.
+        return view, view.table.revision, health, dict(self._judgement.problems)
 
     def _with_news(self, now: float) -> Touched:
         deadline = self._judgement.deadline

@@ -106,18 +106,15 @@ class KernelView:
 
     @classmethod
     def of(cls, snapshot: KernelSnapshot, before: KernelView | None = None) -> KernelView:
-        """`before` is given up: what is the same is taken over from it."""
+        """`before` is given up: its routes are taken over, with what is different now."""
         view = cls()
         for link in snapshot.links:
             view._see(link)
         for address in snapshot.addresses:
             view.add_address(address)
-        if before is not None and before.table.is_just(snapshot.routes):
+        if before is not None:
             view.table = before.table
-        else:
-            for route in snapshot.routes:
-                view.table.add(route)
-            view.table.log.clear()
+        view.table.become(snapshot.routes)
         view.nexthops = view_of(snapshot.spread, snapshot.foreign_nexthops)
         view.local_ports = snapshot.local_ports
         for past in snapshot.since:

@@ -7,7 +7,7 @@ checked when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rcmd.ipmp.autoconfiguration import is_prefix_route
@@ -29,6 +29,8 @@ class RouteTable:
     def __init__(self) -> None:
         self.by_device: dict[int, dict[RouteKey, Route]] = {}
         """By ifindex; in the order of their arrival."""
+        self.revision = 0
+        """Grows with every change."""
         self.log: list[RouteKey | Dropped] = []
         """What has changed, in order; for whoever follows it, and clears it."""
         self.leads: dict[int, Leads] = {}
@@ -53,11 +55,22 @@ class RouteTable:
         twin._direct = {key: dict(held) for key, held in self._direct.items()}
         return twin
 
-    def is_just(self, routes: Sequence[Route]) -> bool:
-        """Whether these are its routes, and no others."""
-        return len(routes) == sum(map(len, self.by_device.values())) and all(
-            self.on(route.ifindex).get(RouteKey.of(route)) == route for route in routes
-        )
+    def become(self, routes: Iterable[Route]) -> None:
+        """These are all there are.  What it has already costs next to nothing."""
+        wanted: dict[int, dict[RouteKey, Route]] = {}
+        for route in routes:
+            wanted.setdefault(route.ifindex, {})[RouteKey.of(route)] = route
+        for ifindex, held in list(self.by_device.items()):
+            kept = wanted.get(ifindex, _NONE)
+            for route in [route for key, route in held.items() if key not in kept]:
+                self.remove(route)
+        for ifindex, due in wanted.items():
+            held = self.by_device.get(ifindex, {})
+            for key, route in due.items():
+                known = held.get(key)
+                # They are the same in all else: that is what the key says.
+                if known is None or known.protocol != route.protocol:
+                    self.add(route)
 
     def on(self, ifindex: int) -> Mapping[RouteKey, Route]:
         return self.by_device.get(ifindex, _NONE)
@@ -117,7 +130,7 @@ class RouteTable:
             self._prefix_routes.setdefault(ifindex, {})[key] = None
         if not key.has_gateway:
             self._direct.setdefault(ifindex, {})[key] = None
-        self.log.append(key)
+        self._note(key)
 
     def remove(self, route: Route) -> None:
         key, ifindex = RouteKey.of(route), route.ifindex
@@ -137,7 +150,7 @@ class RouteTable:
             self._by_source[key.source].pop((ifindex, key), None)
         if not key.has_gateway:
             self._direct.get(ifindex, {}).pop(key, None)
-        self.log.append(key)
+        self._note(key)
 
     def _forget(self, key: RouteKey) -> None:
         self._carriers.pop(key, None)
@@ -161,4 +174,8 @@ class RouteTable:
             self.by_device[ifindex] = rest
         for family in families:
             self.leads[ifindex].drop(family)
-            self.log.append(Dropped(ifindex, family))
+            self._note(Dropped(ifindex, family))
+
+    def _note(self, change: RouteKey | Dropped) -> None:
+        self.revision += 1
+        self.log.append(change)

@@ -85,6 +85,8 @@ _NO_DEVICE = 0x7FFFFFFF
 """An ifindex that no device has."""
 _ALREADY_THERE = frozenset({errno.EEXIST})
 _ALREADY_GONE = frozenset({errno.EADDRNOTAVAIL, errno.ENODEV, errno.ESRCH, errno.ENOENT})
+_PART = 500
+"""Routes of a table that are looked at in one go."""
 _MOST_ASKED_FOR = 16
 """Devices that are asked for one by one."""
 _ROUTE_MESSAGES = frozenset({MessageType.NEWROUTE, MessageType.DELROUTE})
@@ -363,7 +365,9 @@ class Rtnetlink:
                 if refusal.errno != errno.ENODEV:
                     raise
                 continue
-            for route in dumped:
+            for number, route in enumerate(dumped, start=1):
+                if number % _PART == 0:
+                    yield
                 # Without IPv6 in the kernel, its request is answered with all the other families.
                 if route.family is not family:
                     continue
@@ -414,6 +418,10 @@ class Rtnetlink:
         routes = self._seen_before.get(payload)
         if routes is None:
             routes = _all_routes(payload)
+            for route in routes:
+                if isinstance(route, Route):
+                    # It takes a moment, and is asked for by whoever gets the snapshot.
+                    RouteKey.of(route)
         if not any(isinstance(it, Route) and it.expires_at is not None for it in routes):
             self._seen_now[payload] = routes
         return routes
