@@ -72,6 +72,8 @@ CHORES_WAIT_S = 0.1
 """Until what can wait is done, while there is more to do that cannot."""
 ROUTES_PAUSE_S = 0.25
 """Between two times that the known routes are written down."""
+ROUTES_AT_A_TIME = 250
+"""So many are put into words in one turn of the loop."""
 LOOK_S = 0.005
 """So long one turn of the loop is spent on a look at everything."""
 RETRY_S = 1.0
@@ -168,8 +170,7 @@ class Daemon:
             if handle is not None:
                 handle.cancel()
         if self._routes_timer is not None:
-            self._routes_timer = None
-            self._remember()
+            self._remember(at_once=True)
 
     # --- events in, commands out ---
 
@@ -493,6 +494,9 @@ class Daemon:
         """Somebody may be adding thousands, one after the other."""
         if self._routes_timer is not None and not at_once:
             return
+        if not at_once and not self._engine.follow_routes(ROUTES_AT_A_TIME):
+            self._routes_timer = self._loop.call_later(SHORTEST_PAUSE_S, self._pause_is_over)
+            return
         text = self._engine.routes_text()
         if text is not self._routes:
             self._journal.remember(ROUTES_KEY, text)
@@ -503,7 +507,7 @@ class Daemon:
 
     def _pause_is_over(self) -> None:
         self._routes_timer = None
-        self._remember()
+        self._remember_routes(at_once=False)
 
     def _prepare(self, steps: Iterator[None] | None) -> None:
         """Encode the moves of the next failures, a little at a time, and never all of the time."""

@@ -19,7 +19,8 @@ def from_bytes(raw: bytes) -> str:
 
 def escaped(text: str) -> str:
     """The same text, of which nothing is left that UTF-8 cannot hold."""
-    return _UNENCODABLE.sub(_escape, text)
+    # To know that takes no time, and the text may have megabytes.
+    return text if text.isascii() else _UNENCODABLE.sub(_escape, text)
 
 
 def _escape(found: re.Match[str]) -> str:

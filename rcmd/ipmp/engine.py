@@ -245,6 +245,11 @@ class Engine:
         """All but the known routes."""
         return memorise(self.scene)
 
+    def follow_routes(self, most: int) -> bool:
+        """Get so many of the routes that have changed ready for `routes_text`, which takes a while
+        where they are many; whether that was all."""
+        return self._route_record.follow(most)
+
     def routes_text(self) -> str:
         """The known routes; the same object as long as nothing has changed."""
         return self._route_record.text()

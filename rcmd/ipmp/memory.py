@@ -224,5 +224,8 @@ def homed_route(entry: HomedRoute) -> list[Any]:
     return [entry.home, _data(entry.route)]
 
 
+_NAMES = {kind: tuple(it.name for it in fields(kind) if it.init) for kind in (KernelAddress, Route)}
+
+
 def _data(value: KernelAddress | Route) -> dict[str, Any]:
-    return {it.name: getattr(value, it.name) for it in fields(value) if it.init}
+    return {name: getattr(value, name) for name in _NAMES[type(value)]}

@@ -8,12 +8,16 @@ one of them.  Each is put into words once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Container
+from itertools import islice
 
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.memory import HomedRoute, homed_route
 from rcmd.ipmp.route_places import RecalledTo, is_same
 from rcmd.ipmp.scene import Scene
+
+_encode = json.JSONEncoder(default=str).encode
+"""`json.dumps` makes an encoder for each."""
 
 
 class RouteRecord:
@@ -22,17 +26,27 @@ class RouteRecord:
         self._recalled: RecalledTo = ()
         self._pieces: dict[RouteAtHome, str] = {}
         self._text = self._written()
+        self._is_written = True
+        """The text is up to date with the pieces."""
+
+    def follow(self, most: int) -> bool:
+        """Put so many of what has changed into words; whether that was all."""
+        changed = self._scene.ledger.changed_routes
+        for known in [*islice(changed, most)]:
+            del changed[known]
+            self._put(known)
+            self._is_written = False
+        return not changed
 
     def text(self) -> str:
         """The same object as long as nothing has changed."""
-        changed, members = self._scene.ledger.changed_routes, self._scene.members.values()
+        members = self._scene.members.values()
         recalled = tuple((member.name, member.recalls) for member in members if member.recalls)
-        if changed or not is_same(recalled, self._recalled):
+        self.follow(len(self._scene.ledger.changed_routes))
+        if not (self._is_written and is_same(recalled, self._recalled)):
             self._recalled = recalled
-            for known in changed:
-                self._put(known)
-            changed.clear()
             self._text = self._written()
+            self._is_written = True
         return self._text
 
     def _put(self, known: RouteAtHome) -> None:
@@ -41,14 +55,13 @@ class RouteRecord:
             self._pieces.pop(known, None)
         else:
             entry = homed_route(HomedRoute(known.home, route))
-            self._pieces[known] = json.dumps(entry, default=str)
+            self._pieces[known] = _encode(entry)
 
     def _written(self) -> str:
         pieces = ",".join(self._pieces.values())
         recalls = ",".join(self._recalls(name, keys) for name, keys in self._recalled)
         return f'{{"routes":[{pieces}],"recalls":[{recalls}]}}'
 
-    def _recalls(self, name: str, keys: Iterable[MovableKey]) -> str:
-        known = (self._pieces.get(it) for it in keys if isinstance(it, RouteAtHome))
-        pieces = ",".join(sorted(piece for piece in known if piece is not None))
+    def _recalls(self, name: str, keys: Container[MovableKey]) -> str:
+        pieces = ",".join(piece for known, piece in self._pieces.items() if known in keys)
         return f"[{json.dumps(name)},[],[{pieces}]]"

@@ -281,3 +281,16 @@ def test_known_routes_are_put_into_words_once() -> None:
     assert record.text() != before
     ledger.forget_route(RouteAtHome("hme0", RouteKey.of(EXPIRING)))
     assert record.text() == before
+
+
+def test_many_routes_are_put_into_words_a_few_at_a_time() -> None:
+    ledger = Ledger()
+    record = RouteRecord(Scene(ledger=ledger))
+    for number in range(5):
+        ledger.record_route("hme0", replace(ROUTE, priority=number))
+    assert not record.follow(2)
+    assert not record.follow(2)
+    assert len(ledger.changed_routes) == 1
+    assert record.follow(2)
+    priorities = [it.route.priority for it in Memory.from_text(record.text()).routes]
+    assert priorities == [0, 1, 2, 3, 4]
