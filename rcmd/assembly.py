@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from rcmd import garbage
 from rcmd.advertisement_watch import AdvertisementWatch
 from rcmd.bus.clients import ClientRegistry
 from rcmd.bus.objects import ServiceState
@@ -77,8 +77,6 @@ MOST_READINGS = 8
 """Before the answer to a question, which is newer, is taken in."""
 FIRST_LOOKS = 10
 """So often the kernel is looked at when we start, if it changes faster than it can be read."""
-GARBAGE_THRESHOLD = 25_000
-"""New objects before garbage is looked for: a failover of a thousand addresses is not held up."""
 
 
 def be_first() -> None:
@@ -225,12 +223,18 @@ class Assembly:
         self.repeat(RECONCILE_S, self.upkeep.look_around)
         self.repeat(RECONCILE_S, self.watch_speeds)
         self.repeat(RECONCILE_S, self.advertisements.look)
+        self.repeat(garbage.SWEEP_S, self.sweep)
         interval = self.manager.watchdog_interval_s
         if interval is not None:
             self.repeat(interval, self.manager.alive)
         self.watched(self.scripts.sync(), "scripts")
         await self.bus.start()
         self.bus.state = ServiceState.RUNNING
+
+    def sweep(self) -> None:
+        """Not while anything moves."""
+        if not self.daemon.engine.is_under_way:
+            garbage.sweep()
 
     def attach_present(self) -> None:
         links = list(self.daemon.engine.scene.view.links.values())
@@ -441,9 +445,7 @@ class Assembly:
         self.manager.ready()
         self.watched(self.tell_claims(), "claims")
         log.info("ready: %d interfaces", len(self.loaded.configuration.interfaces))
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GARBAGE_THRESHOLD)
+        garbage.look_seldom()
         await self.stop.wait()
         await self.close()
         if self.failure is not None:
