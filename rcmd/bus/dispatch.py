@@ -38,6 +38,8 @@ MAX_ARGUMENTS = 20 * 1024
 """Bytes of arguments of one call: 64 patterns of a client, the longest there are."""
 MAX_ARGUMENTS_OF_READING = 4 * 1024
 """The same for whoever need not be authorised: reading them takes time, too."""
+MOST_ROWS_AT_ONCE = 500
+"""In an answer; to write them takes 10 ms."""
 MAX_RUNNING = 16
 """Calls of one sender that may be under way at a time."""
 MAX_RUNNING_OF_USER = 32
@@ -264,7 +266,7 @@ class Dispatcher:
     async def _run(self, method: Method, call: Call, connection: Connection) -> None:
         with self._answering(connection, call.message) as answering:
             values = await self._carry_out(method, call, connection, answering)
-            answering.give(method.gives_signature, marshal(method.gives_signature, values))
+            answering.give(method.gives_signature, await _marshalled(method, values))
 
     async def _carry_out(
         self, method: Method, call: Call, connection: Connection, answering: Answering
@@ -293,6 +295,18 @@ class Dispatcher:
         self._running_of_users[uid] -= 1
         if not self._running_of_users[uid]:
             del self._running_of_users[uid]
+
+
+async def _marshalled(method: Method, values: Sequence[Any]) -> bytes:
+    """What has thousands of rows, beside everything else."""
+    if _rows(values) <= MOST_ROWS_AT_ONCE:
+        return marshal(method.gives_signature, values)
+    return await asyncio.to_thread(marshal, method.gives_signature, values)
+
+
+def _rows(values: Sequence[Any]) -> int:
+    tables = (it.value for value in values if isinstance(value, dict) for it in value.values())
+    return sum(len(table) for table in tables if isinstance(table, list))
 
 
 def _check_arguments(method: Method, message: Message) -> None:

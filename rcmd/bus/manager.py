@@ -135,7 +135,7 @@ class ManagerCalls:
             caller.uid,
             lambda: self._coordinator.query_detach(resource, force=force, session=session),
         )
-        return _plan(plan)
+        return await _plan(plan)
 
     async def _change(
         self, name: str, arguments: Values, call: Call, connection: Connection
@@ -155,7 +155,7 @@ class ManagerCalls:
                 plan = await self._coordinator.detach(
                     resource, caller, force=force, session=session
                 )
-                return [_plan(plan)]
+                return [await _plan(plan)]
             case "Attach":
                 resource, options = arguments
                 _no_options(options)
@@ -249,11 +249,17 @@ def _no_options(options: Mapping[str, Variant]) -> None:
         raise InvalidArgument(f"unknown option {names[:_MAX_NAME]}")
 
 
-def _plan(plan: DetachPlan) -> VariantMap:
+async def _plan(plan: DetachPlan) -> VariantMap:
+    """Worded in pieces, to be no burden: there may be thousands of routes."""
+    moves = []
+    for number, move in enumerate(plan.moves, 1):
+        moves.append(_move(move))
+        if number % _CHUNK == 0:
+            await asyncio.sleep(0)
     return {
         "resource": variant(plan.resource),
         "vetoes": variant_maps([_veto(veto) for veto in plan.vetoes]),
-        "moves": variant_maps([_move(move) for move in plan.moves]),
+        "moves": variant_maps(moves),
         "warnings": variant(plan.warnings),
     }
 

@@ -66,12 +66,11 @@ def _stranding(rehearsal: Rehearsal, stranded: Collection[MovableKey], group: st
     if addresses:
         families = " and ".join(str(family) for family in sorted(addresses))
         return f"no other functioning interface of group {group} takes {families} addresses"
-    reasons = rehearsal.reasons()
-    routes = sorted(
-        {_route(rehearsal, it, reasons) for it in stranded if isinstance(it, RouteAtHome)}
-    )
-    if not routes:
+    stuck = [it for it in stranded if isinstance(it, RouteAtHome)]
+    if not stuck:
         return None
+    reasons = rehearsal.reasons()
+    routes = sorted({_route(rehearsal, it, reasons) for it in stuck})
     more = [f"{len(routes) - MOST_NAMED} more"] if len(routes) > MOST_NAMED else []
     named = ", ".join([*routes[:MOST_NAMED], *more])
     return f"no other functioning interface of group {group} takes its routes: {named}"

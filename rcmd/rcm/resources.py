@@ -196,9 +196,9 @@ class _Surroundings:
 
 
 def _routes(routes: Iterable[Route]) -> list[Resource]:
-    texts = [describe_route(route) for route in routes if route.protocol != _BY_KERNEL]
-    shown = [Resource(text, ResourceKind.ROUTE) for text in texts[:_MOST_ROUTES]]
-    more = len(texts) - len(shown)
+    others = [route for route in routes if route.protocol != _BY_KERNEL]
+    shown = [Resource(describe_route(it), ResourceKind.ROUTE) for it in others[:_MOST_ROUTES]]
+    more = len(others) - len(shown)
     return [*shown, Resource(f"{more} more routes", ResourceKind.ROUTE)] if more else shown
 
 

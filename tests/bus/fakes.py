@@ -143,6 +143,7 @@ class FakeCoordinator:
         self.decided = PROBES
         self.events = list(EVENTS)
         self.underway: tuple[OperationStatus, ...] = (UNDERWAY,)
+        self.plan = PLAN
         self.sessions: list[Session | None] = []
         """Those of the callers."""
         self.is_given_up = asyncio.Event()
@@ -185,7 +186,7 @@ class FakeCoordinator:
     ) -> DetachPlan:
         self.sessions.append(session)
         await self._asked("query_detach", resource, force)
-        return PLAN
+        return self.plan
 
     async def detach(
         self, resource: str, caller: Caller, *, force: bool, session: Session | None = None

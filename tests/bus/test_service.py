@@ -8,6 +8,8 @@ import logging
 import os
 import signal
 import subprocess
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
@@ -16,6 +18,7 @@ from xml.etree import ElementTree as xml
 import pytest
 
 import rcmd
+from rcmd.bus import dispatch
 from rcmd.bus.connection import Connection
 from rcmd.bus.dispatch import MAX_ARGUMENTS, MAX_RUNNING
 from rcmd.bus.faults import Disconnected, ErrorReply
@@ -32,14 +35,17 @@ from rcmd.bus.members import (
 )
 from rcmd.bus.objects import ServiceState
 from rcmd.bus.values import plain, variant
+from rcmd.bus.wire import marshal
 from rcmd.errors import Busy, Veto, Vetoed
 from rcmd.model import InterfaceState
 from rcmd.rcm.bystanders import Session
+from rcmd.rcm.plan import MovableKind, PlannedMove
 
 from .fakes import (
     EVENTS,
     IDENTITIES,
     OPERATION,
+    PLAN,
     Answers,
     Stage,
     answering_peer,
@@ -384,6 +390,28 @@ def test_a_plan(address: str) -> None:
         }
 
     asyncio.run(scenario())
+
+
+def test_a_plan_of_thousands_of_routes_is_written_beside_everything_else(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whats = [f"20.{number >> 8}.{number & 255}.0/24" for number in range(2000)]
+    moves = tuple(PlannedMove(MovableKind.ROUTE, what, "hme0", "hme1") for what in whats)
+    writers: list[threading.Thread] = []
+
+    def watched(signature: str, values: Sequence[Any]) -> bytes:
+        writers.append(threading.current_thread())
+        return marshal(signature, values)
+
+    async def scenario() -> None:
+        async with stage(address) as on:
+            on.coordinator.plan = replace(PLAN, moves=moves)
+            monkeypatch.setattr(dispatch, "marshal", watched)
+            plan = await ask(await on.peer(), "QueryDetach", "sa{sv}", "hme0", {})
+            assert [move["what"] for move in plan["moves"]] == whats
+
+    asyncio.run(scenario())
+    assert threading.current_thread() not in writers[-1:]
 
 
 # --- signals --------------------------------------------------------------------------------------

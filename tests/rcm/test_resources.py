@@ -13,6 +13,7 @@ from rcmd.errors import InvalidArgument, NoSuchResource
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.member import Intent
 from rcmd.model import KernelAddress, Link, Route
+from rcmd.rcm import resources
 from rcmd.rcm.hardware import (
     AuthorizeUsb,
     Hardware,
@@ -161,6 +162,16 @@ def test_a_router_shows_some_of_its_routes() -> None:
     children = find(tree(NOWHERE, engine), "hme0").children
     assert len(children) == 17
     assert children[-1].name == "24 more routes"
+
+
+def test_no_route_is_put_into_words_that_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_with(hme0=[])
+    for number in range(40):
+        engine.scene.view.add(Route(4, ip_network(f"10.{number}.0.0/16")))
+    worded: list[Route] = []
+    monkeypatch.setattr(resources, "describe_route", lambda it: worded.append(it) or "a route")
+    tree(NOWHERE, engine)
+    assert len(worded) == 16
 
 
 # --- notes --------------------------------------------------------------------------------------
