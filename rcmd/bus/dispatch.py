@@ -14,7 +14,7 @@ from rcmd.bus.departures import Callers
 from rcmd.bus.exports import Exports
 from rcmd.bus.faults import CallRefused
 from rcmd.bus.introspection import introspect
-from rcmd.bus.manager import ManagerCalls
+from rcmd.bus.manager import MOST_ROWS_AT_ONCE, ManagerCalls
 from rcmd.bus.members import (
     CHANGING,
     MANAGER,
@@ -38,8 +38,6 @@ MAX_ARGUMENTS = 20 * 1024
 """Bytes of arguments of one call: 64 patterns of a client, the longest there are."""
 MAX_ARGUMENTS_OF_READING = 4 * 1024
 """The same for whoever need not be authorised: reading them takes time, too."""
-MOST_ROWS_AT_ONCE = 500
-"""In an answer; to write them takes 10 ms."""
 MAX_RUNNING = 16
 """Calls of one sender that may be under way at a time."""
 MAX_RUNNING_OF_USER = 32

@@ -40,6 +40,8 @@ from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
 MAX_ROWS = 2000
 """Events or probes in one answer: more at once would keep the loop from its probes."""
 _CHUNK = 50
+MOST_ROWS_AT_ONCE = 500
+"""In an answer; to put them into words and bytes takes 50 ms."""
 _LATEST = 2**63 - 1
 """Microseconds: the end of time of those who keep the history.  Nothing has happened after it."""
 _MAX_NAME = 255
@@ -135,7 +137,7 @@ class ManagerCalls:
             caller.uid,
             lambda: self._coordinator.query_detach(resource, force=force, session=session),
         )
-        return await _plan(plan)
+        return await _worded(plan)
 
     async def _change(
         self, name: str, arguments: Values, call: Call, connection: Connection
@@ -155,7 +157,7 @@ class ManagerCalls:
                 plan = await self._coordinator.detach(
                     resource, caller, force=force, session=session
                 )
-                return [await _plan(plan)]
+                return [await _worded(plan)]
             case "Attach":
                 resource, options = arguments
                 _no_options(options)
@@ -249,17 +251,18 @@ def _no_options(options: Mapping[str, Variant]) -> None:
         raise InvalidArgument(f"unknown option {names[:_MAX_NAME]}")
 
 
-async def _plan(plan: DetachPlan) -> VariantMap:
-    """Worded in pieces, to be no burden: there may be thousands of routes."""
-    moves = []
-    for number, move in enumerate(plan.moves, 1):
-        moves.append(_move(move))
-        if number % _CHUNK == 0:
-            await asyncio.sleep(0)
+async def _worded(plan: DetachPlan) -> VariantMap:
+    """Thousands of routes are put into words beside everything else."""
+    if len(plan.moves) <= MOST_ROWS_AT_ONCE:
+        return _plan(plan)
+    return await asyncio.to_thread(_plan, plan)
+
+
+def _plan(plan: DetachPlan) -> VariantMap:
     return {
         "resource": variant(plan.resource),
         "vetoes": variant_maps([_veto(veto) for veto in plan.vetoes]),
-        "moves": variant_maps(moves),
+        "moves": variant_maps([_move(move) for move in plan.moves]),
         "warnings": variant(plan.warnings),
     }
 

@@ -164,7 +164,7 @@ class Ledger:
     adopted_home: dict[IPAddress, str] = field(default_factory=dict)
     withdrawn: set[IPAddress] = field(default_factory=set)
     routes: dict[RouteAtHome, Route] = field(default_factory=dict)
-    _homes: dict[RouteKey, dict[str, None]] = field(default_factory=dict)
+    _homes: dict[RouteKey, tuple[str, ...]] = field(default_factory=dict)
     """Of the routes."""
     _expiring: dict[RouteAtHome, float] = field(default_factory=dict)
     """When routes end by themselves."""
@@ -186,7 +186,7 @@ class Ledger:
             adopted_home=dict(self.adopted_home),
             withdrawn=set(self.withdrawn),
             routes=dict(self.routes),
-            _homes={key: dict(homes) for key, homes in self._homes.items()},
+            _homes=dict(self._homes),
             _expiring=dict(self._expiring),
             sources={source: dict(routes) for source, routes in self.sources.items()},
             leads={home: leads.copy() for home, leads in self.leads.items()},
@@ -343,7 +343,9 @@ class Ledger:
         if route.expires_at != expires_at:
             nowhere = replace(nowhere, expires_at=expires_at)
         self.routes[known] = nowhere
-        self._homes.setdefault(key, {})[home] = None
+        homes = self._homes.get(key, ())
+        if home not in homes:
+            self._homes[key] = (*homes, home)
         self._note_route(known)
 
     def _note_route(self, known: RouteAtHome) -> None:
@@ -362,7 +364,7 @@ class Ledger:
 
     def homes_of_route(self, key: RouteKey) -> tuple[str, ...]:
         """Who calls it home; nobody does if it is not known."""
-        return tuple(self._homes.get(key, ()))
+        return self._homes.get(key, ())
 
     def knows_route(self, key: RouteKey) -> bool:
         return key in self._homes
@@ -378,9 +380,10 @@ class Ledger:
                 self.sources.pop(route.source, None)
         self._expiring.pop(known, None)
         self.leads[known.home].remove(route)
-        homes = self._homes.get(known.key, {})
-        homes.pop(known.home, None)
-        if not homes:
+        homes = tuple(it for it in self._homes.get(known.key, ()) if it != known.home)
+        if homes:
+            self._homes[known.key] = homes
+        else:
             self._homes.pop(known.key, None)
         self._note_route(known)
 

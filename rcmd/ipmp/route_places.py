@@ -98,7 +98,9 @@ class RoutePlaces:
         changed = self._heed(refusals)
         are_same = is_same(recalled, self._recalled)
         self._recalled = recalled
-        if table is self._table and are_same:
+        if table is self._table:
+            if not are_same:
+                self._call_anew()
             for change in _last_of_each((*table.log, *ledger.route_log, *changed)):
                 match change:
                     case Dropped(ifindex, family):
@@ -113,6 +115,28 @@ class RoutePlaces:
                     self._sort_in(known.key, table, ledger)
         table.log.clear()
         ledger.route_log.clear()
+
+    def _call_anew(self) -> None:
+        """Others are called back, or to another place: mostly all of a place are."""
+        others: list[tuple[_Crowd, Place]] = []
+        for crowd in list(self._crowds.values()):
+            place = crowd.place
+            parts: dict[tuple[str | None, ...], dict[RouteKey, None]] = {}
+            for key in crowd.keys:
+                recalls = tuple(self._recall(home, key) for home in place.homes)
+                parts.setdefault(recalls, {})[key] = None
+            if parts.keys() == {place.recalls}:
+                continue
+            del self._crowds[place]
+            for recalls, keys in parts.items():
+                part = crowd
+                if len(parts) > 1:
+                    part = _Crowd(place, keys)
+                    self._crowd_of |= dict.fromkeys(keys, part)
+                others.append((part, place._replace(recalls=recalls)))
+        # Not before: one may come to be where another has been.
+        for part, place in others:
+            self._settle(part, place)
 
     def _heed(self, refusals: Refusals[ItemKey]) -> list[RouteKey]:
         """The routes that others refuse than the last time."""

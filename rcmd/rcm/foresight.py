@@ -73,7 +73,7 @@ async def foresee(
 
         return work
 
-    return await _beside(stage, removal.devices, begin)
+    return await _beside(stage, _routes_on(stage, removal.devices), begin)
 
 
 async def hindsight(
@@ -92,7 +92,7 @@ async def hindsight(
         )
         return lambda: outcome.of(found)
 
-    return await _beside(stage, removal.devices, begin)
+    return await _beside(stage, len(found), begin)
 
 
 async def objection(stage: Stage, name: str, going: frozenset[str]) -> str | None:
@@ -102,15 +102,14 @@ async def objection(stage: Stage, name: str, going: frozenset[str]) -> str | Non
     def begin() -> Work[Rehearsal]:
         return engine.rehearsal((name,), (going & engine.scene.members.keys()) - {name}).play
 
-    return objection_in(await _beside(stage, (name,), begin), engine.scene, name)
+    rehearsal = await _beside(stage, _routes_on(stage, (name,)), begin)
+    return objection_in(rehearsal, engine.scene, name)
 
 
-async def _beside(
-    stage: Stage, devices: Collection[str], begin: Callable[[], Work[Result]]
-) -> Result:
+async def _beside(stage: Stage, amount: int, begin: Callable[[], Work[Result]]) -> Result:
     """`begin` copies what is needed; what it returns can be done anywhere."""
     engine = stage.engine
-    if _routes_on(stage, devices) <= FEW:
+    if amount <= FEW:
         return begin()()
     for _ in range(ATTEMPTS):
         revision = engine.revision
