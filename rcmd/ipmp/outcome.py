@@ -62,7 +62,8 @@ class Outcomes:
         destination = self.scene.members.get(move.destination or "")
         report = messages.moved(
             moved,
-            left=self._left_on(move.source),
+            # Of the rest of a move nothing is told.
+            left=() if move.is_rest else self._left_on(move.source),
             is_of_use=destination is None or destination.fitness not in _OF_NO_USE,
         )
         return [report] if report else []
