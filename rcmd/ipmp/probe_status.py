@@ -41,6 +41,11 @@ def probe_state(surveillance: Surveillance, member: Member) -> ProbeState:
             return ProbeState.UNKNOWN
         case Outlook.DEAD:
             return ProbeState.FAILED
+        case Outlook.ALIVE if (
+            verdict.last_success_at is None and member.health is not Health.FAILED
+        ):
+            # Too early to call it silent; but nobody has answered.
+            return ProbeState.UNKNOWN
         case Outlook.ALIVE:
             is_failed = member.health is Health.FAILED and not verdict.is_repaired
             return ProbeState.FAILED if is_failed else ProbeState.OK

@@ -14,6 +14,7 @@ from rcmd.ipmp.member import Member
 from rcmd.ipmp.no_spare import no_spare
 from rcmd.ipmp.route_absences import absent_routes
 from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.shortcomings import is_usable
 from rcmd.model import (
     AddressStatus,
     GroupState,
@@ -159,13 +160,12 @@ def _unwatched(scene: Scene, interfaces: Iterable[InterfaceStatus]) -> Iterator[
                 "Name routers or hosts on this link that always answer, with `targets:` of"
                 f" group {interface.group} in rcmd.yaml; or say `probe: none`.",
             )
-        elif scene.members[interface.name].is_on_trust:
-            yield Problem(
-                ProblemCode.NOT_ANSWERED,
-                ProblemSeverity.NOTICE,
-                interface.name,
-                "taken for good, no probe has been answered yet",
-            )
+        elif interface.link_up:
+            is_trusted = is_usable(scene.members[interface.name])
+            text = "taken for good, no probe has been answered yet"
+            if not is_trusted:
+                text = "no probe has been answered yet: nothing moves there before ten in a row are"
+            yield Problem(ProblemCode.NOT_ANSWERED, ProblemSeverity.NOTICE, interface.name, text)
 
 
 def _unsent(interfaces: Iterable[InterfaceStatus]) -> Iterator[Problem]:

@@ -124,7 +124,10 @@ class Attacher:
         self._recognise(link.name, known)
         self.know(link.name)
         if is_return or was_detached:
-            self._report("reattach", link.name, f"{link.name} is back")
+            text = f"{link.name} is back"
+            if config is None:
+                text += f", without {self._file_text(link.name)}: plumbed only"
+            self._report("reattach", link.name, text)
         elif not is_first and not was_here:
             self._report("attach", link.name, f"{link.name} was attached")
         return True
@@ -139,9 +142,11 @@ class Attacher:
     def _plumb_only(self, link: Link) -> None:
         """No file, so nothing is known of its configuration (overview, "Reattaching NICs")."""
         self.machine.set_up(link.ifindex)
-        is_faulty = link.name in self.faulty
-        file = f"{'a usable ' if is_faulty else ''}/etc/hostname.{link.name}"
-        self._report("reattach", link.name, f"{link.name} is back, without {file}: plumbed only")
+        text = f"{link.name} is back, without {self._file_text(link.name)}: plumbed only"
+        self._report("reattach", link.name, text)
+
+    def _file_text(self, name: str) -> str:
+        return f"{'a usable ' if name in self.faulty else ''}/etc/hostname.{name}"
 
     def _recognise(self, name: str, known: dict[str, Identity]) -> None:
         """A NIC that was here under another name: that one's file will not be found by it."""

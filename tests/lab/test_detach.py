@@ -35,6 +35,7 @@ from scenes import (
     labels,
     route_devices,
     state_of,
+    told,
 )
 
 from rcmd.lab.lab import Lab
@@ -166,8 +167,8 @@ def test_address_is_never_without_a_place_during_a_detach(lab: Lab) -> None:
     begin(lab, PAIR)
     monitor = Monitor(lab)
     assert lab.rcmctl("detach", "hme0").returncode == 0
-    told = [line for line in monitor.news() if "inet 192.168.85.19/24" in line]
-    assert ["Deleted" in line for line in told] == [False, True], told
+    heard = [line for line in monitor.news() if "inet 192.168.85.19/24" in line]
+    assert ["Deleted" in line for line in heard] == [False, True], heard
 
 
 def test_detached_stays_detached_over_a_restart(lab: Lab) -> None:
@@ -216,6 +217,11 @@ def test_attach_without_a_file_only_plumbs(lab: Lab) -> None:
     lab.wait_for(lambda: not is_down(lab, "hme0"), what="hme0 up")
     assert hosts_of(lab, "192.168.85.19") == ["hme1"]
     assert hosts_of(lab, "192.168.85.21") == []
+    assert "hme0 is back, without /etc/hostname.hme0: plumbed only" in told(lab)
+    # The file came back: to attach it then is to configure it.
+    lab.write("/etc/hostname.hme0", HME0)
+    assert lab.rcmctl("attach", "hme0").returncode == 0
+    await_hosted(lab, "hme0", "192.168.85.19", "192.168.85.21")
 
 
 # Refused

@@ -140,6 +140,41 @@ if hme1 fails"
     )
 
 
+def test_whom_nobody_has_answered_is_not_taken_for_good_in_silence() -> None:
+    """For forty seconds silence is no failure; it is no success, either."""
+    tell(
+        """
+        probe by default
+        target 192.168.85.1
+        setting groups: {test: {targets: [192.168.85.1]}}
+        """,
+        THREE,
+        """
+        at 60s  expect no problems
+                tear out hme0
+        at 61s  put in hme0
+                black hole hme0
+        at 65s  expect notice not-answered hme0: "nothing moves there before ten in a row are"
+                mend hme0
+        at 70s  expect no problems
+        """,
+    )
+    tell(
+        """
+        probe by default
+        target 192.168.85.1
+        target 192.168.85.1 dies
+        setting groups: {test: {targets: [192.168.85.1]}}
+        """,
+        PAIR,
+        """
+        at 20s  expect notice not-answered hme0: "taken for good, no probe has been answered yet"
+                target 192.168.85.1 lives
+        at 30s  expect no problems
+        """,
+    )
+
+
 def test_a_missing_member() -> None:
     tell(
         """
