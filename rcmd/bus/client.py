@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rcmd.bus.address import system_bus_address
 from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
@@ -23,9 +23,12 @@ from rcmd.bus.members import MANAGER, ROOT, SERVICE
 from rcmd.bus.values import VariantMap, plain, variant
 from rcmd.bus.wire import Flag, Kind, Message
 from rcmd.errors import BY_BUS_NAME, NotAuthorized, RcmError, Unreachable, Veto, Vetoed
-from rcmd.rcm.bystanders import Session
-from rcmd.rcm.journal import HistoryEvent
-from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
+
+if TYPE_CHECKING:
+    # Loaded by those who need them: `rcmctl status` does not.
+    from rcmd.rcm.bystanders import Session
+    from rcmd.rcm.journal import HistoryEvent
+    from rcmd.rcm.plan import DetachPlan, PlannedMove
 
 _GONE = frozenset(
     f"org.freedesktop.DBus.Error.{name}"
@@ -94,6 +97,8 @@ class ManagerClient:
 
     async def history(self, since_us: int, limit: int) -> tuple[HistoryEvent, ...]:
         """The newest `limit` events at or after the time (us since the epoch), oldest first."""
+        from rcmd.rcm.journal import HistoryEvent
+
         events: list[HistoryEvent] = []
         skip = 0
         while skip < limit:
@@ -330,6 +335,8 @@ def _detach_options(*, force: bool, session: Session | None) -> VariantMap:
 
 
 def _plan(body: Sequence[Any]) -> DetachPlan:
+    from rcmd.rcm.plan import DetachPlan
+
     plan = plain(body[0])
     return DetachPlan(
         resource=plan["resource"],
@@ -342,6 +349,8 @@ def _plan(body: Sequence[Any]) -> DetachPlan:
 
 
 def _move(move: Mapping[str, str]) -> PlannedMove:
+    from rcmd.rcm.plan import MovableKind, PlannedMove
+
     return PlannedMove(
         MovableKind(move["kind"]),
         move["what"],
@@ -357,6 +366,8 @@ def _operation(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _event(body: Sequence[Any]) -> HistoryEvent:
+    from rcmd.rcm.journal import HistoryEvent
+
     time_us, kind, subject, detail = body
     words = plain(detail)
     message = str(words.pop("message", ""))

@@ -11,48 +11,12 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from rcmd.ctl import (
-    addresses,
-    attach,
-    cancel,
-    detach,
-    groups,
-    history,
-    interfaces,
-    offline,
-    online,
-    operations,
-    probes,
-    reload,
-    resources,
-    scripts,
-    status,
-    targets,
-)
 from rcmd.ctl.arguments import Misused, parse
 from rcmd.ctl.output import Output, wants_colour
 from rcmd.ctl.verb import Connect, Manager, Verb
+from rcmd.ctl.verbs import verbs_for
 from rcmd.errors import ConfigurationError, RcmError, Veto, Vetoed
 from rcmd.foreign_text import escaped
-
-VERBS: tuple[Verb, ...] = (
-    status.VERB,
-    groups.VERB,
-    interfaces.VERB,
-    addresses.VERB,
-    targets.VERB,
-    probes.VERB,
-    resources.VERB,
-    scripts.VERB,
-    operations.VERB,
-    history.VERB,
-    detach.VERB,
-    attach.VERB,
-    cancel.VERB,
-    offline.VERB,
-    online.VERB,
-    reload.VERB,
-)
 
 _INTERRUPTED = 130
 
@@ -87,7 +51,7 @@ def _write_anything() -> None:
 
 
 def _execute(words: Sequence[str], connect: Connect, output: Output) -> int:
-    arguments = parse(words, VERBS)
+    arguments = parse(words, verbs_for(words))
     try:
         return asyncio.run(_run(arguments, connect, output))
     except KeyboardInterrupt:

@@ -6,12 +6,15 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rcmd.ctl.output import Output
-from rcmd.rcm.bystanders import Session
-from rcmd.rcm.journal import HistoryEvent
-from rcmd.rcm.plan import DetachPlan
+
+if TYPE_CHECKING:
+    # Most verbs need none of it, and it takes longer to load than they take to run.
+    from rcmd.rcm.bystanders import Session
+    from rcmd.rcm.journal import HistoryEvent
+    from rcmd.rcm.plan import DetachPlan
 
 
 class Manager(Protocol):

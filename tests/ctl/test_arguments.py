@@ -9,14 +9,15 @@ import pytest
 
 from rcmd import __version__
 from rcmd.ctl.arguments import Misused, parse
-from rcmd.ctl.main import VERBS, main
+from rcmd.ctl.main import main
+from rcmd.ctl.verbs import NAMES, verbs_for
 
 from .conftest import Rcmctl
 from .fake_manager import FakeManager
 
 
 def test_a_verb_and_its_options() -> None:
-    arguments = parse(["detach", "eth0", "-nf"], VERBS)
+    arguments = parse(["detach", "eth0", "-nf"], verbs_for([]))
     assert arguments.verb.name == "detach"
     assert (arguments.resource, arguments.force, arguments.dry_run) == ("eth0", True, True)
     assert not arguments.is_json
@@ -24,12 +25,12 @@ def test_a_verb_and_its_options() -> None:
 
 def test_options_are_not_abbreviated() -> None:
     with pytest.raises(Misused, match="--forc"):
-        parse(["detach", "eth0", "--forc"], VERBS)
+        parse(["detach", "eth0", "--forc"], verbs_for([]))
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        parse(["--version"], VERBS)
+        parse(["--version"], verbs_for([]))
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"rcmctl {__version__}\n"
 
@@ -49,7 +50,7 @@ def test_json_may_stand_before_or_after_the_verb(
         assert document == {verb: healthy[verb]}
 
 
-@pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
+@pytest.mark.parametrize("verb", NAMES)
 def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([verb, "--help"], FakeManager().connect)

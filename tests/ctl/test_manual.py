@@ -10,7 +10,7 @@ import pytest
 
 from rcmd.configuration.hostname_words import WORDS
 from rcmd.configuration.settings import parse_settings
-from rcmd.ctl.main import VERBS
+from rcmd.ctl.verbs import NAMES
 from rcmd.model import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ def _page(name: str) -> str:
     return (ROOT / "man" / name).read_text().replace("\\-", "-")
 
 
-@pytest.mark.parametrize("verb", [verb.name for verb in VERBS])
+@pytest.mark.parametrize("verb", NAMES)
 def test_every_verb_has_a_paragraph(verb: str) -> None:
     assert re.search(rf"^(\.BI? |\\fB){verb}\b", _page("rcmctl.8"), re.MULTILINE)
 
@@ -60,7 +60,7 @@ def _complete(*words: str) -> list[str]:
 
 def test_completion_of_verbs() -> None:
     offered = {word for word in _complete("") if not word.startswith("-")}
-    assert offered == {verb.name for verb in VERBS}
+    assert offered == set(NAMES)
 
 
 @pytest.mark.parametrize(
