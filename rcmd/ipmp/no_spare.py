@@ -43,6 +43,8 @@ def _reasons(
             yield f"{member.name} {what_keeps(scene, member)}"
             continue
         for family in (it for it, names in held.items() if len(names) < 2):
+            if member.name in held[family]:
+                continue
             if family not in member.config.families:
                 yield f"{member.name} is not plumbed for {family}"
             elif why := incapacity(scene, member, family):

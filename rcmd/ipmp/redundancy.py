@@ -93,14 +93,21 @@ def spares(scene: Scene, members: Collection[Member]) -> int:
 
 
 def holders(scene: Scene, members: Collection[Member]) -> Mapping[Family, list[str]]:
-    """The usable members for each family that any of them is configured for."""
+    """The usable members for each family that any of them is configured for, or was given by hand:
+    what is of no file's family is held where it was added, and nowhere else."""
     usable = [member for member in members if member.fitness >= Fitness.UNKNOWN]
     families = {family for member in members for family in member.config.families}
-    return {
+    found = {
         family: [
             member.name
             for member in usable
             if family in member.config.families and can_hold(scene, member, family)
         ]
-        for family in sorted(families)
+        for family in families
     }
+    names, fit = {member.name for member in members}, {member.name for member in usable}
+    for key in scene.ledger.adopted:
+        home, family = scene.ledger.adopted_home[key], family_of(key)
+        if home in names and family not in found:
+            found[family] = [home] if home in fit else []
+    return dict(sorted(found.items()))

@@ -106,6 +106,7 @@ class AttachOnRequest:
         for name in self.present:
             try:
                 texts.append(await self._take(name))
+                self._check_service(name)
             except ConfigurationError as error:
                 # The others are none the worse for it.
                 faults.append(str(error))
@@ -193,6 +194,13 @@ class AttachOnRequest:
             raise RcmError(f"attach of {name} failed: {'; '.join(refusals)}")
         text = f"{name} was attached on request"
         return text if is_in_use else f"{text}; not all of its addresses are home yet"
+
+    def _check_service(self, name: str) -> None:
+        """Raises ConfigurationError where it is in use, and may not serve all the same."""
+        member = self.stage.engine.scene.members.get(name)
+        obstacle = (member.barred or member.rejected) if member else ""
+        if obstacle:
+            raise ConfigurationError(f"{name}: it serves nothing: {obstacle}")
 
     def _is_in_use(self, name: str) -> bool:
         member = self.stage.engine.scene.members.get(name)

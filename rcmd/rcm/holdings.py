@@ -50,6 +50,7 @@ TEMPORARY = "temporary: every interface has its own"
 DUPLICATE = "another machine has it"
 DETECTING = "not yet known to be unique"
 FOREIGN = "rcmd does not manage it"
+NO_PLACE = "no other interface can take it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ class Outcome:
         place = self._place_of_tied(held, held.tied, places) if held.tied else places[held]
         reason = held.reason
         if place is None and not reason:
-            reason = self._refusal(held)
+            reason = self._refusal(held) or NO_PLACE
         return PlannedMove(held.kind, held.what, held.source, place, reason)
 
     def _refusal(self, held: Holding) -> str:

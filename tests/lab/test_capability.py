@@ -115,6 +115,8 @@ def test_a_member_whose_traffic_is_taken_serves_nothing(
     assert reaches(lab, DATA6, where="router")
     assert (state_of(lab, "hme0"), group_state(lab)) == ("offline", "degraded")
     assert why in [it["text"] for it in status(lab)["problems"] if it["subject"] == "hme0"]
+    attached = lab.rcmctl("attach", "hme0")
+    assert (attached.returncode, f"it serves nothing: {why}" in attached.stderr) == (1, True)
     # Neither foreseen nor in fact it takes anything.
     assert set(planned(lab, "hme1").values()) <= {"hme2", None}
     lab.pull("hme1")

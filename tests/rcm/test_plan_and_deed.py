@@ -133,6 +133,7 @@ def test_an_address_waits_at_its_dead_home_for_the_cable(play: Play) -> None:
         done = await plan_and_force(house, "hme1")
         assert done["192.168.85.19/24"].destination == "hme0"
         assert done["192.168.85.20/24"].fate is Fate.LOST
+        assert done["192.168.85.20/24"].reason == "no other interface can take it"
         assert house.model.hosts(ip_address("192.168.85.19")) == ["hme0"]
         (told,) = [it.message for it in house.events if it.kind == "failback"]
         assert told == "Failed back to NIC hme0, which cannot serve now"

@@ -227,6 +227,23 @@ fails or goes, IPv6 addresses have nowhere to live"
     tell(THREE, "expect 2 spares in test")
 
 
+def test_what_was_added_by_hand_of_a_family_without_a_file_has_no_spare() -> None:
+    # behaviour 65
+    why = "(hme1 is not plumbed for IPv6): if hme0 fails or goes, IPv6 addresses have nowhere"
+    tell(
+        LINK_ONLY,
+        f"""
+        at 60s  expect 1 spare in test
+                add 2001:db8::9/64 on hme0
+                expect 0 spares in test
+                expect warning no-spare test: "{why}"
+                expect objection to hme0: "takes IPv6 addresses"
+        at 70s  delete 2001:db8::9 on hme0
+        at 80s  expect no problems
+        """,
+    )
+
+
 def test_a_device_that_cannot_hold_a_family_is_no_spare_for_it() -> None:
     # behaviour 65
     tell(
