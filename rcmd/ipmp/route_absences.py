@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rcmd.ipmp.ledger import RouteAtHome
 from rcmd.ipmp.member import Intent
@@ -26,7 +26,7 @@ def absent_routes(scene: Scene) -> Iterator[Problem]:
             ProblemCode.ROUTE_MISSING,
             ProblemSeverity.WARNING,
             home,
-            f"{_listed(list(routes))} on no interface: {next(iter(routes.values()))}",
+            f"{_listed(list(routes))} on no interface: {_causes(routes.values())}",
         )
 
 
@@ -58,9 +58,14 @@ def _without_ground(scene: Scene) -> Iterator[tuple[str, Route, str]]:
                 route = scene.ledger.routes[RouteAtHome(home, key)]
                 at_home = route.on(member.ifindex, route.protocol)
                 if not on_link.leads_to(at_home.next_hop, at_home.ifindex, None):
-                    yield home, route, f"nothing leads to its gateway {route.gateway}"
+                    yield home, route, f"nothing leads to the gateway {route.gateway}"
                 elif route.source is not None and not scene.view.copies_of(route.source):
-                    yield home, route, f"its source {route.source} is on no interface"
+                    yield home, route, f"the source {route.source} is on no interface"
+
+
+def _causes(causes: Iterable[str]) -> str:
+    """Each once; of many routes the first few say enough."""
+    return "; ".join(list(dict.fromkeys(causes))[:MOST_LISTED])
 
 
 def _listed(routes: list[str]) -> str:

@@ -159,3 +159,23 @@ def test_a_route_through_the_far_end_of_an_address_is_promised() -> None:
                  expect no report "refused"
         """,
     )
+
+
+def test_what_routes_wait_for_is_a_problem_with_each_cause() -> None:
+    routes = "2 routes (10.77.0.0/16 via 10.5.0.254, 10.78.0.0/16 via 192.168.85.1) are on no"
+    why = "nothing leads to the gateway 10.5.0.254; the source 10.5.0.1 is on no interface"
+    tell(
+        PAIR,
+        f"""
+        at 60s  add 10.5.0.1/24 on hme0 for 3600s
+                add route 10.77.0.0/16 via 10.5.0.254 on hme0
+                add route 10.78.0.0/16 via 192.168.85.1 on hme0 source 10.5.0.1
+        at 61s  leave hme0
+        at 62s  unplumb hme0
+                expect no trouble route-missing hme0
+        at 63s  attach hme0
+        at 70s  expect warning route-missing hme0: "{routes} interface: {why}"
+                add 10.5.0.1/24 on hme0 for 3600s
+        at 71s  expect no trouble route-missing hme0
+        """,
+    )
