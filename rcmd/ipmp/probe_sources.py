@@ -183,12 +183,15 @@ def _source_of(prober: Prober | None) -> IPAddress | None:
 def _has_hosts(group: ProbeGroup, name: str, family: Family, address: IPInterface | None) -> bool:
     """Hosts that were found by echo, or that this machine talks to, can be asked by ARP as well.
 
-    By default nobody is probed for their sake who has no test address.
+    Who is asked without a test address goes on to be: that all hosts have fallen silent must not
+    look as if nobody had wanted to know.
     """
     prober = group.probers.get((name, family))
-    if address is None:
+    if group.found[family].has_neighbours:
+        return True
+    if prober is None:
         return False
-    return group.found[family].has_neighbours or (prober is not None and len(prober.targets) > 0)
+    return len(prober.targets) > 0 if address else prober.source.address is None
 
 
 def _blocked(

@@ -96,6 +96,7 @@ def await_targets(lab: Lab, *addresses: str) -> None:
 
 
 NICS = ("hme0", "hme1")
+PLAIN = {"hme0": DATA0, "hme1": "192.168.85.20"}
 
 
 def talk_to(lab: Lab, address: str) -> None:
@@ -119,6 +120,21 @@ def test_whom_the_host_talks_to_is_probed(lab: Lab) -> None:
         lab.restore("hme0")
         await_hosted(lab, "hme0", DATA0)
         assert {it.source for it in neighbour.requests()} == {TEST0, TEST1}
+
+
+def test_without_test_addresses_whom_the_host_talks_to_is_asked_by_arp(lab: Lab) -> None:
+    """The simplest files there are, on a link without a router."""
+    lab.add_neighbour("n1", f"{HONEST}/24")
+    lab.write("/etc/rcmd/rcmd.yaml", SETTINGS % "auto")
+    plain = {f"hostname.{nic}": f"{it} netmask + group test up\n" for nic, it in PLAIN.items()}
+    start(lab, plain)
+    await_state(lab, "hme0", "running")
+    talk_to(lab, HONEST)
+    await_targets(lab, HONEST)
+    lab.black_hole("hme0")
+    await_hosted(lab, "hme1", DATA0)
+    lab.restore("hme0")
+    await_hosted(lab, "hme0", DATA0)
 
 
 def test_a_neighbour_that_is_switched_off_is_no_failure(lab: Lab) -> None:

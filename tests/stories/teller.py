@@ -357,6 +357,11 @@ class Teller:
     def target_life(self, address: str, verb: str) -> None:
         self.world.network.stations[ip_address(address)].is_alive = verb == "lives"
 
+    def hang_up(self, address: str) -> None:
+        """Nor is it in the neighbour table any more."""
+        key, network = ip_address(address), self.world.network
+        network.neighbours = {it for it in network.neighbours if it[1] != key}
+
     def target_takes(self, address: str, seconds: str) -> None:
         self.world.network.stations[ip_address(address)].takes_s = float(seconds)
 
@@ -793,6 +798,7 @@ SENTENCES: list[tuple[str, Act]] = [
     (r"target (\S+) is at (\S+)", Teller.target_at),
     (r"target (\S+) spurns (.+)", Teller.target_spurns),
     (r"talk to (\S+) on (.+)", Teller.talk),
+    (r"hang up on (\S+)", Teller.hang_up),
     (r"target (\S+) takes ([\d.]+)s", Teller.target_takes),
     (r"black hole (.*)", Teller.black_hole),
     (r"mend (.*)", Teller.mend),

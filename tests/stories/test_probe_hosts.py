@@ -128,6 +128,52 @@ def test_without_a_test_address_neighbours_are_asked_by_arp_if_that_is_wanted() 
     )
 
 
+def test_without_a_test_address_neighbours_are_asked_by_arp_by_default_too() -> None:
+    tell(
+        AUTO,
+        PEER,
+        LINK_ONLY,
+        f"""
+        at 20s  expect hme0 unwatched
+                expect no problems
+                talk to 192.168.85.100 on hme0
+        at 60s  expect hme0 watched IPv4 by arp
+                expect hme1 watched IPv4 by arp
+                expect hme0 running
+                expect no problems
+                listen
+        at 70s  expect hme0 probed: 192.168.85.100
+                black hole hme0
+                {FAILURE}
+                expect one move hme0 -> hme1
+        at 100s mend hme0
+                expect report "NIC repair detected on hme0 of group test" within 17s
+        at 140s expect 192.168.85.19 on hme0
+        """,
+    )
+
+
+def test_without_a_test_address_a_dead_switch_is_no_repair_when_the_hosts_are_forgotten() -> None:
+    tell(
+        AUTO,
+        PEER,
+        LINK_ONLY,
+        """
+        at 10s  talk to 192.168.85.100 on hme0
+        at 60s  switch dies
+                expect report "All Interfaces in group test have failed" within 11.5s
+        at 80s  hang up on 192.168.85.100
+        at 300s expect group test failed
+                expect no move
+                expect no report "has repaired"
+        switch lives
+        talk to 192.168.85.100 on hme0
+        at 400s expect group test ok
+                expect hme1 running
+        """,
+    )
+
+
 def test_hosts_that_answer_no_echo_are_asked_by_arp() -> None:
     """Behind the packet filter of many a host."""
     tell(
