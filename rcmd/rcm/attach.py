@@ -142,6 +142,9 @@ class Attacher:
     def _plumb_only(self, link: Link) -> None:
         """No file, so nothing is known of its configuration (overview, "Reattaching NICs")."""
         self.machine.set_up(link.ifindex)
+        if self.machine.refusals(link.name):
+            # That was told.
+            return
         text = f"{link.name} is back, without {self._file_text(link.name)}: plumbed only"
         self._report("reattach", link.name, text)
 

@@ -70,6 +70,23 @@ def test_without_its_file_it_is_only_plumbed(play: Play) -> None:
     play(story)
 
 
+def test_what_could_not_be_plumbed_is_not_said_to_be(play: Play) -> None:
+    async def story(house: House) -> None:
+        house.attacher.know("hme0")
+        del house.files.hostname["/etc/hostname.hme0"]
+        await house.coordination.reconfigure()
+        house.devices.refusal = "up: Device or resource busy"
+        come_back(house, "hme0")
+        house.devices.refusal = ""
+        come_back(house, "hme0")
+
+    told = [it.message for it in play(story).events if it.kind in ("refused", "reattach")]
+    assert told == [
+        "hme0 could not be plumbed: up: Device or resource busy",
+        "hme0 is back, without /etc/hostname.hme0: plumbed only",
+    ]
+
+
 def test_stranger_without_a_file_is_left_alone(play: Play) -> None:
     async def story(house: House) -> None:
         stranger = house.model.put_in("eth9")
