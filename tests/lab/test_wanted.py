@@ -159,6 +159,7 @@ def test_a_flush_of_a_thousand_is_one_event(lab: Lab) -> None:
     ("address", "prefix", "options"),
     [
         (f"{MANAGED}/26", "192.168.85.64/26", f"scope link src {MANAGED} metric 100"),
+        ("10.66.0.19/24", "10.66.0.0/24", "scope link src 10.66.0.19 metric 100"),
         ("2001:db8:66::19/64", "2001:db8:66::/64", "metric 100"),
     ],
 )
