@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Address
+from pathlib import Path
 
 from rcmd.lab.lab import Lab
 from rcmd.lab.traffic import Result
@@ -19,6 +21,8 @@ SETTINGS = "failure_detection_time: 1s\ngroups: {test: {targets: [10.85.0.1]}}\n
 FIRST = IPv4Address("10.85.1.1")
 PREPARED_AFTER_S = 1.0
 """By then the daemon has had its idle time; nothing outside tells when."""
+QUIET_SHARE = 0.1
+"""Of a core; it probes all the time."""
 AFTERMATH_S = 0.4
 """How long a stream goes on after a blow."""
 
@@ -59,6 +63,30 @@ def holds(lab: Lab, nic: str, address: str) -> bool:
 
 def wait_until_at(lab: Lab, nic: str, address: str) -> None:
     lab.wait_for(lambda: holds(lab, nic, address), what=f"{address} on {nic}")
+
+
+def ifindex(lab: Lab, nic: str) -> int:
+    shown = lab.run(["ip", "-j", "link", "show", "dev", nic], check=True).stdout
+    return int(json.loads(shown)[0]["ifindex"])
+
+
+def cpu_ns(pid: int) -> int:
+    """Time on a processor, of all threads."""
+    return sum(
+        int((task / "schedstat").read_text().split()[0])
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    )
+
+
+def wait_until_quiet(lab: Lab) -> None:
+    """The daemon has taken in what there is, and has got ready for the next failure."""
+
+    def is_quiet() -> bool:
+        before = cpu_ns(lab.daemon().pid)
+        time.sleep(PREPARED_AFTER_S)
+        return cpu_ns(lab.daemon().pid) - before < QUIET_SHARE * PREPARED_AFTER_S * 1e9
+
+    lab.wait_for(is_quiet, what="a daemon at rest")
 
 
 @contextlib.contextmanager

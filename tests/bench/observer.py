@@ -85,6 +85,11 @@ class Observer:
         self._wire.close()
         os.close(self._end)
 
+    @property
+    def heard(self) -> int:
+        """How many datagrams of the kernel; to know that costs nothing."""
+        return len(self._datagrams)
+
     def seen(self) -> list[Seen]:
         for at_s, datagram in self._datagrams[self._decoded :]:
             self._decoded += 1

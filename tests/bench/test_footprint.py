@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .figures import Figure, Table, repeat
-from .labs import LabFactory, configure
+from .labs import LabFactory, configure, cpu_ns
 
 pytestmark = [pytest.mark.bench, pytest.mark.lab]
 
@@ -47,11 +47,3 @@ def resident_kib(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     (line,) = [line for line in status if line.startswith("VmRSS:")]
     return int(line.split()[1])
-
-
-def cpu_ns(pid: int) -> int:
-    """Time on a processor, of all threads."""
-    return sum(
-        int((task / "schedstat").read_text().split()[0])
-        for task in Path(f"/proc/{pid}/task").iterdir()
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from .labs import (
     PREPARED_AFTER_S,
     LabFactory,
     data_address,
+    ifindex,
     start,
     wait_until_at,
 )
@@ -119,11 +119,6 @@ def removed_from(observer: Observer, source: int) -> set[IPv4Address | None]:
     return {
         it.address for it in observer.seen() if it.what is What.REMOVED and it.ifindex == source
     }
-
-
-def ifindex(lab: Lab, nic: str) -> int:
-    shown = lab.run(["ip", "-j", "link", "show", "dev", nic], check=True).stdout
-    return int(json.loads(shown)[0]["ifindex"])
 
 
 def test_a_flooded_bus(lab_with: LabFactory, table: Table) -> None:
