@@ -131,6 +131,21 @@ def flush(crowd: Crowd) -> None:
     crowd.tell(KernelChanged(tuple(RouteGone(route, is_by_request=True) for route in routes)))
 
 
+CALLS: dict[Deed, int] = {
+    fail_over: 250,
+    there_and_back: 500,
+    detach_undone: 580,
+    offline_and_online: 550,
+    dry_run: 300,
+    look_around: 15,
+    reload: 8,
+    remember: 50,
+    replace_all: 220,
+    flush: 260,
+}
+"""For each route; a fifth more than it takes."""
+
+
 @pytest.mark.parametrize("deed", [pull, set_down, tear_out, forecast, show])
 def test_addresses_do_not_notice_how_many_routes_there_are(deed: Deed) -> None:
     assert calls(crowd_with(MANY), deed) < SAME * calls(crowd_with(1), deed)
@@ -153,6 +168,14 @@ def test_addresses_do_not_notice_how_many_routes_there_are(deed: Deed) -> None:
 )
 def test_twice_as_many_routes_cost_twice_as_much(deed: Deed) -> None:
     assert calls(crowd_with(MANY), deed) < MOST * calls(crowd_with(FEW), deed)
+
+
+@pytest.mark.parametrize(
+    ("deed", "most"), CALLS.items(), ids=lambda it: getattr(it, "__name__", "")
+)
+def test_a_further_route_costs_no_more_calls_than_it_must(deed: Deed, most: int) -> None:
+    few, many = (calls(crowd_with(count), deed) for count in (FEW, MANY))
+    assert many - few < most * (MANY - FEW)
 
 
 def test_adding_twice_as_many_costs_twice_as_much() -> None:
