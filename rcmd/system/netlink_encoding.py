@@ -130,29 +130,30 @@ def _encode_route(operation: Operation, item: Route) -> bytes:
     onlink = RTNH_F_ONLINK if item.is_onlink else 0
     length = item.destination.prefixlen
     head = (family, length, 0, item.tos, table, protocol, scope, RTN_UNICAST, onlink)
-    attributes = [*_route_attributes(item, family)]
+    attributes = _route_attributes(item, family)
     if operation is Operation.ADD and (item.metrics or item.congestion):
         attributes.append(("metrics", _encode_metrics(item)))
     return ROUTE.request(kind, flags, head, attributes)
 
 
-def _route_attributes(item: Route, family: Family) -> _Attributes:
-    yield "device", item.ifindex
+def _route_attributes(item: Route, family: Family) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = [("device", item.ifindex)]
     if item.destination.prefixlen:
-        yield "destination", item.destination.network_address
+        found.append(("destination", item.destination.network_address))
     if item.gateway is not None:
         is_foreign = item.gateway.version == 6 and family is Family.IPV4  # RFC 8950
-        yield "via" if is_foreign else "gateway", item.gateway
+        found.append(("via" if is_foreign else "gateway", item.gateway))
     if item.priority:
-        yield "priority", item.priority
+        found.append(("priority", item.priority))
     if item.table > 255:
-        yield "table", item.table
+        found.append(("table", item.table))
     if item.source is not None:
-        yield "source", item.source
+        found.append(("source", item.source))
     if item.preference:
-        yield "preference", item.preference
+        found.append(("preference", item.preference))
     if item.realm:
-        yield "realm", item.realm
+        found.append(("realm", item.realm))
+    return found
 
 
 def _encode_metrics(route: Route) -> bytes:

@@ -27,6 +27,7 @@ _TYPE_MASK = 0x3FFF
 """Without NLA_F_NESTED and NLA_F_NET_BYTEORDER."""
 _CACHEINFO = struct.Struct("=IIII")
 _LENGTH = struct.Struct("=I")
+_PADDING = tuple(bytes(count) for count in range(4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,18 @@ class Layout:
         attributes: Iterable[tuple[str, Any]],
     ) -> bytes:
         """A whole message that asks to be acknowledged; its sequence number is left 0."""
-        body = b"".join(self._attribute(name, value) for name, value in attributes)
-        length = HEADER.size + self.head.size + len(body)
-        header = HEADER.pack(length, kind, NLM_F_REQUEST | NLM_F_ACK | flags, 0, 0)
-        return header + self.head.pack(*head) + body
+        parts = [b"", self.head.pack(*head)]
+        length = HEADER.size + self.head.size
+        # Thousands of routes are encoded in a moment that counts: no call for each attribute.
+        for name, value in attributes:
+            number, attribute = self.known[name]
+            payload = attribute.pack(value)
+            size = len(payload)
+            padding = -size % 4
+            parts += (_ATTRIBUTE.pack(4 + size, number), payload, _PADDING[padding])
+            length += 4 + size + padding
+        parts[0] = HEADER.pack(length, kind, NLM_F_REQUEST | NLM_F_ACK | flags, 0, 0)
+        return b"".join(parts)
 
     def extended(self, message: bytes, name: str, value: Any) -> bytes:
         """The message with one more attribute."""
