@@ -22,7 +22,7 @@ from rcmd.ipmp.bare import bare_members
 from rcmd.ipmp.bundles import weighed_by_speed
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.events import LinkGone, LinkSeen, SpeedSeen
+from rcmd.ipmp.events import KernelChange, LinkGone, LinkSeen, SpeedSeen
 from rcmd.model import Link, ProblemCode, Route, Weights
 from rcmd.multicast_watch import MulticastWatch
 from rcmd.rcm.arrivals import Arrivals
@@ -73,8 +73,8 @@ PRIORITY = -15
 """Nice value: below the kernel's own workers, before everything else."""
 READ_S = 0.003
 """So long one turn of the loop reads what the kernel has to say; then others are heard."""
-MOST_READINGS = 8
-"""Before the answer to a question, which is newer, is taken in."""
+BACKLOG_S = 0.024
+"""So long it is read before the answer to a question, which is newer, is taken in."""
 FIRST_LOOKS = 10
 """So often the kernel is looked at when we start, if it changes faster than it can be read."""
 
@@ -290,19 +290,23 @@ class Assembly:
         return bool(self.daemon.engine.scene.view.table.rivals_of(route))
 
     def kernel_readable(self) -> None:
+        self.daemon.kernel_changed(self.heard(READ_S))
+        self.advertisements.look()
+
+    def heard(self, at_most_s: float) -> tuple[KernelChange, ...]:
+        """What the kernel has had to say; nothing, and a look at everything, where it was lost."""
         try:
-            changes = self.kernel.read(READ_S)
+            changes = self.kernel.read(at_most_s)
         except Overrun:
             log.warning("the kernel had more to say than fits its buffer: looking at everything")
             self.loop.remove_reader(self.kernel.fileno())
             self.kernel.reopen()
             self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
             self.daemon.look_around()
-            return
+            return ()
         if any(isinstance(change, LinkSeen | LinkGone) for change in changes):
             self.pace.link_event(self.loop.time())
-        self.daemon.kernel_changed(changes)
-        self.advertisements.look()
+        return changes
 
     def neighbours_readable(self) -> None:
         seen = self.prober.neighbours.read()
@@ -317,12 +321,10 @@ class Assembly:
         self.loop.call_later(self.pace.interval_s(now_s), self.poll_carrier)
         for ifindex in changed:
             now = self.kernel.link(ifindex)
-            # What was told before that answer, and is still unread, is older.
-            for _ in range(MOST_READINGS):
-                self.kernel_readable()
-                if self.kernel.has_read_all:
-                    break
-            self.daemon.kernel_changed((now,))
+            # What was told before that answer, and is still unread, is older.  All of it is taken
+            # in at once: a decision about each part of it would take longer than to read it.
+            self.daemon.kernel_changed((*self.heard(BACKLOG_S), now))
+            self.advertisements.look()
 
     def watch_carrier(self) -> None:
         self.carrier.watch(self.daemon.carrier_devices())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import closing
+from ipaddress import IPv4Network
 from pathlib import Path
 from unittest.mock import AsyncMock, Mock
 
@@ -17,8 +19,10 @@ from rcmd.daemon import MEMORY_KEY
 from rcmd.errors import RcmError
 from rcmd.history import HistoryWriter, RecordedHistory
 from rcmd.ipmp.commands import Report, Severity
+from rcmd.ipmp.events import KernelChange, LinkSeen, RouteSeen
 from rcmd.ipmp.kernel_view import KernelView
 from rcmd.ipmp.memory import Memory
+from rcmd.model import Link, Route
 from rcmd.rcm.journal import HistoryEvent
 from rcmd.starting import open_store, remember_running, remembered, starting_configuration
 from rcmd.system import neighbours
@@ -198,3 +202,22 @@ def test_a_start_tells_who_else_claims_an_interface(monkeypatch: pytest.MonkeyPa
     (report,) = told
     assert (report.severity, report.kind, report.subject) == (Severity.WARNING, "claim", "hme1")
     assert report.message.startswith("/etc/dhcpcd.conf:2: warning: dhcpcd claims hme1: ")
+
+
+def test_a_lost_carrier_waits_for_one_decision_however_much_is_unread() -> None:
+    """Ten thousand routes may have been added a moment ago."""
+    unread = tuple(
+        RouteSeen(Route(4, IPv4Network((20 << 24 | number << 8, 24)))) for number in range(100)
+    )
+    down = LinkSeen(Link(4, "hme0", "02:00:00:00:00:01", has_carrier=False))
+    told: list[Sequence[KernelChange]] = []
+    polling = Assembly.__new__(Assembly)
+    polling.loop = Mock(time=Mock(return_value=0.0))
+    polling.pace, polling.advertisements = Mock(), Mock()
+    polling.carrier = Mock(poll=Mock(return_value=(4,)))
+    polling.kernel = Mock(
+        link=Mock(return_value=down), read=Mock(return_value=unread), has_read_all=False
+    )
+    polling.daemon = Mock(kernel_changed=told.append)
+    polling.poll_carrier()
+    assert told == [(*unread, down)]

@@ -53,7 +53,10 @@ def touched_by(scene: Scene, event: Event) -> Touched:
         case KernelChanged(changes):
             if any(_concerns_everybody(it) for it in changes):
                 return EVERYBODY
-            return circles_of(scene, (name for it in changes for name in _by_change(scene, it)))
+            routes = [it.route for it in changes if isinstance(it, RouteSeen | RouteGone)]
+            rest = (it for it in changes if not isinstance(it, RouteSeen | RouteGone))
+            names = {name for it in rest for name in _by_change(scene, it)}
+            return circles_of(scene, names | _by_items(scene, routes))
         case Moved(move=move):
             names = _by_items(scene, move.items)
             return circles_of(scene, (move.source, move.destination, *names))
@@ -124,10 +127,10 @@ def _by_change(scene: Scene, change: KernelChange) -> Iterator[str | None]:
                     yield from place.homes
         case AddressSeen(item) | AddressGone(item):
             yield from _by_item(scene, item)
-        case RouteSeen(route) | RouteGone(route):
-            yield from _by_item(scene, route)
         case (
-            SpreadItemSeen()
+            RouteSeen()
+            | RouteGone()
+            | SpreadItemSeen()
             | ForeignNexthopSeen()
             | NexthopGone()
             | SpreadRouteGone()
