@@ -94,7 +94,7 @@ class Flows:
         """Returns once each flow has sent a datagram, which does not count.  Errors: LabError."""
         self._nics = self._places["host"].call(_nics)
         self._sinks = self._places["outside"].call(_sinks)
-        self._tap = Wiretap(self._places["router"])
+        self._tap = Wiretap(self._places["router"], self._order.run)
         self._peer = Peer(
             self._places["host"], self._env, "rcmd.lab.flow_sender", self._order.to_json()
         )
@@ -103,7 +103,7 @@ class Flows:
 
     @property
     def seen(self) -> int:
-        """Frames that came so far, warm-up included."""
+        """Frames of this run that came so far, warm-up included."""
         return 0 if self._tap is None else self._tap.count
 
     def stop(self) -> FlowsResult:

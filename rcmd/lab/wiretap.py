@@ -60,23 +60,6 @@ _IPV4_HEADERS = 20 + 8
 _IPV6_HEADERS = 8
 """What the length counts that is no payload."""
 
-_FILTER = (
-    (0x28, 0, 0, 12),  # the Ethernet type
-    (0x15, 0, 4, 0x0800),
-    (0x30, 0, 0, 23),  # IPv4: UDP
-    (0x15, 0, 8, socket.IPPROTO_UDP),
-    (0x28, 0, 0, 36),  # to our port; nobody here sends options or fragments
-    (0x15, 5, 6, PORT),
-    (0x15, 0, 5, 0x86DD),
-    (0x30, 0, 0, 20),  # IPv6: UDP
-    (0x15, 0, 3, socket.IPPROTO_UDP),
-    (0x28, 0, 0, 56),
-    (0x15, 0, 1, PORT),
-    (0x06, 0, 0, KEPT),
-    (0x06, 0, 0, 0),
-)
-"""Classic BPF (linux/filter.h): code, jump if true, jump if false, operand."""
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -93,10 +76,10 @@ class Seen:
 
 
 class Wiretap:
-    """Listens from when it is made until `end`."""
+    """Listens to one run of datagrams from when it is made until `end`."""
 
-    def __init__(self, router: Place) -> None:
-        self._socket = router.call(_listening)
+    def __init__(self, router: Place, run: int) -> None:
+        self._socket = router.call(lambda: _listening(run))
         self._ring = mmap.mmap(self._socket.fileno(), BLOCK_SIZE * BLOCKS)
         self._blocks: list[bytes] = []
         self._count = 0
@@ -153,14 +136,41 @@ class Wiretap:
                 return
 
 
-def _listening() -> socket.socket:
+def _filter(run: int) -> tuple[tuple[int, int, int, int], ...]:
+    """Classic BPF (linux/filter.h): code, jump if true, jump if false, operand.
+
+    Of an earlier run datagrams may still wait for a neighbour, and come in the middle of this one.
+    """
+    return (
+        (0x28, 0, 0, 12),  # the Ethernet type
+        (0x15, 0, 6, 0x0800),
+        (0x30, 0, 0, 23),  # IPv4: UDP
+        (0x15, 0, 12, socket.IPPROTO_UDP),
+        (0x28, 0, 0, 36),  # to our port; nobody here sends options or fragments
+        (0x15, 0, 10, PORT),
+        (0x20, 0, 0, 42),
+        (0x15, 7, 8, run),
+        (0x15, 0, 7, 0x86DD),
+        (0x30, 0, 0, 20),  # IPv6: UDP
+        (0x15, 0, 5, socket.IPPROTO_UDP),
+        (0x28, 0, 0, 56),
+        (0x15, 0, 3, PORT),
+        (0x20, 0, 0, 62),
+        (0x15, 0, 1, run),
+        (0x06, 0, 0, KEPT),
+        (0x06, 0, 0, 0),
+    )
+
+
+def _listening(run: int) -> socket.socket:
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    program = b"".join(struct.pack("=HBBI", *line) for line in _FILTER)
-    buffer = ctypes.create_string_buffer(program)
+    program = _filter(run)
+    code = b"".join(struct.pack("=HBBI", *line) for line in program)
+    buffer = ctypes.create_string_buffer(code)
     sock.setsockopt(
         socket.SOL_SOCKET,
         _SO_ATTACH_FILTER,
-        struct.pack("@HP", len(_FILTER), ctypes.addressof(buffer)),
+        struct.pack("@HP", len(program), ctypes.addressof(buffer)),
     )
     sock.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
     sock.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V3)
