@@ -18,7 +18,6 @@ from rcmd.configuration_reader import ConfigurationReader, Reading
 from rcmd.daemon import RECONCILE_S, RETRY_S, Daemon
 from rcmd.errors import RcmError
 from rcmd.history import HistoryWriter, RecordedHistory
-from rcmd.ipmp.bare import bare_members
 from rcmd.ipmp.bundles import weighed_by_speed
 from rcmd.ipmp.commands import Report, Severity
 from rcmd.ipmp.engine import Engine
@@ -50,7 +49,6 @@ from rcmd.starting import (
 from rcmd.system import udev
 from rcmd.system.anchored_routes import list_anchored
 from rcmd.system.announcements import Announcer
-from rcmd.system.arp_sender import ArpSenders
 from rcmd.system.carrier import CarrierWatch, PollPace
 from rcmd.system.devices import KernelDevices
 from rcmd.system.dhcp_client import DhcpClient
@@ -113,7 +111,6 @@ class Assembly:
         self.loaded = starting_configuration(store)
         self.kernel = Rtnetlink.open()
         self.carrier = CarrierWatch()
-        self.arp_senders = ArpSenders()
         self.pace = PollPace()
         self.udev = udev.DeviceMonitor.open()
         self.announcer = Announcer(self.loop.call_later)
@@ -195,7 +192,7 @@ class Assembly:
         self.daemon.on_change += [
             self.publish,
             self.watch_carrier,
-            self.choose_arp_senders,
+            self.upkeep.follow_sources,
             self.watch_speeds,
             self.leases.follow,
         ]
@@ -346,9 +343,6 @@ class Assembly:
             mbit = self.link_speed(name)
             if scene.speeds.get(name, 0) != mbit:
                 self.daemon.feed(SpeedSeen(name, mbit))
-
-    def choose_arp_senders(self) -> None:
-        self.arp_senders.follow(bare_members(self.daemon.engine.scene))
 
     def link_changed(self, change: LinkSeen | LinkGone) -> None:
         if isinstance(change, LinkGone):

@@ -18,6 +18,7 @@ from math import inf
 
 from rcmd.daemon import Daemon
 from rcmd.errors import RcmError
+from rcmd.ipmp.bare import bare_members
 from rcmd.ipmp.commands import Plumb, Report, Severity
 from rcmd.ipmp.deviation import Deviation
 from rcmd.ipmp.drift import QUIET_S
@@ -83,9 +84,34 @@ class Upkeep:
         """Devices to be looked at, first come, first served."""
         self._undone_at: dict[_Thing, float] = {}
         self._warned: set[_Thing] = set()
+        self._bare: dict[tuple[int, str], bool] = {}
         self._is_due = False
 
     # --- what wakes it ---
+
+    def follow_sources(self) -> None:
+        """Who has just lost its last address to ask by ARP from, or has one again: that is nobody
+        else's doing, and what it asks meanwhile would mislead its neighbours."""
+        bare = bare_members(self._daemon.engine.scene)
+        # Who was just plumbed asks from the best of its addresses.
+        changed = [
+            key for key, is_bare in bare.items() if self._bare.get(key, False) is not is_bare
+        ]
+        self._bare = bare
+        if changed:
+            used = in_use(self._daemon.engine.scene)
+            for ifindex, _ in changed:
+                self._choose_source(used[ifindex])
+
+    def _choose_source(self, plumb: Plumb) -> None:
+        """Without it the device works, and misleads its neighbours at times."""
+        link = self._daemon.engine.scene.view.links[plumb.ifindex]
+        try:
+            for deviation in self._devices.deviations(plumb, link):
+                if deviation.what.endswith("/arp_announce"):
+                    self._devices.put_right(plumb, deviation)
+        except RcmError as error:
+            log.warning("%s", error)
 
     def link_changed(self, change: LinkSeen | LinkGone) -> None:
         """Also told of every link at each look at everything."""

@@ -37,6 +37,11 @@ class Watched:
         )
         self.house.daemon.on_link.append(self.upkeep.link_changed)
 
+    def set_cable(self, name: str, *, has_cable: bool) -> None:
+        self.house.model.set_cable(name, has_cable=has_cable)
+        self.house.listen()
+        self.upkeep.follow_sources()
+
     def wait(self) -> int:
         """Until nothing is due any more; how many turns that took."""
         count = 0
@@ -247,3 +252,36 @@ def test_many_are_looked_at_a_few_at_a_time() -> None:
         assert all(watched.is_put_right(name) for name in names)
 
     asyncio.run(main())
+
+
+def test_who_carries_nothing_asks_from_its_test_address_and_nobody_else_may_say_otherwise() -> None:
+    def story(watched: Watched) -> None:
+        devices = watched.house.devices
+        assert devices.arp_announce == {}
+        watched.set_cable("hme0", has_cable=False)
+        assert devices.arp_announce == {"hme0": "0"}
+        # That is how it is to be now.
+        watched.look(0)
+        assert devices.arp_announce == {"hme0": "0"}
+        devices.arp_announce["hme0"] = "1"
+        watched.look(20)
+        assert devices.arp_announce == {"hme0": "0"}
+        watched.set_cable("hme0", has_cable=True)
+        assert devices.arp_announce == {"hme0": "2"}
+        assert watched.told() == [
+            "hme0: net.ipv4.conf.hme0.arp_announce is 1 instead of 0: it was set again"
+        ]
+
+    play(story)
+
+
+def test_where_the_source_cannot_be_chosen_it_is_tried_at_the_next_look() -> None:
+    def story(watched: Watched) -> None:
+        watched.house.devices.arp_announce["hme0"] = "1"
+        watched.house.devices.refusal = "it is read only"
+        watched.set_cable("hme0", has_cable=False)
+        watched.house.devices.refusal = ""
+        watched.look(20)
+        assert watched.house.devices.arp_announce["hme0"] == "0"
+
+    play(story)

@@ -128,11 +128,6 @@ def restore(values: Mapping[str, str], root: Path = PROC_SYS) -> None:
         raise failures[0]
 
 
-def set_arp_announce(name: str, value: str, root: Path = PROC_SYS) -> None:
-    """Change it on a member.  Raises SysctlError."""
-    _write(f"{_IPV4_CONF}/{name}/arp_announce", value, root)
-
-
 def is_ipv6_router(name: str, root: Path = PROC_SYS) -> bool:
     """Whether the device forwards IPv6: what its neighbor advertisements must say (RFC 4861 4.4).
 

@@ -109,6 +109,7 @@ class ModelDevices:
         self.sysctls: dict[str, str] = {}
         self.set_by_others: dict[str, list[Deviation]] = {}
         self.told_obstacles: tuple[str, ...] = ()
+        self.arp_announce: dict[str, str] = {}
 
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]:
         return {f"net/ipv4/conf/{plumb.name}/arp_ignore": "0"}
@@ -122,12 +123,17 @@ class ModelDevices:
         found = list(self.set_by_others.get(plumb.name, ()))
         if plumb.mtu is not None and plumb.mtu != link.mtu:
             found.append(Deviation("mtu", str(link.mtu), str(plumb.mtu)))
+        now, wanted = self.arp_announce.get(plumb.name, "2"), "0" if plumb.is_bare else "2"
+        if now != wanted:
+            found.append(Deviation(f"net/ipv4/conf/{plumb.name}/arp_announce", now, wanted))
         return tuple(found)
 
     def put_right(self, plumb: Plumb, deviation: Deviation) -> None:
         self._refuse()
         if deviation.what == "mtu":
             self.model.set_mtu(plumb.name, int(deviation.wanted))
+        elif deviation.what.endswith("/arp_announce"):
+            self.arp_announce[plumb.name] = deviation.wanted
         else:
             self.set_by_others[plumb.name].remove(deviation)
 
