@@ -73,6 +73,9 @@ class Devices(Protocol):
     def obstacles(self, plumbs: Iterable[Plumb]) -> Sequence[str]:
         """What is set for every device, and defeats what they are to have; a sentence each."""
 
+    def answers_for_all(self, name: str) -> bool:
+        """Whether it answers ARP for every address of this machine, whichever device has it."""
+
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]: ...
 
     def release(self, release: Release, saved: Mapping[str, str]) -> None: ...

@@ -19,6 +19,7 @@ from math import inf
 from rcmd.daemon import Daemon
 from rcmd.errors import RcmError
 from rcmd.ipmp.bare import bare_members
+from rcmd.ipmp.bystanders import bystanders
 from rcmd.ipmp.commands import Plumb, Report, Severity
 from rcmd.ipmp.deviation import Deviation
 from rcmd.ipmp.drift import QUIET_S
@@ -45,6 +46,12 @@ EVERY_DEVICE = "every device"
 """The subject of what is set for all of them."""
 REFUSED = "Find out why it is refused, or ask for something else in the file."
 ADVICE = "Find out what sets it (files in sysctl.d, a tuning daemon), and leave it to rcmd."
+
+BYSTANDERS = "devices beside the groups"
+ADVICE_BESIDE = (
+    "Set it to 1, with a file in sysctl.d: else probes of the group may be answered to the wrong"
+    " interface."
+)
 
 STORY_S = 2 * QUIET_S
 """What is undone again within it is no news."""
@@ -147,6 +154,7 @@ class Upkeep:
         used = in_use(self._daemon.engine.scene)
         if ALL in self._waiting:
             self._look_at_every_device(used.values())
+            self._look_at_bystanders()
             self._waiting = dict.fromkeys(used)
         waiting = [it for it in self._waiting if it in used]
         for ifindex in waiting[:MOST_AT_ONCE]:
@@ -186,6 +194,21 @@ class Upkeep:
             EVERY_DEVICE, ALL, found, lambda it: self._devices.put_sysctls({it.what: it.wanted})
         )
         self._note_problem(EVERY_DEVICE, (*obstacles, *left))
+
+    def _look_at_bystanders(self) -> None:
+        """They are not ours to change."""
+        found = bystanders(self._daemon.engine.scene)
+        answering = [it for it in sorted(found) if self._devices.answers_for_all(it)]
+        text = "; ".join(
+            f"{name} is on the link of group {found[name]}, and answers ARP for the addresses of"
+            f" others (net.ipv4.conf.{name}.arp_ignore is 0)"
+            for name in answering
+        )
+        if text:
+            notice = ProblemSeverity.NOTICE
+            self._daemon.set_problem(Problem(CODE, notice, BYSTANDERS, text, ADVICE_BESIDE))
+        else:
+            self._daemon.clear_problem(CODE, BYSTANDERS)
 
     def _deviations_of_hash(self) -> list[Deviation]:
         """What was there before it was chosen is recorded since then."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_interface
 
 from rcm.house import PAIR, House
 
 from rcmd.ipmp.deviation import Deviation
 from rcmd.ipmp.events import Configured
-from rcmd.model import ProblemCode
+from rcmd.model import KernelAddress, ProblemCode
 from rcmd.rcm.journal import HistoryEvent
 from rcmd.upkeep import ALL, EVERY_DEVICE, MOST_AT_ONCE, Upkeep
 
@@ -283,5 +284,28 @@ def test_where_the_source_cannot_be_chosen_it_is_tried_at_the_next_look() -> Non
         watched.house.devices.refusal = ""
         watched.look(20)
         assert watched.house.devices.arp_announce["hme0"] == "0"
+
+    play(story)
+
+
+def test_who_is_on_the_link_of_a_group_and_answers_for_its_members_is_told() -> None:
+    def story(watched: Watched) -> None:
+        house = watched.house
+        for name, address in (("eth8", "10.0.0.1/24"), ("eth9", "192.168.85.99/24")):
+            device = house.model.put_in(name)
+            device.link = replace(device.link, is_up=True)
+            index = device.link.ifindex
+            house.model.add_by_hand(KernelAddress(index, ip_interface(address), name))
+        house.listen()
+        watched.house.daemon.look()
+        watched.look(0)
+        assert watched.problems() == [
+            "devices beside the groups: eth9 is on the link of group test, and answers ARP for the"
+            " addresses of others (net.ipv4.conf.eth9.arp_ignore is 0)"
+        ]
+        house.devices.discreet.add("eth9")
+        watched.look(20)
+        assert watched.problems() == []
+        assert watched.told() == []
 
     play(story)

@@ -80,6 +80,9 @@ class KernelDevices:
         bare = [plumb.name for plumb in grouped if plumb.is_bare]
         return (*sysctls.obstacles(), *sysctls.obstacles_to_bare(bare))
 
+    def answers_for_all(self, name: str) -> bool:
+        return sysctls.answers_for_all(name)
+
     def _apply_sysctls(self, plumb: Plumb) -> tuple[str, ...]:
         """Where they cannot be set (a container's /proc/sys may be read-only) the NIC still may."""
         try:

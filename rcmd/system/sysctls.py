@@ -191,6 +191,22 @@ def obstacles_to_bare(names: Collection[str], root: Path = PROC_SYS) -> tuple[st
     )
 
 
+def answers_for_all(name: str, root: Path = PROC_SYS) -> bool:
+    """Whether the device answers ARP for the addresses of all devices.
+
+    False where it is gone.
+    """
+    try:
+        return not any(
+            _read_number(f"{_IPV4_CONF}/{device}/{key}", root)
+            for device in ("all", name)
+            for key in ("arp_ignore", "arp_filter")
+        )
+    except SysctlError as error:
+        _log.debug("%s", error)
+        return False
+
+
 def _read(path: str, root: Path) -> str:
     try:
         return (root / path).read_text(encoding="ascii", errors="replace").strip()

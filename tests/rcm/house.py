@@ -110,6 +110,7 @@ class ModelDevices:
         self.set_by_others: dict[str, list[Deviation]] = {}
         self.told_obstacles: tuple[str, ...] = ()
         self.arp_announce: dict[str, str] = {}
+        self.discreet: set[str] = set()
 
     def sysctls_before(self, plumb: Plumb) -> Mapping[str, str]:
         return {f"net/ipv4/conf/{plumb.name}/arp_ignore": "0"}
@@ -139,6 +140,9 @@ class ModelDevices:
 
     def obstacles(self, plumbs: Iterable[Plumb]) -> tuple[str, ...]:
         return self.told_obstacles if list(plumbs) else ()
+
+    def answers_for_all(self, name: str) -> bool:
+        return name not in self.discreet
 
     def release(self, release: Release, saved: Mapping[str, str]) -> None:
         self._refuse()

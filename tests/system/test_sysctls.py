@@ -7,6 +7,7 @@ import pytest
 from rcmd.model import Family
 from rcmd.system.sysctls import (
     SysctlError,
+    answers_for_all,
     apply,
     deviations,
     is_ipv6_router,
@@ -28,7 +29,7 @@ def build(root: Path, *, arp_ignore_all: str = "0", rp_filter_all: str = "0") ->
         ipv4, ipv6 = root / "net/ipv4/conf" / device, root / "net/ipv6/conf" / device
         ipv4.mkdir(parents=True)
         ipv6.mkdir(parents=True)
-        for key in ("promote_secondaries", "arp_ignore", "arp_announce", "rp_filter"):
+        for key in ("promote_secondaries", "arp_ignore", "arp_filter", "arp_announce", "rp_filter"):
             (ipv4 / key).write_text("0\n")
         (ipv4 / "ignore_routes_with_linkdown").write_text("0\n")
         (ipv6 / "disable_ipv6").write_text("1\n")
@@ -156,6 +157,16 @@ def test_every_setting_of_ours_is_watched_but_ipv6_as_such(tmp_path: Path) -> No
     build(tmp_path)
     ours = read_member(NAME, BOTH, is_grouped=True, root=tmp_path).keys()
     assert ours - deviating(tmp_path).keys() == {f"net/ipv6/conf/{NAME}/disable_ipv6"}
+
+
+@pytest.mark.parametrize("device", ["all", NAME])
+@pytest.mark.parametrize("key", ["arp_ignore", "arp_filter"])
+def test_who_answers_for_all(tmp_path: Path, device: str, key: str) -> None:
+    build(tmp_path)
+    assert answers_for_all(NAME, tmp_path)
+    (tmp_path / "net/ipv4/conf" / device / key).write_text("1\n")
+    assert not answers_for_all(NAME, tmp_path)
+    assert not answers_for_all("gone0", tmp_path)
 
 
 def test_the_greater_of_all_and_its_own_counts(tmp_path: Path) -> None:
