@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rcmd.ipmp.capability import incapacity
+from rcmd.ipmp.leasing import wants_lease
 from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.scene import Scene
@@ -44,6 +45,20 @@ def absent_addresses(scene: Scene, addresses: Iterable[AddressStatus]) -> Iterat
             f"on no interface ({whose}, {_source(scene, address)}): {cause}",
             advice,
         )
+
+
+def absent_leases(scene: Scene) -> Iterator[Problem]:
+    """What nobody has leased yet has no address to be named by."""
+    for member in scene.members.values():
+        is_in_use = bool(member.ifindex) and member.intent is not Intent.DETACHED
+        if is_in_use and wants_lease(member) and member.name not in scene.ledger.leases.by_home:
+            yield Problem(
+                ProblemCode.ADDRESS_MISSING,
+                ProblemSeverity.WARNING,
+                member.name,
+                "no address is leased, and its files ask for one",
+                "Look into `rcmctl history` whether the DHCP client runs, and a server answers.",
+            )
 
 
 def unserved_addresses(scene: Scene, addresses: Iterable[AddressStatus]) -> Iterator[Problem]:

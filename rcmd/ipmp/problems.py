@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
-from rcmd.ipmp.absences import absent_addresses, unserved_addresses
+from rcmd.ipmp.absences import absent_addresses, absent_leases, unserved_addresses
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.no_spare import no_spare
 from rcmd.ipmp.route_absences import absent_routes
@@ -46,6 +46,7 @@ def problems_of(
             *_unsent(states.values()),
             *_shadowed(scene),
             *absent_addresses(scene, addresses),
+            *absent_leases(scene),
             *unserved_addresses(scene, addresses),
             *absent_routes(scene),
         )

@@ -35,6 +35,17 @@ def test_acquired_on_its_home() -> None:
     )
 
 
+def test_what_was_not_leased_yet_is_a_problem() -> None:
+    tell(
+        SCENE,
+        """
+        at 3s   expect warning address-missing hme0: "no address is leased"
+        at 5s   lease 192.168.85.100/24 to hme0 for 600s via 192.168.85.1
+                expect no problems
+        """,
+    )
+
+
 def test_moves_like_all_others_and_its_client_goes_along() -> None:
     tell(
         LEASED,
