@@ -8,6 +8,12 @@ help: ## say what can be made
 	@echo "make TARGET, each one alone, also from a fresh clone:"
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile
 
+# What need not even be collected.
+WITHOUT = $(foreach room,$(1),--ignore=tests/$(room))
+PURE := -q -n 2 --dist worksteal $(call WITHOUT,lab vm bench)
+KERNEL := -q -n 4 --dist worksteal \
+	$(call WITHOUT,stories ipmp rcm configuration ctl vm bench fuzz test_architecture.py)
+
 setup: $(READY) ## install what is needed; rcmd, rcmctl and rcmd-lab are in .venv/bin then
 
 demo: $(READY) ## play the whole story on a virtual host (as root; touches nothing outside it)
@@ -17,11 +23,12 @@ test: lint ## check the style and run every test (those on a real kernel need ro
 	@echo "the tests of the bus, on dbus-fast:"
 	@RCMD_BUS_LIBRARY=dbus-fast .ci/run-tests -q -n 2 --dist worksteal -m "not bench" tests/bus
 	@echo "every test that needs no kernel of its own:"
-	@.ci/run-tests -q -n 2 --dist worksteal -m "not lab and not bench and not vm and not fuzz"
+	@.ci/run-tests $(PURE) -m "not lab and not bench and not fuzz"
 	@echo "every test on a real kernel, which mostly wait:"
-	@.ci/run-tests -q -n 4 --dist worksteal -m "lab and not bench and not vm"
+	@.ci/run-tests $(KERNEL) -m "lab and not long"
 
 test-long: $(READY) ## the tests that take minutes: days and weeks of virtual time, random walks
+	@.ci/run-tests $(KERNEL) -m "lab and long"
 	@.ci/run-tests -q -n 2 --dist loadscope -m bench tests/stories tests/ipmp
 	@echo "the properties and walks, on examples that nobody has tried:"
 	@RCMD_RANDOM=1 .ci/run-tests -q -n 2 --dist loadscope -m "not bench and not lab" \

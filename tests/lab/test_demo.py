@@ -23,6 +23,7 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.long
 def test_the_whole_story_is_told_and_every_claim_holds() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "rcmd.lab.main", "demo"], text=True, capture_output=True, timeout=120

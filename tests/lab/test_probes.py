@@ -186,6 +186,7 @@ def test_host_routes_are_targets(lab: Lab) -> None:
         assert state_of(lab, "hme1") == "running"
 
 
+@pytest.mark.long
 def test_hosts_that_answer_a_multicast(lab: Lab) -> None:
     """Found by one, given to all (behaviour 45); flushed and found anew when all are silent.
 

@@ -81,6 +81,7 @@ def recover(lab: Lab, next_moment: int, before: list[str], detached: list[str], 
     return False
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("first", [1, 3, 5, 7])
 def test_killed_at_every_step_of_a_detach(lab: Lab, first: int) -> None:
     """A quarter of the moments each.  Just after one write or request is just before the next."""
@@ -121,6 +122,7 @@ def many(nic: str, first: int) -> str:
     return f"192.168.85.{first} netmask + broadcast + group test up{more}\n"
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_of_a_move_of_many_addresses(lab: Lab) -> None:
     files = {"hostname.hme0": many("hme0", 10), "hostname.hme1": PAIR["hostname.hme1"]}
     begin(lab, files)
@@ -135,6 +137,7 @@ def test_killed_in_the_middle_of_a_move_of_many_addresses(lab: Lab) -> None:
         lab.stop_daemon()
 
 
+@pytest.mark.long
 def test_killed_while_it_recovers(lab: Lab) -> None:
     begin_with_routes(lab, DUAL_STACK)
     before, detached = detached_for_comparison(lab)
