@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,3 +67,10 @@ def test_problems_are_read_as_the_daemon_writes_them(troubled: dict[str, Any]) -
         ProblemCode.GROUP_FAILED, ProblemSeverity.ERROR, "solo", "failed, no interface is usable"
     )
     assert second.since_us == NOON_US + (34 * 60 + 56) * 1_000_000 + 789_000
+
+
+@pytest.mark.parametrize("code", ProblemCode)
+def test_the_manual_explains_every_kind_of_problem(code: ProblemCode) -> None:
+    manual = (Path(__file__).parents[2] / "man/rcmctl.8").read_text(encoding="utf-8")
+    explained = manual.partition(".SH PROBLEMS")[2].partition(".SH ENVIRONMENT")[0]
+    assert code.value.replace("-", "\\-") in explained
