@@ -71,7 +71,7 @@ PRIORITY = -15
 """Nice value: below the kernel's own workers, before everything else."""
 READ_S = 0.003
 """So long one turn of the loop reads what the kernel has to say; then others are heard."""
-BACKLOG_S = 0.024
+BACKLOG_S = 0.012
 """So long it is read before the answer to a question, which is newer, is taken in."""
 FIRST_LOOKS = 10
 """So often the kernel is looked at when we start, if it changes faster than it can be read."""
@@ -301,8 +301,9 @@ class Assembly:
             self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
             self.daemon.look_around()
             return ()
-        if any(isinstance(change, LinkSeen | LinkGone) for change in changes):
-            self.pace.link_event(self.loop.time())
+        has_links = any(isinstance(change, LinkSeen | LinkGone) for change in changes)
+        if has_links or not self.kernel.has_read_all:
+            self.pace.hasten(self.loop.time())
         return changes
 
     def neighbours_readable(self) -> None:

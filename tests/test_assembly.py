@@ -221,3 +221,14 @@ def test_a_lost_carrier_waits_for_one_decision_however_much_is_unread() -> None:
     polling.daemon = Mock(kernel_changed=told.append)
     polling.poll_carrier()
     assert told == [(*unread, down)]
+
+
+@pytest.mark.parametrize("has_read_all", [True, False])
+def test_the_carrier_is_looked_at_often_while_its_loss_may_be_unread(has_read_all: bool) -> None:
+    seen = (RouteSeen(Route(4, IPv4Network("10.9.0.0/16"))),)
+    reading = Assembly.__new__(Assembly)
+    reading.loop, reading.daemon, reading.advertisements = Mock(), Mock(), Mock()
+    reading.kernel = Mock(read=Mock(return_value=seen), has_read_all=has_read_all)
+    reading.pace = Mock()
+    reading.kernel_readable()
+    assert reading.pace.hasten.called is not has_read_all

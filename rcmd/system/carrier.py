@@ -102,7 +102,8 @@ class PollPace:
     """How soon to poll again, in seconds of the clock of `now`.
 
     The kernel holds a link event back only when it has reported another within the last second:
-    then it pays to look often.  For events of other namespaces, which it counts too but does not
+    then it pays to look often, and also while a link event may wait behind much else that is still
+    unread.  For events of other namespaces, which it counts too but does not
     tell us, it must do to look now and then.
     """
 
@@ -114,7 +115,7 @@ class PollPace:
         """While somebody else makes and removes devices a reading waits for them, and so do we."""
         self._last_took_s = took_s
 
-    def link_event(self, now: float) -> None:
+    def hasten(self, now: float) -> None:
         self._hasty_until = now + HASTE_S
 
     def interval_s(self, now: float) -> float:

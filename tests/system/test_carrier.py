@@ -188,7 +188,7 @@ def test_down_is_no_carrier_and_removal_is_gone(
 def test_polls_in_haste_while_the_kernel_holds_events_back() -> None:
     pace = PollPace()
     assert pace.interval_s(100.0) == POLL_S
-    pace.link_event(100.0)
+    pace.hasten(100.0)
     assert pace.interval_s(100.0) == HASTY_POLL_S
     assert pace.interval_s(101.0) == HASTY_POLL_S
     assert pace.interval_s(100.0 + HASTE_S) == POLL_S
@@ -196,7 +196,7 @@ def test_polls_in_haste_while_the_kernel_holds_events_back() -> None:
 
 def test_rests_where_a_reading_waits() -> None:
     pace = PollPace()
-    pace.link_event(100.0)
+    pace.hasten(100.0)
     pace.polled(0.02)
     assert pace.interval_s(100.0) == pytest.approx(0.2)
     pace.polled(0.0)
