@@ -129,7 +129,7 @@ def test_six_of_them_are_where_they_were_after_a_repair() -> None:
 
 def test_members_that_come_one_by_one_at_boot_share_evenly() -> None:
     for settings in (THREE, WITHOUT_FAILBACK):
-        tell("carrier takes 2s", settings, "start", SPREAD, "at 30s wait\n expect nothing", SPREAD)
+        tell("carrier takes 2s", settings, "start", SPREAD, "at 30s wait\n expect no move", SPREAD)
 
 
 def test_a_member_that_is_missing_at_boot_gets_its_share_when_it_comes() -> None:
