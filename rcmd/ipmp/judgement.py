@@ -313,7 +313,8 @@ class Judgement:
             members = [it for it in groups[group] if it.intent is not Intent.DETACHED]
             fit = [member for member in members if _functions(member)]
             usable = [member for member in fit if member.fitness >= Fitness.UNKNOWN]
-            if members and not fit and group not in self.failed_groups and self._is_boot_over():
+            has_failed = bool(members) and not fit and not any(map(self._is_coming, members))
+            if has_failed and group not in self.failed_groups and self._is_boot_over():
                 self.failed_groups.add(group)
                 causes = {it.name: self.problems.get(it.name, "") for it in members}
                 reports.append(messages.group_failed(group, causes))
@@ -321,6 +322,11 @@ class Judgement:
                 self.failed_groups.discard(group)
                 reports.append(messages.group_repaired(group, usable[0].name))
         return reports
+
+    def _is_coming(self, member: Member) -> bool:
+        """Its device is there, and only just about to be taken into use: it has got its name."""
+        view = self.scene.view
+        return not member.ifindex and view.link_answering_to(member.name) is not None
 
     def _is_boot_over(self) -> bool:
         return self.scene.has_settled or all(

@@ -80,6 +80,17 @@ def test_two_swap_their_names_while_it_is_stopped(lab: Lab, settings: str) -> No
     assert route_devices(lab, "default") == ["hme1"]
 
 
+def test_two_swap_their_names_while_it_runs(lab: Lab) -> None:
+    start(lab, PAIR)
+    await_state(lab, "hme0", "running")
+    await_state(lab, "hme1", "running")
+    swap(lab)
+    await_hosted(lab, "hme0", "192.168.85.19", "192.168.85.21")
+    await_hosted(lab, "hme1", "192.168.85.20", "192.168.85.22")
+    await_event(lab, "failback", "hme0")
+    assert not any("All Interfaces" in it for it in told(lab))
+
+
 def test_renamed_to_a_name_without_a_file(lab: Lab) -> None:
     before = sysctl(lab, "hme0", "arp_ignore")
     start(lab, DUAL_STACK)

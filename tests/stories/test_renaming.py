@@ -60,7 +60,7 @@ def test_two_swap_their_names_while_nobody_looks(base: str, failback: str) -> No
 @pytest.mark.parametrize("base", [LINK_ONLY, PAIR, f"{PROBED}{PAIR}"])
 @pytest.mark.parametrize("failback", ["", "setting failback: no"])
 def test_two_swap_their_names_while_we_look(base: str, failback: str) -> None:
-    tell(
+    world = tell(
         failback,
         base,
         BY_HAND,
@@ -79,6 +79,7 @@ def test_two_swap_their_names_while_we_look(base: str, failback: str) -> None:
                 expect route default on hme1 protocol 153
         """,
     )
+    assert not has_failed(world)
 
 
 def test_test_addresses_follow_the_names() -> None:
