@@ -67,6 +67,10 @@ def write_files(lab: Lab, files: dict[str, str]) -> None:
         lab.write(f"/etc/{name}", text)
 
 
+BEFORE_A_LOOK_S = 15.0
+"""What is there by then was not found by the look at everything, every 20 s."""
+
+
 def start(lab: Lab, files: dict[str, str], *, detects_duplicates: bool = False) -> Lab:
     """Configure the host and run rcmd on it."""
     if not detects_duplicates:
@@ -182,6 +186,15 @@ def route_named(lab: Lab, destination: str, version: int = 4) -> list[Route]:
 def route_devices(lab: Lab, destination: str, version: int = 4) -> list[str]:
     known = names(lab)
     return [known[route.ifindex] for route in route_named(lab, destination, version)]
+
+
+def await_default(lab: Lab, nic: str) -> None:
+    """Before a look at everything would find it."""
+    lab.wait_for(
+        lambda: route_devices(lab, "default") == [nic],
+        timeout=BEFORE_A_LOOK_S,
+        what=f"the default route on {nic}",
+    )
 
 
 def shared_by(lab: Lab, version: int = 4, destination: str = "default") -> set[str]:

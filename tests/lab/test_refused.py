@@ -7,6 +7,7 @@ import json
 import pytest
 from evidence import begin
 from scenes import (
+    BEFORE_A_LOOK_S,
     DUAL_STACK,
     HME0,
     ROUTER,
@@ -55,10 +56,14 @@ def test_taken_away_and_given_again_a_moment_later(lab: Lab, files: dict[str, st
     lab.wait_for(lambda: route_devices(lab, "default") == ["hme0"], what="the route")
     lab.pull("hme0")
     await_hosted(lab, "hme1", DATA)
-    lab.wait_for(lambda: route_devices(lab, "default") == ["hme1"], what="the route", timeout=2)
+    lab.wait_for(
+        lambda: route_devices(lab, "default") == ["hme1"], what="the route", timeout=BEFORE_A_LOOK_S
+    )
     lab.plug("hme0")
     await_hosted(lab, "hme0", DATA)
-    lab.wait_for(lambda: route_devices(lab, "default") == ["hme0"], what="the route", timeout=2)
+    lab.wait_for(
+        lambda: route_devices(lab, "default") == ["hme0"], what="the route", timeout=BEFORE_A_LOOK_S
+    )
     assert "refused" not in {kind for kind, _ in kinds(lab)}
     assert status(lab)["problems"] == []
 
@@ -74,6 +79,12 @@ def begin_with_peers(lab: Lab) -> None:
         lab,
         f"addr add 10.9.0.1 peer {PEER} dev hme0",
         f"addr add 2001:db8:9::1 peer {PEER6} dev hme0",
+    )
+    # The kernel makes the route to the far end a moment after the address.
+    shown = ["ip", "-6", "route", "show", PEER6]
+    lab.wait_for(lambda: bool(lab.run(shown).stdout), what="the route to the far end")
+    ip(
+        lab,
         f"route add {BEHIND} via {PEER} dev hme0",
         f"-6 route add {BEHIND6} via {PEER6} dev hme0",
     )
@@ -93,7 +104,7 @@ def await_routes(lab: Lab, nic: str) -> None:
         lab.wait_for(
             lambda: route_devices(lab, destination, version) == [nic],  # noqa: B023
             what=f"{destination} on {nic}",
-            timeout=2,
+            timeout=BEFORE_A_LOOK_S,
         )
 
 
@@ -158,7 +169,7 @@ def test_an_mtu_that_was_refused_is_set_when_it_can_be(lab_with: LabFactory) -> 
     lab.wait_for(lambda: why in {it["text"] for it in status(lab)["problems"]}, what="the problem")
     ip(lab, "link set low0 mtu 2000")
     mtu = "/sys/class/net/mv0/mtu"
-    lab.wait_for(lambda: lab.read(mtu).strip() == "1800", what="the MTU", timeout=5)
+    lab.wait_for(lambda: lab.read(mtu).strip() == "1800", what="the MTU", timeout=BEFORE_A_LOOK_S)
     lab.wait_for(lambda: status(lab)["problems"] == [], what="no problem")
     told = [it["message"] for it in history(lab) if it["kind"] == "precondition"]
     assert told == ["mv0: mtu is 1500 instead of 1800: it was set again"]

@@ -10,6 +10,7 @@ from scenes import (
     OUTSIDE,
     PAIR,
     ROUTER,
+    await_default,
     await_event,
     await_hosted,
     await_same,
@@ -63,7 +64,7 @@ def test_a_network_manager_forgets_a_device(lab: Lab, route_first: bool) -> None
         # It may come back before that is asked for; then it is gone with the address.
         lab.run(["ip", *route.split()])
     await_hosted(lab, "hme0", DATA, "192.168.85.21")
-    lab.wait_for(lambda: route_devices(lab, "default") == ["hme0"], what="the route", timeout=2)
+    await_default(lab, "hme0")
     await_same(lab, shape, before)
     await_event(lab, "put-back", "hme0")
     assert reaches(lab, OUTSIDE)

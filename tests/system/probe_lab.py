@@ -96,7 +96,10 @@ def ends_that_are_up(prefix: str) -> int:
 def add_address6(address: IPv6Address, device: str, prefix: str = "") -> None:
     """Returns when it is usable: the kernel joins its multicast group a moment later."""
     ip(f"{prefix} address add {address}/64 dev {device} nodad")
-    assert any(not listing(f"{prefix} -6 address show tentative") for _ in range(1000))
+    # RFC 4291 2.7.1, the solicited-node group: without it nobody hears a solicitation.
+    group = str(IPv6Address(int(IPv6Address("ff02::1:ff00:0")) | int(address) & 0xFFFFFF))
+    joined = f"{prefix} -6 maddress show dev {device}"
+    assert any(group in listing(joined).split() for _ in range(1000))
 
 
 def make_neighbours() -> None:
