@@ -30,8 +30,8 @@ from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, Route, R
 
 AT_ONCE = 32
 """So many routes move together with the addresses, which they hold up."""
-AT_A_TIME = 100
-"""Of more, so many are looked at in one turn of the loop."""
+AT_A_TIME = 200
+"""Of more, so many are looked at in one turn of the loop: it takes 12 ms."""
 
 _DETECTING = IFA_F_TENTATIVE | IFA_F_OPTIMISTIC
 
