@@ -28,7 +28,7 @@ ONE, FEW, SOME, MANY = COUNTS = (1, 1000, 2000, 10_000)
 MORE_THAN_ONE = 1.2
 """So much longer the address may take than with one route."""
 SOME_MS = 500
-NEXT_TO_IP_BATCH = 4
+NEXT_TO_IP_BATCH = 6
 NEXT_TO_FEW = 1.3
 """So much longer each of many may take than each of few."""
 COMPARE = (1e9, "compare")
