@@ -24,7 +24,6 @@ from rcmd.ipmp.member import Intent, Member
 from rcmd.ipmp.placement import Fitness
 from rcmd.ipmp.prefix_routes import made_for
 from rcmd.ipmp.reachability import Reach
-from rcmd.ipmp.route_places import RoutePlaces
 from rcmd.ipmp.scene import Scene
 from rcmd.ipmp.touched import circles_of
 from rcmd.model import IPAddress, KernelAddress, Route, RouteKey
@@ -112,11 +111,11 @@ def prepare(
 
 def copied(scene: Scene) -> Scene:
     """What is done to it is not done to the scene; values are shared."""
-    twin = copy(scene)
+    twin, places = copy(scene), scene.places()
     twin.members = {name: _copy_member(member) for name, member in scene.members.items()}
     twin.ledger = scene.ledger.copy()
     twin.view = scene.view.copy()
-    twin.route_places = RoutePlaces()
+    twin.route_places = places.copy(twin.view.table)
     twin.carried = dict(scene.carried)
     twin.numbers = dict(scene.numbers)
     twin.hosts_of_down = dict(scene.hosts_of_down)

@@ -74,6 +74,17 @@ class RoutePlaces:
         self._refusing: dict[RouteKey, tuple[int, ...]] = {}
         self._recalled: RecalledTo = ()
 
+    def copy(self, table: RouteTable) -> RoutePlaces:
+        """One that follows a copy of the table; both have to be up to date."""
+        twin = RoutePlaces()
+        twin._crowds = {place: _Crowd(place, dict(it.keys)) for place, it in self._crowds.items()}
+        twin._crowd_of = {key: crowd for crowd in twin._crowds.values() for key in crowd.keys}
+        twin._table = table
+        twin._refusals_revision = self._refusals_revision
+        twin._refusing = dict(self._refusing)
+        twin._recalled = self._recalled
+        return twin
+
     def items(self) -> Iterator[tuple[Place, Mapping[RouteKey, None]]]:
         """What others are reached through comes first."""
         crowds = sorted(self._crowds.values(), key=lambda crowd: crowd.place.has_gateway)

@@ -96,6 +96,12 @@ def test_followed_is_as_looked_at_anew(taken: list[tuple[str, object, object]]) 
         world.take(*step)
     followed = world.follow(world.places)
     assert followed == world.follow(RoutePlaces())
+    table = world.table.copy()
+    twin = world.places.copy(table)
+    world.table = table
+    assert followed == world.follow(twin)
+    world.take("drop", DEVICES[0], None)
+    assert world.follow(twin) == world.follow(RoutePlaces())
     for place, keys in followed.items():
         assert all(world.places.place_of(key) == place for key in keys)
 
