@@ -92,6 +92,8 @@ def _made_by_advertisement(kind: int, payload: bytes) -> _Made | None:
 
 def _route(payload: bytes) -> _Made | None:
     """The routes to a router, and to the prefixes; those that never end are another's."""
+    if len(payload) < _RTMSG_BYTES:
+        return None
     protocol = payload[5]
     if protocol not in (_RTPROT_KERNEL, _RTPROT_RA) or payload[7] != RTN_UNICAST:
         return None

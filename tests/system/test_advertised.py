@@ -13,7 +13,7 @@ from rtnetlink_lab import NODAD, PATIENCE_S, Lab, address, await_change, ip, lab
 from rcmd.ipmp.address_flags import IFA_F_MANAGETEMPADDR
 from rcmd.ipmp.autoconfiguration import IFAPROT_KERNEL_RA
 from rcmd.ipmp.events import AddressGone, AddressSeen, KernelChange, RouteGone, RouteSeen
-from rcmd.system.advertised import MOST
+from rcmd.system.advertised import MOST, Advertised
 
 pytestmark = pytest.mark.lab
 
@@ -64,6 +64,15 @@ def advertised(count: int, verb: str = "add") -> list[str]:
         + (" via fd00::fe proto ra" if number % 2 else " proto kernel expires 600")
         for number in range(count)
     ]
+
+
+@pytest.mark.parametrize("kind", [20, 21, 24, 25])
+def test_a_message_that_was_cut_short_is_left_to_whoever_decodes_it(kind: int) -> None:
+    route = bytes((10, 64, 0, 0, 254, RA, 0, 1, 0, 0, 0, 0, 8, 0, 4, 0, 3, 0, 0, 0))
+    address_ = bytes((10, 64, 1, 0, 3, 0, 0, 0, 20, 0, 1, 0)) + bytes(16)
+    for whole in (route, address_):
+        for length in range(len(whole)):
+            assert Advertised().admits(kind, whole[:length]) in (True, False)
 
 
 def test_so_many_routes_are_followed_and_no_more(host: Lab) -> None:
