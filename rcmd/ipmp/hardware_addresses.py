@@ -76,8 +76,17 @@ def _living_on(scene: Scene, member: Member) -> Iterator[IPAddress]:
         key = held.address.ip
         is_original = scene.ledger.autoconfigured_home(key) == member.name
         is_out_of_service = is_original and not scene.is_serving(member.name, key)
-        if not (is_autojoin(held) or is_out_of_service or _is_unproven(held)):
+        is_doubtful = is_autojoin(held) or is_out_of_service or _is_unproven(held)
+        if not is_doubtful and not _is_at_home_elsewhere(scene, member, key):
             yield key
+
+
+def _is_at_home_elsewhere(scene: Scene, member: Member, key: IPAddress) -> bool:
+    """A device that was called otherwise took it along, and is about to lose it: to announce it
+    would undo what was announced from where it lives."""
+    own = any(it.address.ip == key for it in scene.test_addresses(member))
+    is_served = any(name != member.name for name in scene.copies_of(key))
+    return is_served or (not own and scene.is_test_address(key))
 
 
 def _is_unproven(address: KernelAddress) -> bool:
