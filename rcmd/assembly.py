@@ -319,6 +319,7 @@ class Assembly:
         self.loop.call_later(self.pace.interval_s(now_s), self.poll_carrier)
         for ifindex in changed:
             now = self.kernel.link(ifindex)
+            self.daemon.first_sign((now,))
             # What was told before that answer, and is still unread, is older.  All of it is taken
             # in at once: a decision about each part of it would take longer than to read it.
             self.daemon.kernel_changed((*self.heard(BACKLOG_S), now))

@@ -12,7 +12,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from typing import assert_never
@@ -55,6 +55,7 @@ from rcmd.ipmp.probe_events import UnsentProbe
 from rcmd.looking import Looking
 from rcmd.model import Identity, IPAddress, Problem, ProblemCode
 from rcmd.outside import Announcer, Devices, Kernel, Probes
+from rcmd.prepared import Prepared, failing
 from rcmd.rcm.journal import HistoryEvent, Journal, SavedSysctls
 from rcmd.rcm.problems import Problems, recalled_from
 
@@ -137,6 +138,7 @@ class Daemon:
         self._preparation: asyncio.TimerHandle | None = None
         self._next_look: asyncio.TimerHandle | None = None
         self._looking: Looking | None = None
+        self._prepared = Prepared()
         self._minded: frozenset[str] = frozenset()
         """The interfaces whose routes the kernel tells us of."""
         self._refusals: dict[str, dict[str, None]] = {}
@@ -234,10 +236,7 @@ class Daemon:
     def _carry_out(self, command: Command, answers: list[Event]) -> None:
         match command:
             case Move():
-                moved = self._kernel.execute(command)
-                self._note((moved,))
-                answers.append(moved)
-                self._announce(moved)
+                answers.append(self._prepared.answer(command) or self._move(command))
             case Spread():
                 done = self._kernel.spread(command)
                 self._note((done,))
@@ -262,6 +261,12 @@ class Daemon:
                 self.report(command)
             case _:
                 assert_never(command)
+
+    def _move(self, move: Move) -> Moved:
+        moved = self._kernel.execute(move)
+        self._note((moved,))
+        self._announce(moved)
+        return moved
 
     def _announce(self, moved: Moved) -> None:
         """Tell the neighbours where addresses are now; what was only removed is told no more."""
@@ -347,7 +352,9 @@ class Daemon:
     def kernel_changed(self, changes: Sequence[KernelChange]) -> None:
         if changes:
             self._note(changes)
+            self.first_sign(changes)
             self.feed(KernelChanged(tuple(changes)))
+            self._tell_of_unasked()
         links = self._engine.scene.view.links
         for change in changes:
             if isinstance(change, LinkSeen | LinkGone):
@@ -355,6 +362,21 @@ class Daemon:
                 link = links.get(change.link.ifindex) if isinstance(change, LinkSeen) else None
                 for listener in self.on_link:
                     listener(LinkSeen(link) if link else change)
+
+    def first_sign(self, changes: Collection[KernelChange]) -> None:
+        """One that fails, as it seems, is emptied at once; `kernel_changed` has to follow."""
+        ifindexes = [*dict.fromkeys(failing(changes))]
+        if len(ifindexes) != 1 or self._is_feeding or self._engine.is_under_way:
+            # What is known for one of them may not be right where others fail, too.
+            return
+        for move in self._prepared.take(ifindexes[0], self._engine.revision):
+            self._prepared.note(self._move(move))
+
+    def _tell_of_unasked(self) -> None:
+        for moved in self._prepared.unasked():
+            if moved.added:
+                log.info("%s seemed to have failed, and had not", moved.move.source)
+            self.feed(moved)
 
     def look_at(self, ifindex: int) -> None:
         self.kernel_changed((self._kernel.link(ifindex),))
@@ -520,7 +542,11 @@ class Daemon:
         self._preparation = None
 
     def _preparations(self) -> Iterator[None]:
+        self._prepared.begin(self._engine.revision)
+        members = self._engine.scene.members
         for move in self._engine.forecast():
+            if move.source is not None:
+                self._prepared.add(members[move.source].ifindex, move)
             # To find it out took its time, even where its bytes are there already.
             yield
             yield from self._kernel.prepare(move)

@@ -30,6 +30,7 @@ MAY_USE: dict[str, set[str]] = {
     "outside": {"model", "ipmp"},
     "hash_choice": {"model", "ipmp", "rcm", "outside"},
     "looking": {"ipmp"},
+    "prepared": {"model", "ipmp"},
     "daemon": {
         "model",
         "errors",
@@ -39,6 +40,7 @@ MAY_USE: dict[str, set[str]] = {
         "outside",
         "hash_choice",
         "looking",
+        "prepared",
     },
     "system": {"model", "errors", "foreign_text", "configuration", "ipmp", "rcm"},
     "bus": {"model", "errors", "foreign_text", "rcm"},
