@@ -167,6 +167,7 @@ class Drain:
         except asyncio.CancelledError:
             if not self._running.cancelled_by:
                 telling.cancel()
+                await asyncio.wait({telling})
                 raise
             outcome = Outcome.STAYS
         _set(self._announced, outcome)
@@ -210,7 +211,12 @@ class Drain:
             await (clients.post_remove if is_gone else clients.undo_remove)(resource)
 
     async def _tell_clients(self) -> None:
-        """They may let go of it; what they say against it comes too late."""
+        """They may let go of it; what they say against it comes too late.
+
+        Where this goes on after a restart they are told of the first time before they are asked
+        again.
+        """
+        await self._stage.operations.recovered()
         for operation in self._earlier:
             await operation.over.wait()
         async with asyncio.TaskGroup() as group:

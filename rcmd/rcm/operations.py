@@ -58,6 +58,8 @@ class Operations:
         self._journal = journal
         self._running: list[Running] = []
         self._recovering: frozenset[str] = frozenset()
+        self._recovered = asyncio.Event()
+        self._recovered.set()
         self.on_change: list[Callable[[], None]] = []
         self.on_release: list[Callable[[frozenset[str]], None]] = []
         """Called with what was held as soon as the outcome of an operation is known."""
@@ -104,7 +106,15 @@ class Operations:
         he might be told in the middle of it that it stays.
         """
         self._recovering = frozenset(names)
+        if self._recovering:
+            self._recovered.clear()
+        else:
+            self._recovered.set()
         self.changed()
+
+    async def recovered(self) -> None:
+        """Return when nothing is held so: who let go of something was told what became of it."""
+        await self._recovered.wait()
 
     def advance(self, running: Running, step: Step, awaits: Awaits = tuple) -> None:
         running.operation = self._journal.advance(running.operation, step)

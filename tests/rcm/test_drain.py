@@ -371,6 +371,42 @@ def test_next_process_goes_on_with_it(play: Play, becomes: str) -> None:
     play(story, files=FOUR, nics=NICS)
 
 
+def test_end_of_the_process_leaves_nothing_running(play: Play) -> None:
+    async def story(house: House) -> None:
+        drains = drains_of(house)
+        house.clients.may_answer.clear()
+        drains.hear(notice(NoticeKind.BUTTON))
+        await house.clients.is_asked.wait()
+        before = asyncio.all_tasks()
+        await drains.close()
+        assert not [it for it in before & asyncio.all_tasks() if "Drain" in repr(it)]
+
+    play(story, files=FOUR, nics=NICS)
+
+
+def test_next_process_tells_of_the_first_time_before_it_asks_again(play: Play) -> None:
+    async def story(house: House) -> None:
+        drains = drains_of(house)
+        drains.hear(notice(NoticeKind.BUTTON))
+        await house.clients.is_asked.wait()
+        await drains.close()
+        after = restarted(house)
+        after.clients.let_go = ("hme0",)
+        ears = asyncio.create_task(after.listening())
+        drains = Drains(after.stage, no_error)
+        rest = recover(after.stage, after.store, drains.begin)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert after.clients.calls == []
+        await rest()
+        await after.clients.is_asked.wait()
+        assert after.clients.calls[0] == ("undo_remove", "hme0")
+        ears.cancel()
+        await drains.close()
+
+    play(story, files=FOUR, nics=NICS)
+
+
 def test_process_that_starts_long_after_lets_it_serve_again(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
