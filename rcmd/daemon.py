@@ -424,6 +424,7 @@ class Daemon:
         if self._chores is None:
             # Nothing has changed; but what could not be recorded before perhaps can be now.
             self._remember()
+            self._remember_problems()
         for link in list(self._engine.scene.view.links.values()):
             for listener in self.on_link:
                 listener(LinkSeen(link))
@@ -498,16 +499,21 @@ class Daemon:
         self._remember()
         for listener in self.on_change:
             listener()
+        # Whoever shows them has noted since when each of them is there.
+        self._remember_problems()
         if self._preparation is not None:
             self._preparation.cancel()
         self._preparation = self._loop.call_later(PREPARE_AFTER_S, self._prepare, None)
 
     def _remember(self, *, at_once: bool = False) -> None:
-        text, problems = self._engine.memory().to_text(), self.problems.to_text()
+        text = self._engine.memory().to_text()
         self._remember_routes(at_once=at_once)
         if text != self._memory:
             self._journal.remember(MEMORY_KEY, text)
             self._memory = text
+
+    def _remember_problems(self) -> None:
+        problems = self.problems.to_text()
         if problems != self._problems:
             self._journal.remember(PROBLEMS_KEY, problems)
             self._problems = problems

@@ -10,7 +10,7 @@ import pytest
 from failing_tables import FailingStore
 from rcm.house import DUAL, PAIR, House
 
-from rcmd.daemon import MEMORY_KEY, PREPARE_AFTER_S
+from rcmd.daemon import MEMORY_KEY, PREPARE_AFTER_S, PROBLEMS_KEY
 from rcmd.ipmp.events import Leave, Stay
 from rcmd.ipmp.memory import Memory
 from rcmd.model import Identity
@@ -146,6 +146,16 @@ def test_listeners_are_told_after_the_move() -> None:
         assert seen == []
         await chores_done()
         assert seen == [["hme1"]]
+
+    play(story)
+
+
+def test_since_when_something_is_wrong_survives_a_restart_right_after() -> None:
+    async def story(house: House) -> None:
+        house.daemon.on_change.append(house.coordination.status)
+        pull(house, "hme0")
+        await chores_done()
+        assert "interface-failed" in (house.store.recall(PROBLEMS_KEY) or "")
 
     play(story)
 

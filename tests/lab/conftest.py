@@ -55,6 +55,8 @@ def lab_with() -> Iterator[LabFactory]:
 
     yield up
     for lab in labs:
+        # Shown with a failure.
+        print(f"--- the log of the daemon:\n{lab.daemon_log()}")
         lab.down()
 
 

@@ -259,6 +259,15 @@ def status(lab: Lab) -> dict[str, Any]:
     return ask(lab, ManagerClient.status)
 
 
+def lasting_status(lab: Lab) -> dict[str, Any]:
+    """Without what the first answers to probes change, whenever they come."""
+    told = status(lab)
+    for one in told["interfaces"]:
+        del one["probe"]
+    told["problems"] = [it for it in told["problems"] if it["code"] != "not-answered"]
+    return told
+
+
 def interface(lab: Lab, name: str) -> dict[str, Any]:
     found: dict[str, Any] = next(it for it in status(lab)["interfaces"] if it["name"] == name)
     return found

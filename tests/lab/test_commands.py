@@ -23,6 +23,7 @@ from scenes import (
     hosts_of,
     interface,
     kinds,
+    lasting_status,
     state_of,
     status,
     write_files,
@@ -177,7 +178,7 @@ def test_bad_settings_from_the_start_are_answered_with_defaults(lab: Lab) -> Non
 )
 def test_reload_of_a_bad_file_is_refused_whole(lab: Lab, path: str, text: str) -> None:
     begin(lab, PAIR)
-    before, told = dump(lab), status(lab)
+    before, told = dump(lab), lasting_status(lab)
     lab.write("/etc/hostname.hme0", HME0.replace("192.168.85.19", "192.168.85.39"))
     lab.write(path, text)
     done = lab.rcmctl("reload")
@@ -187,7 +188,7 @@ def test_reload_of_a_bad_file_is_refused_whole(lab: Lab, path: str, text: str) -
     await_event(lab, "configuration", "rcmd")
     assert dump(lab) == before
     # That the files are not what runs shows until they are mended; nothing else has changed.
-    now = status(lab)
+    now = lasting_status(lab)
     (problem,) = (it for it in now.pop("problems") if it["subject"] == path)
     assert (problem["code"], problem["severity"]) == ("configuration", "warning")
     assert f"{path}:1: " in problem["text"]

@@ -29,6 +29,7 @@ from scenes import (
     await_state,
     hosts_of,
     kinds,
+    lasting_status,
     state_of,
 )
 
@@ -213,17 +214,17 @@ def test_restart_changes_nothing(lab: Lab, prepare: Callable[[Lab], None]) -> No
     begin_with_routes(lab, DUAL_STACK)
     prepare(lab)
     before = dump(lab)
-    told = lab.rcmctl("status", "--json").stdout
+    told = lasting_status(lab)
     monitor = Monitor(lab)
     assert lab.stop_daemon() == 0
     assert dump(lab) == before
     lab.start_daemon()
     assert dump(lab) == before
-    assert lab.rcmctl("status", "--json").stdout == told
+    assert lasting_status(lab) == told
     lab.kill_daemon()
     lab.start_daemon()
     assert dump(lab) == before
-    assert lab.rcmctl("status", "--json").stdout == told
+    assert lasting_status(lab) == told
     assert monitor.news() == []
 
 
