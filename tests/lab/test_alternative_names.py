@@ -35,7 +35,7 @@ def quick(lab: Lab) -> None:
     lab.write("/etc/rcmd/rcmd.yaml", SETTINGS)
 
 
-@pytest.mark.parametrize("name", ["uplink", LONG])
+@pytest.mark.parametrize("name", [pytest.param("uplink", marks=pytest.mark.long), LONG])
 def test_a_file_and_a_resource_may_go_by_one(lab: Lab, name: str) -> None:
     also(lab, "add", "hme0", name)
     start(lab, {f"hostname.{name}": HME0, "hostname.hme1": HME1})

@@ -154,6 +154,7 @@ def test_they_survive_a_pulled_cable_and_come_home(lab: Lab) -> None:
     assert administrators_sysctls(lab) == sysctls.replace("use_tempaddr = 0", "use_tempaddr = 2")
 
 
+@pytest.mark.long
 def test_they_outlive_their_device(lab: Lab) -> None:
     """Detached and attached, set down and up: nobody's duplicate detection meets a stand-in."""
     private = begin(lab)
@@ -179,6 +180,7 @@ def test_they_outlive_their_device(lab: Lab) -> None:
     assert not {kind for kind, _ in kinds(lab)} & {"duplicate-address", "address-removed"}
 
 
+@pytest.mark.long
 def test_a_duplicate_is_told_and_tried_again(lab: Lab) -> None:
     lab.add_neighbour("n1", f"{CONFIGURED}/64")
     start(lab, DUAL_STACK, detects_duplicates=True)

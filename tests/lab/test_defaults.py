@@ -20,7 +20,7 @@ from scenes import (
 
 from rcmd.lab.lab import Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 DATA0 = "192.168.85.19"
 NO_SETTINGS = {"rcmd/rcmd.yaml": ""}

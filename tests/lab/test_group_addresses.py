@@ -71,6 +71,7 @@ def devices(lab: Lab) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.long
 def test_they_are_spread_move_and_come_back(lab_with: LabFactory) -> None:
     lab = lab_with(nics=NICS)
     files = {**MEMBERS, "rcmd/rcmd.yaml": settings(*FOUR, *SIX)}

@@ -142,6 +142,7 @@ def test_a_failing_command_says_why(lab: Lab) -> None:
 # Traffic
 
 
+@pytest.mark.long
 def test_undisturbed_stream_loses_nothing(lab: Lab) -> None:
     configure(lab, "hme0", f"{DATA}/24")
     result = lab.stream(DATA).run_for(5.0)

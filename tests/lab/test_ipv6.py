@@ -43,6 +43,7 @@ def troubles(lab: Lab) -> list[str]:
     ]
 
 
+@pytest.mark.long
 def test_moves_are_not_held_up_by_duplicate_detection(lab: Lab) -> None:
     start(lab, DUAL_STACK, detects_duplicates=True)
     await_settled(lab)

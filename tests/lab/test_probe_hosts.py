@@ -24,7 +24,7 @@ from scenes import (
 )
 from wire import Wire
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 DATA0 = "192.168.85.19"
 TEST0, TEST1 = "192.168.85.21", "192.168.85.22"
@@ -151,7 +151,6 @@ def test_a_neighbour_that_is_switched_off_is_no_failure(lab: Lab) -> None:
     assert addr_dump(lab) == before
 
 
-@pytest.mark.long
 def test_a_neighbour_that_answers_no_echo_is_asked_by_arp(lab: Lab) -> None:
     lab.add_neighbour("n1", f"{HONEST}/24")
     mute = ["sysctl", "-qw", "net.ipv4.icmp_echo_ignore_all=1"]
@@ -192,7 +191,6 @@ def test_forged_hosts_that_fall_silent_towards_one_test_address_move_nothing(
         assert state_of(lab, "hme0") == "running"
 
 
-@pytest.mark.long
 def test_the_router_is_preferred_to_whom_the_host_talks_to(lab: Lab) -> None:
     # behaviours 44, 53
     lab.add_neighbour("n1", f"{HONEST}/24")

@@ -61,6 +61,7 @@ def answered(lab: Lab) -> int:
     return min((it["answered"] for one in listed["targets"] for it in one["targets"]), default=0)
 
 
+@pytest.mark.long
 def test_dropped_echo_is_told_and_arp_finds_the_black_hole(lab: Lab) -> None:
     probed(lab, "auto")
     filter_out(lab, ECHO_DROPPED)
@@ -81,6 +82,7 @@ def test_dropped_echo_is_told_and_arp_finds_the_black_hole(lab: Lab) -> None:
     assert "group-failed" not in [kind for kind, _ in kinds(lab)]
 
 
+@pytest.mark.long
 def test_where_only_echo_may_be_used_the_link_counts(lab: Lab) -> None:
     """Also for the repair: no ten answers can come."""
     probed(lab, "icmp")

@@ -105,6 +105,7 @@ def test_killed_at_every_step_of_a_detach(lab: Lab, first: int) -> None:
     assert ("detach-undone", "hme0") in kinds(lab)
 
 
+@pytest.mark.long
 def test_killed_just_before_and_just_after_the_detach_is_done(lab: Lab) -> None:
     begin_with_routes(lab, DUAL_STACK)
     before, detached = detached_for_comparison(lab)
@@ -208,7 +209,15 @@ def by_hand(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    "prepare", [as_started, failed_over, offline, detached, failed_back_never, by_hand]
+    "prepare",
+    [
+        as_started,
+        failed_over,
+        *(
+            pytest.param(it, marks=pytest.mark.long)
+            for it in (offline, detached, failed_back_never, by_hand)
+        ),
+    ],
 )
 def test_restart_changes_nothing(lab: Lab, prepare: Callable[[Lab], None]) -> None:
     begin_with_routes(lab, DUAL_STACK)

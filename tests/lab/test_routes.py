@@ -130,6 +130,7 @@ def test_outside_is_reached_whatever_happens_to_the_nic(lab: Lab) -> None:
     assert reaches(lab, OUTSIDE)
 
 
+@pytest.mark.long
 def test_twenty_times(lab: Lab) -> None:
     """The kernel's state is the same to the byte, also that of what spreads the load.
 

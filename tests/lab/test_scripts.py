@@ -75,6 +75,7 @@ def test_a_script_says_no_and_is_told_the_outcome(lab: Lab) -> None:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("body", "said"),
     [

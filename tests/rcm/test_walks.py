@@ -30,7 +30,7 @@ def silence() -> Iterator[None]:
 
 
 @settings(
-    max_examples=1000 if IS_LONG else 200,
+    max_examples=1000 if IS_LONG else 120,
     deadline=None,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.too_slow],
@@ -41,7 +41,7 @@ def test_no_walk_breaks_a_rule(text: str, is_switched: bool, path: list[Step]) -
 
 
 @settings(
-    max_examples=100 if IS_LONG else 40,
+    max_examples=100 if IS_LONG else 25,
     deadline=None,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=[HealthCheck.too_slow],

@@ -1,8 +1,8 @@
 """Long times under the virtual clock: a day of random cuts, and weeks on lossy links.
 
 A day of 8 members at the default detection time is half a million probes: it is told by the tests
-marked `bench` (`make test-long`), and half of one in every run, with thirty times the detection
-time and ten times the cuts.  A week of one prober on a lossy link is in
+marked `bench` (`make test-long`), and a quarter of one in every run, with thirty times the
+detection time and ten times the cuts.  A week of one prober on a lossy link is in
 tests/ipmp/test_probe_loss.py.
 """
 
@@ -139,11 +139,11 @@ def a_day(seed: int, *, detection_s: float, longest_s: float, hours: int = 24) -
     return day
 
 
-def test_half_a_day_of_random_cuts_told_twice() -> None:
+def test_six_hours_of_random_cuts_told_twice() -> None:
     # behaviour 37 too: the process sleeps for up to six detection times now and then
-    first = a_day(1, detection_s=300, longest_s=3000, hours=12)
-    second = a_day(1, detection_s=300, longest_s=3000, hours=12)
-    assert first.failures > 10
+    first = a_day(1, detection_s=300, longest_s=3000, hours=6)
+    second = a_day(1, detection_s=300, longest_s=3000, hours=6)
+    assert first.failures > 5
     assert first.world.transcript == second.world.transcript
     assert first.world.network.checksum == second.world.network.checksum
 

@@ -33,7 +33,7 @@ def walk(settings_text: str, carrier_s: float, path: list[Step]) -> Walk:
 
 
 @settings(
-    max_examples=200 if IS_LONG else 80, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=200 if IS_LONG else 50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 @given(FAILBACK, CARRIER_S, steps())
 def test_no_walk_loses_an_address(text: str, carrier_s: float, path: list[Step]) -> None:
@@ -41,7 +41,7 @@ def test_no_walk_loses_an_address(text: str, carrier_s: float, path: list[Step])
 
 
 @settings(
-    max_examples=60 if IS_LONG else 25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60 if IS_LONG else 15, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 @given(FAILBACK, CARRIER_S, steps(*ON_THE_LINK))
 def test_no_walk_confuses_what_is_advertised(text: str, carrier_s: float, path: list[Step]) -> None:
@@ -49,7 +49,7 @@ def test_no_walk_confuses_what_is_advertised(text: str, carrier_s: float, path: 
 
 
 @settings(
-    max_examples=40 if IS_LONG else 20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40 if IS_LONG else 12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 @given(FAILBACK, CARRIER_S, steps())
 def test_no_walk_minds_that_routes_follow_one_by_one(
@@ -63,7 +63,7 @@ def test_no_walk_minds_that_routes_follow_one_by_one(
 
 
 @settings(
-    max_examples=80 if IS_LONG else 30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=80 if IS_LONG else 20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 @given(FAILBACK, CARRIER_S, steps(*RENAMING))
 def test_no_walk_confuses_names_and_devices(text: str, carrier_s: float, path: list[Step]) -> None:
