@@ -69,7 +69,8 @@ def _exclusive() -> Iterator[None]:
 def _sweep() -> None:
     for directory in ROOT.iterdir():
         if not _is_locked(directory):
-            shutil.rmtree(directory)
+            # A keeper that is ending removes its own; the lock goes with it.
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _is_locked(directory: Path) -> bool:

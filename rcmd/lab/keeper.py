@@ -104,7 +104,8 @@ class Keeper:
                 with connection:
                     self._converse(connection)
             self._reap()
-        shutil.rmtree(self._directory)
+        # Whoever comes up now may be sweeping it away: the lock goes with it.
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def _converse(self, connection: socket.socket) -> None:
         data = connection.recv(control.LIMIT)

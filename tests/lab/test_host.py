@@ -442,3 +442,21 @@ def test_missing_programs_are_named_with_their_package(monkeypatch: pytest.Monke
     monkeypatch.setattr(requirements, "UDEVD", "/nonexistent")
     with pytest.raises(LabError, match="Debian package udev"):
         requirements.udevd()
+
+
+def test_what_goes_by_itself_while_it_is_swept_away_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A keeper that ends removes its own directory, and with it the lock."""
+    monkeypatch.setattr(directories, "ROOT", tmp_path)
+    (tmp_path / "left" / "host").mkdir(parents=True)
+    remove = os.rmdir
+
+    def removed_meanwhile(path: str, *, dir_fd: int | None = None) -> None:
+        remove(path, dir_fd=dir_fd)
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(os, "rmdir", removed_meanwhile)
+    _, lock = directories.create("new")
+    os.close(lock)
+    assert [it.name for it in tmp_path.iterdir()] == ["new"]
