@@ -470,23 +470,24 @@ class Assembly:
         # First, and with open ears: a detach that is under way is undone, and waits for the kernel.
         await self.bus.stop()
         await self.drains.close()
-        if self.kernel_log is not None:
-            self.loop.remove_reader(self.kernel_log.fileno())
-            self.kernel_log.close()
         self.loop.remove_reader(self.kernel.fileno())
         self.loop.remove_reader(self.prober.neighbours.fileno())
-        if self.udev is not None:
-            self.loop.remove_reader(self.udev.fileno())
+        for heard in (self.udev, self.kernel_log):
+            if heard is not None:
+                self.loop.remove_reader(heard.fileno())
         self.daemon.stop()
         self.leases.close()
         self.history.flush()
+        if self.failure is None:
+            remember_running(self.store, is_running=False)
+        await self.store.end()
+        # Now that nothing is awaited any more, no timer can find closed what it needs.
+        if self.kernel_log is not None:
+            self.kernel_log.close()
         self.announcer.close()
         self.prober.close()
         self.carrier.close()
         self.kernel.close()
-        if self.failure is None:
-            remember_running(self.store, is_running=False)
-        await self.store.end()
 
 
 async def run() -> None:

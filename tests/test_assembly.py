@@ -163,10 +163,19 @@ def test_end_listens_to_the_kernel_until_the_bus_is_done(failure: BaseException 
     ending.kernel_log = None
     with closing(calls.store) as store:
         ending.store = Mock(wraps=store)
-        ending.store.end = AsyncMock(
-            side_effect=lambda: remembered.append(store.recall(starting.RUNNING_KEY))
-        )
+        open_then: list[bool] = []
+
+        def end() -> None:
+            remembered.append(store.recall(starting.RUNNING_KEY))
+            # While the disk is waited for, timers go on: they read the kernel, and what it says.
+            open_then.extend(
+                not edge.close.called for edge in (calls.kernel, calls.prober, calls.carrier)
+            )
+
+        ending.store.end = AsyncMock(side_effect=end)
         asyncio.run(ending.close())
+    assert open_then == [True] * 3
+    assert calls.kernel.close.called
     assert bool(remembered[0]) is (failure is not None)
     names = [call[0] for call in calls.mock_calls]
     assert names.index("bus.stop") < names.index("loop.remove_reader")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -31,6 +33,7 @@ from scenes import (
     kinds,
     lasting_status,
     state_of,
+    write_files,
 )
 
 from rcmd.lab.errors import LabError
@@ -240,6 +243,24 @@ def test_restart_changes_nothing(lab: Lab, prepare: Callable[[Lab], None]) -> No
 def test_sigterm_ends_it_at_once_even_with_work_under_way(lab: Lab) -> None:
     begin(lab, PAIR)
     assert lab.stop_daemon() == 0
+    assert "Traceback" not in lab.daemon_log()
+
+
+def test_what_happens_while_the_disk_is_waited_for_at_the_end_is_no_fault(lab: Lab) -> None:
+    """What looks at the kernel once a second goes on until nothing is awaited any more."""
+    write_files(lab, PAIR)
+    lab.start_daemon(argv=[sys.executable, str(HERE / "lingering_daemon.py")])
+    await_hosted(lab, "hme0", "192.168.85.19")
+    assert lab.rcmctl("detach", "hme0").returncode == 0
+    statuses: list[int] = []
+    ending = threading.Thread(target=lambda: statuses.append(lab.stop_daemon()))
+    ending.start()
+    # Its memberships come and go with it.
+    for state in ("up", "down") * 4:
+        lab.run(["ip", "link", "set", "hme0", state], check=True)
+        time.sleep(0.3)
+    ending.join()
+    assert statuses == [0]
     assert "Traceback" not in lab.daemon_log()
 
 
