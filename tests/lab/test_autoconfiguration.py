@@ -208,6 +208,9 @@ def test_another_link_local_address_serves_as_test_address(lab: Lab) -> None:
     lab.wait_for(lambda: answers_to(lab, OLD_TEST) > 0, what="answers to the first test address")
     before = answers_to(lab, OLD_TEST)
     set_sysctl(lab, "hme0", "addr_gen_mode", 3)
+    # The kernel makes it a moment later; until then the old one would be put back.
+    lab.wait_for(lambda: len(link_locals(lab, "hme0")) == 2, what="the new address")
+    await_settled(lab)
     lab.run(["ip", "addr", "del", f"{OLD_TEST}/64", "dev", "hme0"], check=True)
     lab.wait_for(lambda: source_of_probes(lab) not in (None, OLD_TEST), what="another")
     new = str(source_of_probes(lab))
@@ -217,6 +220,10 @@ def test_another_link_local_address_serves_as_test_address(lab: Lab) -> None:
     # It is probed in earnest: what is lost from now on is found out.
     lab.black_hole("hme0")
     await_state(lab, "hme0", "failed")
+
+
+def link_locals(lab: Lab, nic: str) -> list[str]:
+    return [it for it in held(lab, nic) if it.startswith("fe80:")]
 
 
 def answers_to(lab: Lab, source: str) -> int:
