@@ -19,7 +19,7 @@ setup: $(READY) ## install what is needed; rcmd, rcmctl and rcmd-lab are in .ven
 demo: $(READY) ## play the whole story on a virtual host (as root; touches nothing outside it)
 	@.ci/as-root .venv/bin/rcmd-lab demo
 
-test: lint ## check the style and run every test (those on a real kernel need root)
+test: lint ## check the style and run the tests (those on a real kernel need root)
 	@echo "the tests of the bus, on dbus-fast:"
 	@RCMD_BUS_LIBRARY=dbus-fast .ci/run-tests -q -n 2 --dist worksteal -m "not bench" tests/bus
 	@echo "every test that needs no kernel of its own:"
@@ -27,7 +27,7 @@ test: lint ## check the style and run every test (those on a real kernel need ro
 	@echo "every test on a real kernel, which mostly wait:"
 	@.ci/run-tests $(KERNEL) -m "lab and not long"
 
-test-long: $(READY) ## the tests that take minutes: days and weeks of virtual time, random walks
+test-long: $(READY) ## the tests that take minutes: long ones on a real kernel, weeks of virtual time
 	@.ci/run-tests $(KERNEL) -m "lab and long"
 	@.ci/run-tests -q -n 2 --dist loadscope -m bench tests/stories tests/ipmp
 	@echo "the properties and walks, on examples that nobody has tried:"

@@ -20,7 +20,7 @@ from scenes import (
 
 from rcmd.lab.lab import Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 LONG = "a-name-of-more-than-fifteen-bytes"
 
@@ -35,7 +35,7 @@ def quick(lab: Lab) -> None:
     lab.write("/etc/rcmd/rcmd.yaml", SETTINGS)
 
 
-@pytest.mark.parametrize("name", [pytest.param("uplink", marks=pytest.mark.long), LONG])
+@pytest.mark.parametrize("name", ["uplink", LONG])
 def test_a_file_and_a_resource_may_go_by_one(lab: Lab, name: str) -> None:
     also(lab, "add", "hme0", name)
     start(lab, {f"hostname.{name}": HME0, "hostname.hme1": HME1})

@@ -31,7 +31,7 @@ from rcmd.ipmp.lease import RTPROT_DHCP
 from rcmd.lab.lab import Lab
 from rcmd.model import RCMD_PROTOCOL
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 UNIT = Path(__file__).parents[2] / "etc/systemd/system/rcmd.service"
 MACS = {"hme0": "02:00:00:00:00:01", "hme1": "02:00:00:00:00:02"}

@@ -26,7 +26,7 @@ from rcmd.lab.lab import Lab
 from rcmd.system.memberships import TABLES
 from rcmd.system.memberships import memberships as in_tables
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 GROUPS = (GROUP, GROUP6)
 CHOSEN = "232.85.1.1"

@@ -39,7 +39,7 @@ from scenes import (
 from rcmd.lab.errors import LabError
 from rcmd.lab.lab import Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 STORE = "/var/lib/rcmd/rcmd.db"
 MANY = 200
@@ -85,7 +85,6 @@ def recover(lab: Lab, next_moment: int, before: list[str], detached: list[str], 
     return False
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("first", [1, 3, 5, 7])
 def test_killed_at_every_step_of_a_detach(lab: Lab, first: int) -> None:
     """A quarter of the moments each.  Just after one write or request is just before the next."""
@@ -108,7 +107,6 @@ def test_killed_at_every_step_of_a_detach(lab: Lab, first: int) -> None:
     assert ("detach-undone", "hme0") in kinds(lab)
 
 
-@pytest.mark.long
 def test_killed_just_before_and_just_after_the_detach_is_done(lab: Lab) -> None:
     begin_with_routes(lab, DUAL_STACK)
     before, detached = detached_for_comparison(lab)
@@ -127,7 +125,6 @@ def many(nic: str, first: int) -> str:
     return f"192.168.85.{first} netmask + broadcast + group test up{more}\n"
 
 
-@pytest.mark.long
 def test_killed_in_the_middle_of_a_move_of_many_addresses(lab: Lab) -> None:
     files = {"hostname.hme0": many("hme0", 10), "hostname.hme1": PAIR["hostname.hme1"]}
     begin(lab, files)
@@ -142,7 +139,6 @@ def test_killed_in_the_middle_of_a_move_of_many_addresses(lab: Lab) -> None:
         lab.stop_daemon()
 
 
-@pytest.mark.long
 def test_killed_while_it_recovers(lab: Lab) -> None:
     begin_with_routes(lab, DUAL_STACK)
     before, detached = detached_for_comparison(lab)
@@ -213,14 +209,7 @@ def by_hand(lab: Lab) -> None:
 
 @pytest.mark.parametrize(
     "prepare",
-    [
-        as_started,
-        failed_over,
-        *(
-            pytest.param(it, marks=pytest.mark.long)
-            for it in (offline, detached, failed_back_never, by_hand)
-        ),
-    ],
+    [as_started, failed_over, offline, detached, failed_back_never, by_hand],
 )
 def test_restart_changes_nothing(lab: Lab, prepare: Callable[[Lab], None]) -> None:
     begin_with_routes(lab, DUAL_STACK)

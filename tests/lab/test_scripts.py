@@ -11,7 +11,7 @@ from scenes import PAIR, state_of
 
 from rcmd.lab.lab import Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 HEAD = """#!/bin/sh
 echo "$@" >> /run/script.log
@@ -75,7 +75,6 @@ def test_a_script_says_no_and_is_told_the_outcome(lab: Lab) -> None:
     ]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -25,7 +25,7 @@ from there_and_back import SPREADING
 from rcmd.lab.flows import Flows, FlowsResult
 from rcmd.lab.lab import FLOWS_PREFIX, Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 PREFIX6 = "2001:db8:1980::/64"
 FLOWS = 300

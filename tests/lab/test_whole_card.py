@@ -14,7 +14,7 @@ from scenes import HME0, HME1, HME2, await_state, history, hosts_of, state_of
 
 from rcmd.lab.lab import Lab
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 FOUR = {
     "hostname.hme0": HME0,
