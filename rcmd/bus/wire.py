@@ -180,7 +180,8 @@ def decode(data: bytes) -> Message | None:
     read = _fields if kind in _ANSWERS or fields_length > _LONGEST_KEPT else _kept_fields
     try:
         fields = read(data[FIXED_HEADER:end], order)
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
+    except (struct.error, IndexError, ValueError) as error:
+        # ValueError: what is no UTF-8, or a text where a number belongs.
         raise Malformed(f"a header: {error}") from error
     body_at = end + -end % 8
     return Message(

@@ -52,6 +52,13 @@ def test_arguments_of_a_call() -> None:
     assert CALL.arguments() == ["hme0", {"force": Variant("b", True)}]
 
 
+def test_a_text_where_a_number_belongs_is_malformed() -> None:
+    fields = struct.pack("<BB1sxI3sx", 5, 1, b"s", 3, b"/or")
+    head = struct.pack("<cBBBIII", b"l", 2, 0, 1, 0, 9, len(fields))
+    with pytest.raises(Malformed, match="header"):
+        decode(head + fields + bytes(-len(fields) % 8))
+
+
 def test_big_endian_and_an_unknown_field() -> None:
     fields = struct.pack(">BB1sxI2sx", 3, 1, b"s", 2, b"Go") + bytes(5)
     fields += struct.pack(">BB1sxI", 99, 1, b"u", 5)
