@@ -375,7 +375,7 @@ class Daemon:
     def _tell_of_unasked(self) -> None:
         for moved in self._prepared.unasked():
             if moved.added:
-                log.info("%s seemed to have failed, and had not", moved.move.source)
+                log.info("what was moved off %s at once is decided anew", moved.move.source)
             self.feed(moved)
 
     def look_at(self, ifindex: int) -> None:
@@ -549,10 +549,12 @@ class Daemon:
 
     def _preparations(self) -> Iterator[None]:
         self._prepared.begin(self._engine.revision)
-        members = self._engine.scene.members
+        scene = self._engine.scene
         for move in self._engine.forecast():
-            if move.source is not None:
-                self._prepared.add(members[move.source].ifindex, move)
+            source = scene.members.get(move.source or "")
+            # Who is only just being probed may be judged otherwise when it comes to it.
+            if source is not None and all(it.is_certain for it in (source, *scene.peers(source))):
+                self._prepared.add(source.ifindex, move)
             # To find it out took its time, even where its bytes are there already.
             yield
             yield from self._kernel.prepare(move)

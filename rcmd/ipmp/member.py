@@ -76,6 +76,11 @@ class Member:
     """Why its group would not have it: another medium."""
 
     @property
+    def is_certain(self) -> bool:
+        """What is thought of it does not rest on trust, nor waits for proof."""
+        return not (self.is_on_trust or self.is_recovering or self.health is Health.UNPROVEN)
+
+    @property
     def name(self) -> str:
         return self.config.name
 
