@@ -365,7 +365,7 @@ class Daemon:
 
     def first_sign(self, changes: Collection[KernelChange]) -> None:
         """One that fails, as it seems, is emptied at once; `kernel_changed` has to follow."""
-        ifindexes = [*dict.fromkeys(failing(changes))]
+        ifindexes = [*failing(changes)]
         if len(ifindexes) != 1 or self._is_feeding or self._engine.is_under_way:
             # What is known for one of them may not be right where others fail, too.
             return
@@ -375,7 +375,11 @@ class Daemon:
     def _tell_of_unasked(self) -> None:
         for moved in self._prepared.unasked():
             if moved.added:
-                log.info("what was moved off %s at once is decided anew", moved.move.source)
+                text = (
+                    f"what was prepared for a failure of {moved.move.source} was done, and is not"
+                    " what it asked for: it is mended"
+                )
+                self.report(Report(Severity.NOTICE, "prepared", str(moved.move.source), text))
             self.feed(moved)
 
     def look_at(self, ifindex: int) -> None:

@@ -4,7 +4,7 @@ When all is quiet the engine is asked what it would do if each member failed now
 (`Engine.forecast`).  The first sign of a failure has that done at once, if the state is the one
 that it was made from; then the sign is taken in as always, and the engine decides.  What it decides
 is done already, as a rule.  What it does not ask for it is told of, like anything that was done,
-and its comparison with the kernel mends it: a sign may have been wrong.
+and its comparison with the kernel mends it: it may have chosen another destination.
 """
 
 from __future__ import annotations
@@ -65,15 +65,20 @@ class Prepared:
 
 
 def failing(changes: Collection[KernelChange]) -> Iterator[int]:
-    """The devices (ifindex) of which this may be the first sign of a failure."""
+    """The devices (ifindex) of which this may be the first sign of a failure.
+
+    The last word on each counts: a link that was down for a moment has not failed.
+    """
+    is_down: dict[int, bool] = {}
     for change in changes:
         match change:
-            case LinkSeen(link) if not link.is_running:
-                yield link.ifindex
+            case LinkSeen(link):
+                is_down[link.ifindex] = not link.is_running
             case LinkGone(ifindex):
-                yield ifindex
+                is_down[ifindex] = True
             case _:
                 pass
+    return (ifindex for ifindex, has_failed in is_down.items() if has_failed)
 
 
 def _depends_on_time(move: Move) -> bool:

@@ -13,7 +13,9 @@ from rcm.house import House
 from rcmd.ipmp.commands import Cause, Move
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import Event, KernelChanged, LinkGone, LinkSeen, Moved
-from rcmd.model import KernelAddress, Route
+from rcmd.ipmp.health import Health
+from rcmd.ipmp.member import Member
+from rcmd.model import InterfaceConfig, KernelAddress, Route
 from rcmd.prepared import Prepared, failing
 
 DATA = "192.168.85.19"
@@ -111,6 +113,8 @@ def test_signs() -> None:
         down = replace(link, has_carrier=False)
         assert [*failing((LinkSeen(link),))] == []
         assert [*failing((LinkSeen(down), LinkGone(9)))] == [link.ifindex, 9]
+        assert [*failing((LinkSeen(down), LinkSeen(link)))] == []
+        assert [*failing((LinkSeen(link), LinkSeen(down)))] == [link.ifindex]
 
     play(story)
 
@@ -198,8 +202,41 @@ def test_a_sign_that_was_wrong_is_undone() -> None:
         assert hosts(house) == ["hme1"]
         house.daemon.kernel_changed((LinkSeen(link),))
         assert house.model.layout() == before
+        assert house.kinds()[0] == "prepared"
 
     play(story)
+
+
+def test_a_link_that_was_down_for_a_moment_moves_nothing(heard: list[int]) -> None:
+    """With `failback: no` it would stay where it went."""
+
+    async def story(house: House) -> None:
+        watch(house, heard)
+        link = house.model.device("hme0").link
+        house.daemon.kernel_changed((LinkSeen(replace(link, has_carrier=False)), LinkSeen(link)))
+        assert hosts(house) == ["hme0"]
+        assert MADE == []
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("ifindex", "health", "is_on_trust", "is_certain"),
+    [
+        (1, Health.RUNNING, False, True),
+        (1, Health.FAILED, False, True),
+        (1, Health.RUNNING, True, False),
+        (1, Health.UNPROVEN, False, False),
+        (0, Health.UNPROVEN, False, True),
+    ],
+)
+def test_nothing_is_prepared_on_trust(
+    ifindex: int, health: Health, is_on_trust: bool, is_certain: bool
+) -> None:
+    """Who is missing can take nothing, and bars nobody."""
+    member = Member(InterfaceConfig("hme0"), ifindex=ifindex, health=health)
+    member.is_on_trust = is_on_trust
+    assert member.is_certain is is_certain
 
 
 def test_a_stale_preparation_is_not_used(heard: list[int]) -> None:

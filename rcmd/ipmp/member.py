@@ -77,8 +77,12 @@ class Member:
 
     @property
     def is_certain(self) -> bool:
-        """What is thought of it does not rest on trust, nor waits for proof."""
-        return not (self.is_on_trust or self.is_recovering or self.health is Health.UNPROVEN)
+        """What is thought of it does not rest on trust, nor waits for proof.
+
+        Also of one that is missing: it can take nothing.
+        """
+        is_open = self.is_on_trust or self.is_recovering or self.health is Health.UNPROVEN
+        return not (self.ifindex and is_open)
 
     @property
     def name(self) -> str:
