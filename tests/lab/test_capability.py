@@ -19,6 +19,7 @@ from scenes import (
     group_state,
     history,
     hosts_of,
+    interface,
     kinds,
     reaches,
     state_of,
@@ -45,17 +46,13 @@ def planned(lab: Lab, nic: str) -> dict[str, str | None]:
     return {it["address"]: it["to"] for it in json.loads(said.stdout)["moves"]}
 
 
-def probe_of(lab: Lab, nic: str) -> str:
-    return next(str(it["probe"]) for it in status(lab)["interfaces"] if it["name"] == nic)
-
-
 def test_a_plan_knows_where_a_family_is_switched_off(lab_with: LabFactory) -> None:
     lab = begin(lab_with(nics=NICS), THREE)
     lab.run(["sysctl", "-qw", "net.ipv6.conf.hme1.disable_ipv6=1"], check=True)
     await_event(lab, "inconsistent", "hme1")
     # Until it is answered it may be judged otherwise by the time that it is needed.
     for nic in ("hme0", "hme2"):
-        lab.wait_for(lambda: probe_of(lab, nic) == "ok", what=f"answers to {nic}")  # noqa: B023
+        lab.wait_for(lambda: interface(lab, nic)["probe"] == "ok", what=f"answers to {nic}")  # noqa: B023
     plan = planned(lab, "hme0")
     assert (plan[f"{DATA}/24"], plan[f"{DATA6}/64"]) == ("hme2", "hme2")
     session = lab.tcp_session(DATA6)
