@@ -25,6 +25,9 @@ class AdvertisementWatch:
 
     def look(self) -> None:
         """A problem for each interface in our care, told once."""
+        if not (self._told or self.kernel.beyond):
+            # That is asked at every word of the kernel.
+            return
         members = self.daemon.engine.scene.members.values()
         names = {it.name for it in members if it.ifindex in self.kernel.beyond}
         for name in names - self._told:

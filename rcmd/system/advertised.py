@@ -62,8 +62,9 @@ class Advertised:
         if not made.is_certain or made.mark in followed:
             return True
         if len(followed) >= MOST:
-            self._beyond_now.add(made.ifindex)
-            self.beyond |= {made.ifindex}
+            if made.ifindex not in self._beyond_now:
+                self._beyond_now.add(made.ifindex)
+                self.beyond |= {made.ifindex}
             return False
         followed.add(made.mark)
         return True
@@ -119,4 +120,4 @@ def _address(payload: bytes) -> _Made | None:
     is_made = flags & (IFA_F_TEMPORARY | IFA_F_MANAGETEMPADDR)
     if not is_made and found.get(_IFA_PROTO, b"")[:1] != bytes((_IFAPROT_RA,)):
         return None
-    return _Made(ifindex, found.get(_IFA_ADDRESS, b""))
+    return _Made(ifindex, found[_IFA_ADDRESS]) if _IFA_ADDRESS in found else None

@@ -103,8 +103,8 @@ class PollPace:
 
     The kernel holds a link event back only when it has reported another within the last second:
     then it pays to look often, and also while a link event may wait behind much else that is still
-    unread.  For events of other namespaces, which it counts too but does not
-    tell us, it must do to look now and then.
+    unread.  For events of other namespaces, which it counts too but does not tell us, it must do to
+    look now and then.
     """
 
     def __init__(self) -> None:
