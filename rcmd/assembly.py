@@ -24,6 +24,7 @@ from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import KernelChange, LinkGone, LinkSeen, SpeedSeen
 from rcmd.model import Link, ProblemCode, Route, Weights
 from rcmd.multicast_watch import MulticastWatch
+from rcmd.neighbour_inquiry import NeighbourInquiry
 from rcmd.rcm.arrivals import Arrivals
 from rcmd.rcm.attach import UDEV_GRACE_S, Attacher
 from rcmd.rcm.boot import settle
@@ -55,6 +56,7 @@ from rcmd.system.dhcp_client import DhcpClient
 from rcmd.system.files import has_hostname_file
 from rcmd.system.hardware_control import SysfsControl
 from rcmd.system.kernel_log import KernelLog
+from rcmd.system.neighbour_table import NeighbourTable
 from rcmd.system.prober import Prober
 from rcmd.system.rtnetlink import Overrun, Rtnetlink
 from rcmd.system.script_runner import ScriptRunner
@@ -133,6 +135,10 @@ class Assembly:
         self.kernel.is_rival = self.is_rival
         self.advertisements = AdvertisementWatch(self.daemon, self.kernel)
         self.multicast = MulticastWatch(self.daemon, self.kernel, self.kernel_readable)
+        self.neighbours = NeighbourTable()
+        self.inquiry = NeighbourInquiry(
+            self.daemon, self.announcer, self.neighbours, self.loop.call_soon
+        )
         self.attacher = Attacher(
             self.daemon, store, faulty={it: self.loaded.fault_of(it) for it in self.loaded.faulty}
         )
@@ -197,6 +203,7 @@ class Assembly:
             self.leases.follow,
         ]
         remember_running(self.store, is_running=True)
+        self.daemon.on_taken_over.append(self.inquiry.moved)
         self.daemon.on_link += [self.link_changed, self.upkeep.link_changed]
         self.kernel.on_settings = self.upkeep.settings_changed
         self.daemon.mind(frozenset(self.loaded.configuration.interfaces))
@@ -208,6 +215,7 @@ class Assembly:
         self.report_faults()
         self.loop.add_reader(self.kernel.fileno(), self.kernel_readable)
         self.loop.add_reader(self.prober.neighbours.fileno(), self.neighbours_readable)
+        self.loop.add_reader(self.neighbours.fileno(), self.inquiry.readable)
         if self.udev is not None:
             self.loop.add_reader(self.udev.fileno(), self.udev_readable)
         if self.kernel_log is not None:
@@ -472,6 +480,7 @@ class Assembly:
         await self.drains.close()
         self.loop.remove_reader(self.kernel.fileno())
         self.loop.remove_reader(self.prober.neighbours.fileno())
+        self.loop.remove_reader(self.neighbours.fileno())
         for heard in (self.udev, self.kernel_log):
             if heard is not None:
                 self.loop.remove_reader(heard.fileno())
@@ -484,6 +493,7 @@ class Assembly:
         # Now that nothing is awaited any more, no timer can find closed what it needs.
         if self.kernel_log is not None:
             self.kernel_log.close()
+        self.neighbours.close()
         self.announcer.close()
         self.prober.close()
         self.carrier.close()

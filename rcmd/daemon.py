@@ -53,7 +53,7 @@ from rcmd.ipmp.events import (
 )
 from rcmd.ipmp.probe_events import UnsentProbe
 from rcmd.looking import Looking
-from rcmd.model import Identity, IPAddress, Problem, ProblemCode
+from rcmd.model import Identity, IPAddress, IPInterface, Problem, ProblemCode
 from rcmd.outside import Announcer, Devices, Kernel, Probes
 from rcmd.prepared import Prepared, failing
 from rcmd.rcm.journal import HistoryEvent, Journal, SavedSysctls
@@ -160,6 +160,8 @@ class Daemon:
         self.on_report: list[Listener] = []
         self.on_change: list[Callable[[], None]] = []
         self.on_link: list[Callable[[LinkSeen | LinkGone], None]] = []
+        self.on_taken_over: list[Callable[[int, Sequence[IPInterface]], None]] = []
+        """With the ifindex that has these addresses now."""
 
     @property
     def engine(self) -> Engine:
@@ -270,19 +272,22 @@ class Daemon:
 
     def _announce(self, moved: Moved) -> None:
         """Tell the neighbours where addresses are now; what was only removed is told no more."""
-        wanted: dict[int, list[IPAddress]] = {}
+        wanted: dict[int, list[IPInterface]] = {}
         refused = {refusal.item for refusal in moved.refusals}
         for item in moved.move.announce:
             if not refused or item not in refused:
-                wanted.setdefault(item.ifindex, []).append(item.address.ip)
-        told = {address for addresses in wanted.values() for address in addresses}
+                wanted.setdefault(item.ifindex, []).append(item.address)
+        told = {address.ip for addresses in wanted.values() for address in addresses}
         for gone in moved.move.remove:
             if gone.address.ip not in told:
                 self._announcer.cancel(gone.address.ip)
         for ifindex, addresses in wanted.items():
             link = self._engine.scene.view.links.get(ifindex)
             if link is not None:
-                self._tell_neighbours(ifindex, link.hardware_address, addresses)
+                ips = [address.ip for address in addresses]
+                self._tell_neighbours(ifindex, link.hardware_address, ips)
+                for listener in self.on_taken_over:
+                    listener(ifindex, addresses)
 
     def _tell_neighbours(
         self, ifindex: int, hardware_address: str, addresses: Sequence[IPAddress]

@@ -12,7 +12,8 @@ import errno
 import logging
 import socket
 import struct
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from random import Random
 from typing import Protocol
@@ -213,6 +214,8 @@ class Announcer:
         self._random = random or Random()
         self._batch_of: dict[IPAddress, _Batch] = {}
         self._paces: dict[str, Pace] = {}
+        self._questions: dict[int, deque[bytes]] = {}
+        """By ifindex, the frames of others that take turns with the announcements."""
 
     def announce(
         self,
@@ -241,9 +244,33 @@ class Announcer:
             batch = _Batch(ifindex, frames, self._wire)
             self._batch_of.update(dict.fromkeys(frames, batch))
             self._wire.send(ifindex, frames.values())
-            if link not in self._paces:
-                self._paces[link] = Pace(self._call_later)
-            self._wait(batch, self._paces[link])
+            self._wait(batch, self._pace(link))
+
+    def send_at_once(self, ifindex: int, frames: Sequence[bytes]) -> None:
+        """Frames of others."""
+        if frames:
+            self._wire.send(ifindex, frames)
+
+    def send_paced(self, ifindex: int, frames: Sequence[bytes], link: str) -> None:
+        """Frames of others; they take turns with what is announced on the same IP link."""
+        waiting = self._questions.setdefault(ifindex, deque())
+        is_under_way = bool(waiting)
+        waiting.extend(frames)
+        if is_under_way or not waiting:
+            return
+
+        def send_next() -> bool:
+            if not waiting:
+                return False
+            self._wire.send(ifindex, (waiting.popleft(),))
+            return True
+
+        self._pace(link).add(send_next, lambda: None)
+
+    def _pace(self, link: str) -> Pace:
+        if link not in self._paces:
+            self._paces[link] = Pace(self._call_later)
+        return self._paces[link]
 
     def _wait(self, batch: _Batch, pace: Pace) -> None:
         delay_s = SCHEDULE_S[batch.rounds] - SCHEDULE_S[batch.rounds - 1]
@@ -284,6 +311,7 @@ class Announcer:
         """Stop whatever is announced on this interface: it is gone, or given back."""
         for address in [a for a, batch in self._batch_of.items() if batch.ifindex == ifindex]:
             self.cancel(address)
+        self._questions.pop(ifindex, deque()).clear()
         self._wire.forget(ifindex)
 
     def close(self) -> None:

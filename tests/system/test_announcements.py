@@ -318,6 +318,29 @@ def test_interfaces_of_one_link_share_its_pace_and_take_turns(
     assert (200, 5) in repeats, "one is not kept waiting by many"
 
 
+def test_questions_of_others_take_turns_with_announcements(
+    announcer: Announcer, wire: Wire, clock: Clock
+) -> None:
+    questions = [b"question %d" % number for number in range(30)]
+    announcer.announce(7, MAC, [ADDRESS], link="front")
+    announcer.send_paced(7, questions, "front")
+    assert [frame for _, _, frame in wire.sent[1:]] == questions[:9]
+    clock.advance(1000)
+    assert [frame for _, _, frame in wire.sent if frame in questions] == questions
+    for tick in range(0, 1000, 100):
+        assert sum(tick <= when < tick + 100 for when, _, _ in wire.sent[1:]) <= 9
+
+
+def test_nothing_is_asked_any_more_of_a_forgotten_interface(
+    announcer: Announcer, wire: Wire, clock: Clock
+) -> None:
+    announcer.send_paced(7, [b"question"] * 30, "front")
+    announcer.forget(7)
+    announcer.send_paced(8, [b"another"] * 3, "front")
+    clock.advance(1000)
+    assert [where for _, where, _ in wire.sent] == [7] * 9 + [8] * 3
+
+
 def test_what_moves_on_in_the_middle_of_a_round_is_not_repeated_there(
     announcer: Announcer, wire: Wire, clock: Clock
 ) -> None:

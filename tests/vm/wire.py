@@ -13,6 +13,7 @@ from typing import Self
 BRIDGE = "switch0"
 ROUTER = "10.99.0.1"
 """The bridge's own address: whom the guest's probes reach, and where streams come from."""
+ROUTER_MAC = "02:00:00:99:00:01"
 PREFIX_LENGTH = 24
 
 DISABLED = 0
@@ -32,7 +33,12 @@ class Wire:
             # A port is no host: it must not speak on the wire itself.
             self.run("sysctl", "-qw", f"net.ipv6.conf.{scope}.disable_ipv6=1")
         self.ip("link set lo up")
-        self.ip(f"link add {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
+        # A bridge without one of its own takes that of a port, another one whenever ports change:
+        # the guest's neighbour entry for the router would be wrong then.
+        self.ip(
+            f"link add {BRIDGE} address {ROUTER_MAC}"
+            " type bridge stp_state 0 forward_delay 0 mcast_snooping 0"
+        )
         self.ip(f"address add {ROUTER}/{PREFIX_LENGTH} dev {BRIDGE}")
         self.ip(f"link set {BRIDGE} up")
         return self
