@@ -37,6 +37,7 @@ from rcmd.rcm.recovery import recover, tell_undone_by_reboot
 from rcmd.rcm.scripts import Scripts
 from rcmd.rcm.slot_notice import notice_of
 from rcmd.rcm.stage import Stage
+from rcmd.slot_signs import SlotSigns
 from rcmd.starting import (
     RUNNING_KEY,
     claims_on,
@@ -166,6 +167,7 @@ class Assembly:
             asyncio.to_thread,
         )
         self.drains = Drains(self.stage, self.fail)
+        self.slots = SlotSigns(self.daemon, self.stage.hardware.survey, self.loop.call_later)
         history = RecordedHistory(self.history)
         self.coordination = Coordination(
             self.stage, history, self.attacher, self.take_up, self.scripts.statuses
@@ -224,6 +226,7 @@ class Assembly:
         self.poll_carrier()
         self.multicast.start(self.repeat)
         self.repeat(RECONCILE_S, self.daemon.look_around)
+        self.slots.start()
         self.upkeep.look_around()
         self.repeat(RECONCILE_S, self.upkeep.look_around)
         self.repeat(RECONCILE_S, self.watch_speeds)
@@ -407,6 +410,7 @@ class Assembly:
         for line in lines:
             notice = notice_of(line)
             if notice is not None:
+                self.slots.hear(notice)
                 self.drains.hear(notice)
 
     def publish_operations(self) -> None:

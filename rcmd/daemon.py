@@ -53,7 +53,7 @@ from rcmd.ipmp.events import (
 )
 from rcmd.ipmp.probe_events import UnsentProbe
 from rcmd.looking import Looking
-from rcmd.model import Identity, IPAddress, IPInterface, Problem, ProblemCode
+from rcmd.model import Identity, IPAddress, IPInterface, Preparations, Problem, ProblemCode
 from rcmd.outside import Announcer, Devices, Kernel, Probes
 from rcmd.prepared import Prepared, failing
 from rcmd.rcm.journal import HistoryEvent, Journal, SavedSysctls
@@ -139,6 +139,7 @@ class Daemon:
         self._next_look: asyncio.TimerHandle | None = None
         self._looking: Looking | None = None
         self._prepared = Prepared()
+        self.preparations = Preparations()
         self._minded: frozenset[str] = frozenset()
         """The interfaces whose routes the kernel tells us of."""
         self._refusals: dict[str, dict[str, None]] = {}
@@ -374,17 +375,24 @@ class Daemon:
         if len(ifindexes) != 1 or self._is_feeding or self._engine.is_under_way:
             # What is known for one of them may not be right where others fail, too.
             return
-        for move in self._prepared.take(ifindexes[0], self._engine.revision):
+        moves = self._prepared.take(ifindexes[0], self._engine.revision)
+        for move in moves:
             self._prepared.note(self._move(move))
+        if moves:
+            self.preparations = replace(self.preparations, done=self.preparations.done + 1)
 
     def _tell_of_unasked(self) -> None:
-        for moved in self._prepared.unasked():
-            if moved.added:
-                text = (
-                    f"what was prepared for a failure of {moved.move.source} was done, and is not"
-                    " what it asked for: it is mended"
-                )
-                self.report(Report(Severity.NOTICE, "prepared", str(moved.move.source), text))
+        unasked = self._prepared.unasked()
+        wrong = [moved.move.source for moved in unasked if moved.added]
+        for source in wrong:
+            text = (
+                f"what was prepared for a failure of {source} was done, and is not"
+                " what it asked for: it is mended"
+            )
+            self.report(Report(Severity.NOTICE, "prepared", str(source), text))
+        if wrong:
+            self.preparations = replace(self.preparations, mended=self.preparations.mended + 1)
+        for moved in unasked:
             self.feed(moved)
 
     def look_at(self, ifindex: int) -> None:

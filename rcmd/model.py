@@ -587,6 +587,16 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Preparations:
+    """What has become of prepared failovers since the daemon started."""
+
+    done: int = 0
+    """At the first sign of a failure, before it was decided what to do."""
+    mended: int = 0
+    """Of those, what was done is not what was decided: it was done otherwise then, or undone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """One consistent picture of everything."""
 
@@ -595,6 +605,7 @@ class Status:
     addresses: tuple[AddressStatus, ...] = ()
     problems: tuple[Problem, ...] = ()
     """Worst first; empty when all is well."""
+    preparations: Preparations = Preparations()
 
 
 class TargetMode(StrEnum):

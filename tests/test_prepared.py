@@ -15,7 +15,7 @@ from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import Event, KernelChanged, LinkGone, LinkSeen, Moved
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Member
-from rcmd.model import InterfaceConfig, KernelAddress, Route
+from rcmd.model import InterfaceConfig, KernelAddress, Preparations, Route
 from rcmd.prepared import Prepared, failing
 
 DATA = "192.168.85.19"
@@ -181,6 +181,7 @@ def test_it_is_done_before_the_engine_hears_of_it_and_once(heard: list[int]) -> 
 
     house = play(story)
     assert house.kinds() == ["link-down", "failure", "failover"]
+    assert house.daemon.preparations == Preparations(done=1, mended=0)
 
 
 def test_torn_out(heard: list[int]) -> None:
@@ -203,6 +204,7 @@ def test_a_sign_that_was_wrong_is_undone() -> None:
         house.daemon.kernel_changed((LinkSeen(link),))
         assert house.model.layout() == before
         assert house.kinds()[0] == "prepared"
+        assert house.daemon.preparations == Preparations(done=1, mended=1)
 
     play(story)
 

@@ -27,6 +27,10 @@ def status_document(
         "addresses": [_address(address) for address in status.addresses],
         "operations": [operation_document(operation) for operation in operations],
         "problems": [problem_document(problem) for problem in status.problems],
+        "statistics": {
+            "prepared_failovers": status.preparations.done,
+            "prepared_failovers_mended": status.preparations.mended,
+        },
     }
 
 

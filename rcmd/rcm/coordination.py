@@ -72,6 +72,7 @@ class Coordination:
             status,
             interfaces=tuple(self._with_faults(status.interfaces)),
             problems=self.machine.problems.noted(found, time.time_ns() // 1000),
+            preparations=self.machine.preparations,
         )
 
     def _faults(self) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from rcmd.configuration import Loaded
 from rcmd.ipmp.commands import Report
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.events import Event
-from rcmd.model import Identity, Problem, ProblemCode
+from rcmd.model import Identity, Preparations, Problem, ProblemCode
 from rcmd.rcm.problems import Problems
 
 
@@ -37,6 +37,10 @@ class Machine(Protocol):
     @property
     def problems(self) -> Problems:
         """What is wrong, since when."""
+
+    @property
+    def preparations(self) -> Preparations:
+        """What has become of the failovers that were prepared."""
 
     def set_problem(self, problem: Problem) -> None:
         """Say what is wrong that the engine cannot know, until `clear_problem`."""

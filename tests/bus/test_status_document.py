@@ -10,6 +10,7 @@ from rcmd.ctl.picture import picture_of
 from rcmd.model import (
     AddressKind,
     AddressStatus,
+    Preparations,
     Problem,
     ProblemCode,
     ProblemSeverity,
@@ -91,6 +92,11 @@ def test_problems() -> None:
         }
     ]
     assert picture_of(document).status.problems[0].since_us == problem.since_us
+
+
+def test_what_became_of_prepared_failovers() -> None:
+    document = status_document(Status(preparations=Preparations(3, 1)), {}, ())
+    assert document["statistics"] == {"prepared_failovers": 3, "prepared_failovers_mended": 1}
 
 
 def test_an_address_that_its_group_shares_has_no_home() -> None:

@@ -9,7 +9,8 @@ import threading
 import pytest
 from cards import PretendedCard, insert_card
 from evidence import begin
-from scenes import PAIR
+from kernel_log import FakeKernelLog
+from scenes import PAIR, await_hosted, kinds, start
 
 from rcmd.lab.lab import Lab
 from rcmd.rcm.hardware import (
@@ -177,3 +178,18 @@ def test_two_cards_and_no_watcher_that_outlives_the_lab(lab: Lab) -> None:
         if thread.name.startswith("watcher of "):
             thread.join(10)
     assert threading.active_count() <= before
+
+
+def test_a_card_that_the_kernel_calls_gone_is_left_at_once(lab: Lab) -> None:
+    """Its interface is still there, with its carrier: so it is for a while in a real kernel."""
+    insert_card(lab, slot="1", device="0000:05:00", ports=["hme0"])
+    with FakeKernelLog(lab) as kernel:
+        start(lab, PAIR)
+        kernel.lose_card("1")
+        await_hosted(lab, "hme1", "192.168.85.19")
+        # It was wrong: the interface stays, and gets its address back.
+        await_hosted(lab, "hme0", "192.168.85.19")
+        told = [subject for kind, subject in kinds(lab) if kind == "link-down"]
+        assert told == ["hme0"]
+        document = json.loads(lab.rcmctl("status", "--json").stdout)
+        assert document["statistics"].keys() == {"prepared_failovers", "prepared_failovers_mended"}
