@@ -134,6 +134,7 @@ class Assembly:
         )
         self.upkeep = Upkeep(self.daemon, devices, store, self.loop.call_later, self.loop.time)
         self.kernel.is_rival = self.is_rival
+        self.kernel.on_link_lost = self.link_lost
         self.advertisements = AdvertisementWatch(self.daemon, self.kernel)
         self.multicast = MulticastWatch(self.daemon, self.kernel, self.kernel_readable)
         self.neighbours = NeighbourTable()
@@ -296,6 +297,9 @@ class Assembly:
     def is_rival(self, route: Route) -> bool:
         """Whether it can take the place of one that we know of."""
         return bool(self.daemon.engine.scene.view.table.rivals_of(route))
+
+    def link_lost(self, ifindex: int) -> None:
+        self.daemon.link_lost(ifindex, self.carrier.has_carrier)
 
     def kernel_readable(self) -> None:
         self.daemon.kernel_changed(self.heard(READ_S))

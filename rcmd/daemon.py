@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import Enum, auto
+from functools import partial
 from typing import assert_never
 
 from rcmd.configuration import Loaded
@@ -44,6 +45,7 @@ from rcmd.ipmp.events import (
     LinkSeen,
     Moved,
     Plumbed,
+    Refusal,
     RouteSeen,
     SpreadDone,
     Tick,
@@ -266,22 +268,18 @@ class Daemon:
                 assert_never(command)
 
     def _move(self, move: Move) -> Moved:
-        moved = self._kernel.execute(move)
+        moved = self._kernel.execute(move, partial(self._announce, move))
         self._note((moved,))
-        self._announce(moved)
         return moved
 
-    def _announce(self, moved: Moved) -> None:
-        """Tell the neighbours where addresses are now; what was only removed is told no more."""
+    def _announce(self, move: Move, refusals: Collection[Refusal]) -> None:
+        """Tell the neighbours where addresses are now; what is only removed is told no more."""
         wanted: dict[int, list[IPInterface]] = {}
-        refused = {refusal.item for refusal in moved.refusals}
-        for item in moved.move.announce:
+        refused = {refusal.item for refusal in refusals}
+        for item in move.announce:
             if not refused or item not in refused:
                 wanted.setdefault(item.ifindex, []).append(item.address)
         told = {address.ip for addresses in wanted.values() for address in addresses}
-        for gone in moved.move.remove:
-            if gone.address.ip not in told:
-                self._announcer.cancel(gone.address.ip)
         for ifindex, addresses in wanted.items():
             link = self._engine.scene.view.links.get(ifindex)
             if link is not None:
@@ -289,6 +287,9 @@ class Daemon:
                 self._tell_neighbours(ifindex, link.hardware_address, ips)
                 for listener in self.on_taken_over:
                     listener(ifindex, addresses)
+        for gone in move.remove:
+            if gone.address.ip not in told:
+                self._announcer.cancel(gone.address.ip)
 
     def _tell_neighbours(
         self, ifindex: int, hardware_address: str, addresses: Sequence[IPAddress]
@@ -375,7 +376,22 @@ class Daemon:
         if len(ifindexes) != 1 or self._is_feeding or self._engine.is_under_way:
             # What is known for one of them may not be right where others fail, too.
             return
-        moves = self._prepared.take(ifindexes[0], self._engine.revision)
+        self._do_prepared(ifindexes[0])
+
+    def link_lost(self, ifindex: int, has_carrier: Callable[[int], bool]) -> None:
+        """The same, of a message that is not even decoded; `kernel_changed` has to follow.
+
+        `has_carrier` tells how it is now: the next message may say otherwise.
+        """
+        if self._looking is not None or self._is_feeding or self._engine.is_under_way:
+            return
+        revision = self._engine.revision
+        takers = self._prepared.takers(ifindex, revision)
+        if takers and not has_carrier(ifindex) and all(map(has_carrier, takers)):
+            self._do_prepared(ifindex)
+
+    def _do_prepared(self, ifindex: int) -> None:
+        moves = self._prepared.take(ifindex, self._engine.revision)
         for move in moves:
             self._prepared.note(self._move(move))
         if moves:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from rcmd.ipmp.commands import (
@@ -23,12 +23,17 @@ from rcmd.ipmp.events import (
     Moved,
     Plumbed,
     ProbeAnswer,
+    Refusal,
     RouteSeen,
     SpreadDone,
 )
 from rcmd.ipmp.nexthops import Sibling
 from rcmd.ipmp.probe_events import UnsentProbe
 from rcmd.model import Identity, IPAddress, Link, LoadSpreading
+
+OnAdded = Callable[[Collection[Refusal]], None]
+"""Told what was refused, when the addresses of a move are where they go: neighbours may know now,
+before routes follow and anything is removed."""
 
 
 class Kernel(Protocol):
@@ -49,7 +54,8 @@ class Kernel(Protocol):
 
     def link(self, ifindex: int) -> LinkSeen | LinkGone: ...
 
-    def execute(self, move: Move) -> Moved: ...
+    def execute(self, move: Move, on_added: OnAdded) -> Moved:
+        """Make, then break; `on_added` is called in between."""
 
     def spread(self, spread: Spread) -> SpreadDone: ...
 

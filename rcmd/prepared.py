@@ -38,6 +38,15 @@ class Prepared:
         if not _depends_on_time(move):
             self._moves.setdefault(ifindex, []).append(move)
 
+    def takers(self, ifindex: int, revision: int) -> frozenset[int]:
+        """The devices (ifindex) that would get what this one has; empty as in `take`."""
+        if revision != self._revision:
+            return frozenset()
+        moves = self._moves.get(ifindex, ())
+        addresses = (it.ifindex for move in moves for it in move.add)
+        routes = (it.ifindex for move in moves for it in move.add_routes)
+        return frozenset((*addresses, *routes))
+
     def take(self, ifindex: int, revision: int) -> tuple[Move, ...]:
         """What to do, once; nothing where the state is another one now."""
         return tuple(self._moves.pop(ifindex, ())) if revision == self._revision else ()

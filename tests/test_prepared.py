@@ -16,6 +16,7 @@ from rcmd.ipmp.events import Event, KernelChanged, LinkGone, LinkSeen, Moved
 from rcmd.ipmp.health import Health
 from rcmd.ipmp.member import Member
 from rcmd.model import InterfaceConfig, KernelAddress, Preparations, Route
+from rcmd.outside import OnAdded
 from rcmd.prepared import Prepared, failing
 
 DATA = "192.168.85.19"
@@ -164,9 +165,9 @@ def watch(house: House, heard: list[int]) -> None:
     heard.clear()
     execute = house.kernel.execute
 
-    def noted(move: Move) -> Moved:
+    def noted(move: Move, on_added: OnAdded) -> Moved:
         MADE.append(move)
-        return execute(move)
+        return execute(move, on_added)
 
     house.kernel.execute = noted  # type: ignore[method-assign]
 
@@ -253,6 +254,44 @@ def test_a_stale_preparation_is_not_used(heard: list[int]) -> None:
         house.listen()
         assert hosts(house) == ["hme1"] == house.model.hosts(other.address.ip)
         assert heard[:2] == [0, 0]
+
+    play(story)
+
+
+def test_the_bytes_of_the_message_are_enough(heard: list[int]) -> None:
+    """Of the first message; it may be the last word or not, so the carrier is looked at."""
+
+    async def story(house: House) -> None:
+        watch(house, heard)
+        link = house.model.device("hme0").link
+        house.model.set_cable("hme0", False)
+        house.daemon.link_lost(link.ifindex, house.has_carrier)
+        assert hosts(house) == ["hme1"]
+        assert heard == []
+        house.listen()
+        assert hosts(house) == ["hme1"]
+        assert house.daemon.preparations == Preparations(done=1, mended=0)
+        assert len(MADE) == 1
+
+    house = play(story)
+    assert house.kinds() == ["link-down", "failure", "failover"]
+
+
+def test_a_link_that_is_back_is_not_left() -> None:
+    async def story(house: House) -> None:
+        house.daemon.link_lost(house.model.device("hme0").link.ifindex, lambda _: True)
+        assert hosts(house) == ["hme0"]
+
+    play(story)
+
+
+def test_nothing_goes_where_the_link_is_lost_too() -> None:
+    async def story(house: House) -> None:
+        for nic in ("hme0", "hme1"):
+            house.model.set_cable(nic, False)
+        house.daemon.link_lost(house.model.device("hme0").link.ifindex, house.has_carrier)
+        assert hosts(house) == ["hme0"]
+        assert house.daemon.preparations == Preparations()
 
     play(story)
 

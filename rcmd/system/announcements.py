@@ -233,18 +233,23 @@ class Announcer:
         any name for the IP link: the interfaces on it share its pace.
         """
         addresses = tuple(addresses)
+        mac = _mac(hardware_address)
+        frames = (
+            {address: _frame(mac, address, is_router=is_router) for address in addresses}
+            if mac is not None
+            else {}
+        )
+        if frames:
+            # First of all: everybody waits for it.
+            self._wire.send(ifindex, frames.values())
         for address in addresses:
             self.cancel(address)
-        mac = _mac(hardware_address)
-        if mac is None:
-            _log.info("interface %d has no Ethernet address: nothing announced", ifindex)
-            return
-        frames = {address: _frame(mac, address, is_router=is_router) for address in addresses}
         if frames:
             batch = _Batch(ifindex, frames, self._wire)
             self._batch_of.update(dict.fromkeys(frames, batch))
-            self._wire.send(ifindex, frames.values())
             self._wait(batch, self._pace(link))
+        elif mac is None:
+            _log.info("interface %d has no Ethernet address: nothing announced", ifindex)
 
     def send_at_once(self, ifindex: int, frames: Sequence[bytes]) -> None:
         """Frames of others."""

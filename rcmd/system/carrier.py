@@ -152,5 +152,10 @@ class CarrierWatch:
                 changed.append(ifindex)
         return tuple(changed)
 
+    def has_carrier(self, ifindex: int) -> bool:
+        """As it is now; not for one that is not watched."""
+        device = self._watched.get(ifindex)
+        return device is not None and device.source.read() is Carrier.PRESENT
+
     def close(self) -> None:
         self.watch({})

@@ -15,6 +15,7 @@ from rcmd.system.netlink_attributes import attributes
 from rcmd.system.netlink_layout import ADDRESS, HOP, LINK, LINK_INFO, ROUTE
 from rcmd.system.netlink_message import (
     FOREVER,
+    IFF_LOWER_UP,
     IFF_UP,
     RTN_UNICAST,
     RTNH_F_ONLINK,
@@ -28,7 +29,6 @@ _INDESCRIBABLE = ("from", "encapsulation", "nexthop")
 """What a `Route` has no word for."""
 _RTAX_CC_ALGO = 16
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_IFF_LOWER_UP = 0x10000
 _IFLA_ALT_IFNAME = 53
 _CARRYING = (0, 6)
 """IF_OPER_UNKNOWN, IF_OPER_UP."""
@@ -57,7 +57,7 @@ def decode_link(payload: bytes) -> Link | None:
         medium=medium,
         mtu=found.get("mtu", 0),
         is_up=bool(flags & IFF_UP),
-        has_carrier=bool(flags & _IFF_LOWER_UP) and found.get("operstate", 0) in _CARRYING,
+        has_carrier=bool(flags & IFF_LOWER_UP) and found.get("operstate", 0) in _CARRYING,
         master=found.get("master", 0),
         lower=found.get("link", 0) if is_stacked_here else 0,
         kind=kind,

@@ -20,11 +20,14 @@ HEADER = struct.Struct("=IHHII")
 """struct nlmsghdr: length, type, flags, sequence number, port."""
 
 _TYPE = struct.Struct("=H")
+_IFINFO = struct.Struct("=BxxxiI")
+"""struct ifinfomsg: family, ifindex, flags."""
 
 RTNH_F_ONLINK = 4
 RTN_UNICAST = 1
 RTN_LOCAL = 2
 IFF_UP = 0x1
+IFF_LOWER_UP = 0x10000
 FOREVER = 0xFFFFFFFF
 """A lifetime in struct ifa_cacheinfo."""
 
@@ -77,6 +80,21 @@ def split(datagram: bytes) -> Iterator[tuple[Header, bytes]]:
             raise MalformedMessage(f"message length {header.length} at {offset}")
         yield header, datagram[offset + HEADER.size : end]
         offset += (header.length + 3) & ~3
+
+
+def link_lost(datagram: bytes) -> int | None:
+    """The ifindex if its first message says that a link has gone, or is down; nothing else is read.
+
+    A bridge tells with the same types, in a family of its own, what happens to its ports.
+    """
+    if len(datagram) < HEADER.size + _IFINFO.size:
+        return None
+    (kind,) = _TYPE.unpack_from(datagram, 4)
+    family, ifindex, flags = _IFINFO.unpack_from(datagram, HEADER.size)
+    if family or kind not in (MessageType.NEWLINK, MessageType.DELLINK):
+        return None
+    is_there = kind == MessageType.NEWLINK and flags & IFF_UP and flags & IFF_LOWER_UP
+    return None if is_there else int(ifindex)
 
 
 def identity(kind: int, payload: bytes) -> tuple[int, bytes, bytes]:

@@ -55,6 +55,7 @@ from rcmd.system.netlink_message import (
     MessageType,
     identity,
     identity_of_request,
+    link_lost,
     split,
 )
 from rcmd.system.netlink_socket import (
@@ -125,6 +126,8 @@ class Rtnetlink:
         self._receive_buffer = receive_buffer
         self.on_group_route: Callable[[int, IPAddress], None] = lambda _ifindex, _group: None
         """Told of every local route to a multicast group (`group_routes`)."""
+        self.on_link_lost: Callable[[int], None] = lambda _ifindex: None
+        """Told of a device whose link goes, before its message is decoded or returned."""
         self.on_settings: Callable[[int], None] = lambda _ifindex: None
         """Told of every device whose settings have changed (`netconf_messages`)."""
         self._expected: dict[int, tuple[int, bytes, bytes]] = {}
@@ -205,6 +208,8 @@ class Rtnetlink:
             if datagram is None:
                 self.has_read_all = True
                 return
+            if (lost := link_lost(datagram)) is not None:
+                self.on_link_lost(lost)
             try:
                 for header, payload in split(datagram):
                     if self._is_own_echo(header, payload) or not self._concerns(header, payload):
@@ -491,14 +496,18 @@ class Rtnetlink:
             if count % CHUNK == 0:
                 yield
 
-    def execute(self, move: Move) -> Moved:
+    def execute(
+        self, move: Move, on_added: Callable[[Collection[Refusal]], None] = lambda _: None
+    ) -> Moved:
         """Make, then break, as `Move` says; every item is acknowledged by the kernel.
 
         What is already there counts as added, what is already gone as removed.  The removal of
-        what could not be added elsewhere is left out and reported as a refusal too.
+        what could not be added elsewhere is left out and reported as a refusal too.  `on_added` is
+        told what was refused, as soon as the addresses have been added.
         """
         outcome = _Outcome()
         outcome.additions(move.add, self._request(Operation.ADD, move.add))
+        on_added(outcome.refusals)
         outcome.additions(move.add_routes, self._add_routes(move.add_routes))
         remove_routes = outcome.without_kept(move.remove_routes)
         outcome.removals(remove_routes, self._request(Operation.REMOVE, remove_routes))

@@ -37,6 +37,7 @@ from rcmd.ipmp.events import (
 from rcmd.ipmp.memory import Memory
 from rcmd.ipmp.nexthops import Sibling
 from rcmd.model import Identity, IPAddress, Link, LoadSpreading
+from rcmd.outside import OnAdded
 from rcmd.rcm.attach import Attacher
 from rcmd.rcm.bystanders import BoundSocket
 from rcmd.rcm.coordination import Coordination
@@ -83,9 +84,11 @@ class ModelKernel:
         device = self.model.devices.get(ifindex)
         return LinkSeen(device.link) if device else LinkGone(ifindex)
 
-    def execute(self, move: Move) -> Moved:
+    def execute(self, move: Move, on_added: OnAdded = lambda _: None) -> Moved:
         self.moves.append(move)
-        return self.model.execute(move)
+        moved = self.model.execute(move)
+        on_added(moved.refusals)
+        return moved
 
     def spread(self, spread: Spread) -> SpreadDone:
         return self.model.spread(spread)
@@ -362,6 +365,10 @@ class House:
             for change in changes:
                 if isinstance(change, LinkGone):
                     self.attacher.forget(change.ifindex)
+
+    def has_carrier(self, ifindex: int) -> bool:
+        device = self.model.devices.get(ifindex)
+        return device is not None and device.link.is_running
 
     async def listening(self) -> None:
         """As the loop does, for as long as something else goes on."""

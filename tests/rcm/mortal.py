@@ -14,6 +14,7 @@ from stories.kernel import Kernel
 from rcmd.errors import Veto
 from rcmd.ipmp.commands import Move, Plumb, Release
 from rcmd.ipmp.events import Moved, Plumbed
+from rcmd.outside import OnAdded
 from rcmd.rcm.hardware import Hardware, HardwareFailed, HardwareStep, RemoveFunction
 from rcmd.system.tables import Tables
 
@@ -67,10 +68,11 @@ class MortalKernel(ModelKernel):
         super().__init__(model)
         self._fuse = fuse
 
-    def execute(self, move: Move) -> Moved:
+    def execute(self, move: Move, on_added: OnAdded = lambda _: None) -> Moved:
         self._fuse.check()
         moved = super().execute(move)
         self._fuse.burn(Spark.ACTED)
+        on_added(moved.refusals)
         return moved
 
 

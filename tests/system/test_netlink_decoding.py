@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rcmd.model import KernelAddress, Route
 from rcmd.system.netlink_decoding import decode_address, decode_link, decode_route
 from rcmd.system.netlink_encoding import Operation, encode, encode_set_link
-from rcmd.system.netlink_message import HEADER, MalformedMessage, split
+from rcmd.system.netlink_message import HEADER, MalformedMessage, MessageType, link_lost, split
 
 ADDRESS = encode(
     Operation.ADD,
@@ -73,6 +73,27 @@ def test_only_up_and_unknown_carry(operational_state: int, has_carrier: bool) ->
     link = decode_link(LINK[:-8] + struct.pack("=HHB3x", 5, 16, operational_state))
     assert link is not None
     assert link.has_carrier is has_carrier
+
+
+@pytest.mark.parametrize(
+    ("kind", "family", "flags", "is_lost"),
+    [
+        (MessageType.NEWLINK, 0, 0x10001, False),
+        (MessageType.NEWLINK, 0, 0x1, True),
+        (MessageType.NEWLINK, 0, 0x10000, True),
+        (MessageType.DELLINK, 0, 0x10001, True),
+        (MessageType.NEWADDR, 0, 0x0, False),
+        # A port leaves a bridge.
+        (MessageType.DELLINK, 7, 0x10001, False),
+    ],
+)
+def test_a_lost_link_is_seen_without_decoding(
+    kind: MessageType, family: int, flags: int, is_lost: bool
+) -> None:
+    body = struct.pack("=BBHiII", family, 0, 1, 4711, flags, 0)
+    message = struct.pack("=IHHII", 16 + len(body), kind, 0, 0, 0) + body
+    assert link_lost(message) == (4711 if is_lost else None)
+    assert link_lost(message[:27]) is None
 
 
 def test_a_bridge_port_is_not_a_device() -> None:

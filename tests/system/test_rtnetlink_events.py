@@ -361,9 +361,17 @@ def test_a_cable_pulled_and_plugged_is_told(host: Lab) -> None:
             and not change.link.has_carrier
         )
 
+    lost: list[int] = []
+    host.kernel.on_link_lost = lost.append
     await_change(host.kernel, has_lost_carrier)
+    assert host.left in lost
+    lost.clear()
     ip("link set left-far up")
     await_change(host.kernel, lambda c: is_running(c, host.left))
+    assert host.left not in lost
+    ip("link delete left")
+    await_change(host.kernel, lambda c: isinstance(c, LinkGone) and c.ifindex == host.left)
+    assert host.left in lost
 
 
 def test_own_link_changes_are_told(host: Lab) -> None:
