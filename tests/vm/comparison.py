@@ -19,7 +19,7 @@ from .wire import ROUTER
 
 log = logging.getLogger(__name__)
 
-RUNS = int(os.environ.get("RCMD_VM_RUNS", "5"))
+RUNS = int(os.environ.get("RCMD_VM_RUNS", "10"))
 TRIES = 2
 """So many times more than runs that count."""
 PHASE_S = 0.2

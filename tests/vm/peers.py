@@ -184,12 +184,14 @@ ARP = f"arp_interval 100 arp_ip_target {ROUTER}"
 PEERS: dict[str, MakePeer] = {
     "bonding active-backup miimon=100": lambda guest: Bonding(guest, "miimon 100"),
     "bonding miimon=10": lambda guest: Bonding(guest, "miimon 10"),
+    "teamd ethtool watch": lambda guest: Team(guest, {"name": "ethtool"}),
+    "rcmd": lambda guest: Rcmd(guest, ""),
+}
+PROBING_PEERS: dict[str, MakePeer] = {
     "bonding arp_interval=100": lambda guest: Bonding(guest, ARP),
     "bonding arp_interval=100, validate=all": lambda guest: Bonding(
         guest, f"{ARP} arp_validate all"
     ),
-    "teamd ethtool watch": lambda guest: Team(guest, {"name": "ethtool"}),
     "teamd arp_ping 100 ms x 3": lambda guest: Team(guest, ARP_WATCH),
-    "rcmd": lambda guest: Rcmd(guest, ""),
     "rcmd, probes, 100 ms": lambda guest: Rcmd(guest, PROBING),
 }
