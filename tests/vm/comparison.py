@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from .failures import Failure
 from .guest import Guest
 from .host import settle
-from .peers import NICS, Peer, Target
+from .peers import Peer
 from .stream import stream_to
+from .target import NICS, Target
 from .wire import ROUTER
 
 log = logging.getLogger(__name__)

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .daemon import Daemon, Member
+from .frr import INTERVAL_MS, Frr, is_installed
 from .guest import Guest
+from .target import NICS, READY_S, Target
 from .wire import PREFIX_LENGTH, ROUTER
 
 ADDRESS = "10.99.0.10"
 OTHER_ADDRESS = "10.99.0.11"
-NICS = ("nic0", "nic1")
-READY_S = 120.0
-"""rcmd does not trust a link for a minute that has come up too often."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The card that carries the traffic of this address, and therefore the one to fail."""
-
-    nic: str
-    address: str
 
 
 class Peer(Protocol):
@@ -195,3 +185,5 @@ PROBING_PEERS: dict[str, MakePeer] = {
     "teamd arp_ping 100 ms x 3": lambda guest: Team(guest, ARP_WATCH),
     "rcmd, probes, 100 ms": lambda guest: Rcmd(guest, PROBING),
 }
+if is_installed():
+    PROBING_PEERS[f"FRR, BGP with BFD, {INTERVAL_MS} ms x 3"] = Frr

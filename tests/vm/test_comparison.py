@@ -44,9 +44,11 @@ def test_carrier_off_is_no_worse_than_with_bonding(compared: Comparison) -> None
 
 
 def test_a_black_hole_is_found_sooner_than_by_anybody_else(compared: Comparison) -> None:
+    """But for FRR, whose address is no interface's: it is shown, and decides nothing."""
     ours = lost(compared, PROBING_RCMD, Failure.BLACK_HOLE)
     for peer in PROBING_PEERS.keys() - {PROBING_RCMD}:
-        assert ours < lost(compared, peer, Failure.BLACK_HOLE), peer
+        if not peer.startswith("FRR"):
+            assert ours < lost(compared, peer, Failure.BLACK_HOLE), peer
 
 
 def test_a_notice_is_used(compared: Comparison) -> None:

@@ -23,7 +23,7 @@ UNWANTED = (
     *("systemd-journal-catalog-update.service", "systemd-machine-id-commit.service"),
     *("systemd-logind.service", "systemd-user-sessions.service", "systemd-pstore.service"),
     *("systemd-growfs-root.service", "systemd-modules-load.service"),
-    *("systemd-networkd.service", "systemd-networkd.socket", "e2scrub_reap.service"),
+    *("frr.service", "systemd-networkd.service", "systemd-networkd.socket", "e2scrub_reap.service"),
     *("sys-kernel-debug.mount", "sys-kernel-tracing.mount", "sys-kernel-config.mount"),
     *("sys-fs-fuse-connections.mount", "dev-hugepages.mount", "dev-mqueue.mount"),
     *("modprobe@drm.service", "modprobe@efi_pstore.service", "modprobe@fuse.service"),
