@@ -15,6 +15,8 @@ from typing import Any
 from .errors import GuestError
 
 REPLY_S = 30.0
+LISTENS_WITHIN_S = 5.0
+LISTENS_AGAIN_S = 0.02
 
 Data = Mapping[str, Any]
 
@@ -94,13 +96,19 @@ class Qmp:
 
 
 def connected(path: Path) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.connect(str(path))
-    except OSError as error:
-        connection.close()
-        raise GuestError(f"QEMU: {path.name}: {error.strerror}") from error
-    return connection
+    """The file is there a moment before somebody listens.  Raises GuestError."""
+    end = time.monotonic() + LISTENS_WITHIN_S
+    while True:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(str(path))
+        except OSError as error:
+            connection.close()
+            if not isinstance(error, ConnectionRefusedError) or time.monotonic() > end:
+                raise GuestError(f"QEMU: {path.name}: {error.strerror}") from error
+            time.sleep(LISTENS_AGAIN_S)
+        else:
+            return connection
 
 
 def lines(connection: socket.socket) -> Iterator[bytes]:
