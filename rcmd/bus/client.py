@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from rcmd.bus.address import system_bus_address
-from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
+from rcmd.bus.connection import Connection
 from rcmd.bus.faults import Disconnected, ErrorReply
-from rcmd.bus.members import MANAGER, ROOT, SERVICE
+from rcmd.bus.names import BUS_NAME, BUS_PATH, MANAGER, ROOT, SERVICE
+from rcmd.bus.replies import NOT_RUNNING, document_of, error_of
 from rcmd.bus.values import VariantMap, plain, variant
 from rcmd.bus.wire import Flag, Kind, Message
-from rcmd.errors import BY_BUS_NAME, NotAuthorized, RcmError, Unreachable, Veto, Vetoed
+from rcmd.errors import RcmError, Unreachable, Veto
 
 if TYPE_CHECKING:
     # Loaded by those who need them: `rcmctl status` does not.
@@ -30,17 +30,10 @@ if TYPE_CHECKING:
     from rcmd.rcm.journal import HistoryEvent
     from rcmd.rcm.plan import DetachPlan, PlannedMove
 
-_GONE = frozenset(
-    f"org.freedesktop.DBus.Error.{name}"
-    for name in ("NoReply", "ServiceUnknown", "NameHasNoOwner", "Disconnected", "Timeout")
-)
-_NOT_RUNNING = "rcmd is not running (nobody owns org.rcmd1 on the bus)"
-_DENIED = "org.freedesktop.DBus.Error.AccessDenied"
 _PROBES_EVERY_S = 0.1
 """Often enough for the 52 probes that a member keeps at the shortest detection time."""
 _MOST_ROWS = 2000
 """Events or probes that one answer has at the most."""
-_VETO_LINE = re.compile(r"(?P<resource>.*?): (?P<client>.*?): (?P<reason>.*)")
 
 
 class ManagerClient:
@@ -224,10 +217,7 @@ class ManagerClient:
                     self._events.put_nowait(Unreachable("rcmd has ended"))
 
     async def _document(self, member: str) -> dict[str, Any]:
-        document = json.loads(await self._read(member))
-        if not isinstance(document, dict):
-            raise RcmError(f"rcmd answered {member} with JSON that is not an object")
-        return document
+        return document_of(member, await self._read(member))
 
     async def _read(self, member: str, signature: str = "", body: Sequence[Any] = ()) -> str:
         answer = await self._call(member, signature, body, timeout_s=self._timeout_s)
@@ -276,7 +266,7 @@ class ManagerClient:
                 flags=flags | Flag.NO_AUTO_START,
             )
         except ErrorReply as error:
-            raise _error(error) from None
+            raise error_of(error) from None
         except Disconnected as error:
             raise Unreachable(f"lost the system bus: {error}") from error
         except TimeoutError as error:
@@ -303,30 +293,12 @@ async def _owner_of_service(connection: Connection, timeout_s: float) -> str:
             BUS_NAME, BUS_PATH, BUS_NAME, "GetNameOwner", "s", (SERVICE,), timeout_s=timeout_s
         )
     except ErrorReply as error:
-        raise Unreachable(_NOT_RUNNING) from error
+        raise Unreachable(NOT_RUNNING) from error
     except Disconnected as error:
         raise Unreachable(f"lost the system bus: {error}") from error
     except TimeoutError as error:
         raise Unreachable("the system bus does not answer") from error
     return str(answer[0])
-
-
-def _error(reply: ErrorReply) -> RcmError:
-    """The error of the table that a bus error stands for."""
-    if reply.name in _GONE:
-        return Unreachable(f"rcmd went away before it answered ({reply.message})")
-    if reply.name == _DENIED:
-        return NotAuthorized(reply.message)
-    error = BY_BUS_NAME.get(reply.name, RcmError)
-    if error is Vetoed:
-        return Vetoed(tuple(_veto(line) for line in reply.message.splitlines()))
-    return error(reply.message)
-
-
-def _veto(line: str) -> Veto:
-    if (found := _VETO_LINE.fullmatch(line)) is None:
-        return Veto(resource="", client="rcmd", reason=line)
-    return Veto(**found.groupdict())
 
 
 def _detach_options(*, force: bool, session: Session | None) -> VariantMap:

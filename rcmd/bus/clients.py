@@ -30,7 +30,7 @@ from typing import Any
 
 from rcmd.bus.connection import Connection, Question
 from rcmd.bus.faults import Disconnected, ErrorReply
-from rcmd.bus.members import CLIENT
+from rcmd.bus.names import CLIENT
 from rcmd.bus.users import is_present
 from rcmd.bus.values import text
 from rcmd.bus.waiting import ROOT_UID

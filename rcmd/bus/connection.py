@@ -16,6 +16,7 @@ from typing import Any
 
 from rcmd.bus.address import socket_names
 from rcmd.bus.faults import Disconnected, ErrorReply, Malformed
+from rcmd.bus.names import BUS_NAME, BUS_PATH
 from rcmd.bus.wire import (
     FIXED_HEADER,
     MAX_MESSAGE,
@@ -28,9 +29,6 @@ from rcmd.bus.wire import (
     marshal,
     message_extent,
 )
-
-BUS_NAME = "org.freedesktop.DBus"
-BUS_PATH = "/org/freedesktop/DBus"
 
 TURN_S = 0.0005
 """Seconds of work for the bus in one turn of the loop."""

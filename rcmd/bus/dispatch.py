@@ -17,16 +17,13 @@ from rcmd.bus.introspection import introspect
 from rcmd.bus.manager import MOST_ROWS_AT_ONCE, ManagerCalls
 from rcmd.bus.members import (
     CHANGING,
-    MANAGER,
     OBJECT_MANAGER_INTERFACE,
-    OPERATION,
     OWN_INTERFACES,
-    PROPERTIES,
-    ROOT,
     STANDARD_INTERFACES,
     Interface,
     Method,
 )
+from rcmd.bus.names import MANAGER, OPERATION, PROPERTIES, ROOT
 from rcmd.bus.objects import Exported, children
 from rcmd.bus.strangers import Strangers
 from rcmd.bus.users import Users

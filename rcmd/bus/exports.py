@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from rcmd.bus.members import OBJECT_MANAGER, PROPERTIES, ROOT
+from rcmd.bus.names import OBJECT_MANAGER, PROPERTIES, ROOT
 from rcmd.bus.objects import Exported, Picture, Tree, changed_properties, object_tree
 from rcmd.bus.wire import Kind, Message, marshal
 

@@ -14,7 +14,8 @@ from rcmd.bus.clients import ClientRegistry, Registration
 from rcmd.bus.connection import Connection
 from rcmd.bus.dry_runs import DryRuns
 from rcmd.bus.library import Variant
-from rcmd.bus.members import ROOT, Action, Method
+from rcmd.bus.members import Action, Method
+from rcmd.bus.names import ROOT
 from rcmd.bus.paths import operation_number
 from rcmd.bus.polkit import Authority
 from rcmd.bus.probe_documents import probe_document, target_document

@@ -38,17 +38,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-SERVICE = "org.rcmd1"
-ROOT = "/org/rcmd1"
-MANAGER = "org.rcmd1.Manager"
-GROUP = "org.rcmd1.Group"
-INTERFACE = "org.rcmd1.Interface"
-OPERATION = "org.rcmd1.Operation"
-CLIENT = "org.rcmd1.Client"
-PROPERTIES = "org.freedesktop.DBus.Properties"
-INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
-PEER = "org.freedesktop.DBus.Peer"
-OBJECT_MANAGER = "org.freedesktop.DBus.ObjectManager"
+from rcmd.bus.names import (
+    GROUP,
+    INTERFACE,
+    INTROSPECTABLE,
+    MANAGER,
+    OBJECT_MANAGER,
+    OPERATION,
+    PEER,
+    PROPERTIES,
+)
 
 
 class Action(Enum):

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import assert_never
 
 import rcmd
-from rcmd.bus.members import GROUP, INTERFACE, MANAGER, OPERATION, ROOT
+from rcmd.bus.names import GROUP, INTERFACE, MANAGER, OPERATION, ROOT
 from rcmd.bus.paths import group_path, interface_path, operation_path
 from rcmd.bus.status_document import problem_document
 from rcmd.bus.values import (

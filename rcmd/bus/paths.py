@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rcmd.bus.members import ROOT
+from rcmd.bus.names import ROOT
 
 
 def escape(name: str) -> str:

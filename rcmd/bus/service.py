@@ -16,13 +16,13 @@ from dataclasses import replace
 from rcmd.bus.address import system_bus_address
 from rcmd.bus.answering import OnFatal
 from rcmd.bus.clients import ClientRegistry
-from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
+from rcmd.bus.connection import Connection
 from rcmd.bus.dispatch import MAX_ARGUMENTS, Dispatcher
 from rcmd.bus.dry_runs import DryRuns
 from rcmd.bus.exports import Exports
 from rcmd.bus.faults import Disconnected, ErrorReply
 from rcmd.bus.manager import ManagerCalls, event_values
-from rcmd.bus.members import MANAGER, ROOT, SERVICE
+from rcmd.bus.names import BUS_NAME, BUS_PATH, MANAGER, ROOT, SERVICE
 from rcmd.bus.objects import Picture, ServiceState
 from rcmd.bus.polkit import Authority
 from rcmd.bus.status_document import status_document

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
+from rcmd.bus.connection import Connection
 from rcmd.bus.faults import Disconnected, ErrorReply
 from rcmd.bus.library import Variant
+from rcmd.bus.names import BUS_NAME, BUS_PATH
 from rcmd.errors import NotAuthorized, RcmError
 from rcmd.rcm.coordinator import Caller
 

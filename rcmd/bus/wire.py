@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from rcmd.bus.faults import Malformed
-from rcmd.bus.library import marshal_body, unmarshal_body
 
 FIXED_HEADER = 16
 MAX_MESSAGE = 128 * 2**20
@@ -40,6 +39,7 @@ class Flag(IntFlag):
 _KINDS = {kind.value: kind for kind in Kind}
 _ANSWERS = (Kind.RETURN, Kind.ERROR)
 _FLAGS = [Flag(value) for value in range(8)]
+_STRING_HEAD = 4
 _LONGEST_KEPT = 512
 """Bytes of fields that are kept, once they are read."""
 
@@ -88,6 +88,9 @@ class Message(NamedTuple):
 
     def arguments(self) -> list[Any]:
         """The body as values.  Raises `Malformed`."""
+        # Loaded when it is needed: who only reads strings needs none, and runs for a moment.
+        from rcmd.bus.library import unmarshal_body
+
         if self.is_cut:
             raise Malformed(f"{self.member} from {self.sender}: too long")
         try:
@@ -95,11 +98,32 @@ class Message(NamedTuple):
         except Malformed as error:
             raise Malformed(f"{self.member} from {self.sender}: {error}") from error
 
+    def string(self) -> str:
+        """The only argument, a string; read without the library.  Raises `Malformed`."""
+        if self.signature != "s" or len(self.body) < _STRING_HEAD:
+            raise Malformed(f"answered with ({self.signature}), not a string")
+        (length,) = struct.unpack_from(self.body_order + "I", self.body)
+        data = self.body[_STRING_HEAD : _STRING_HEAD + length]
+        if len(data) != length or len(self.body) != _STRING_HEAD + length + 1:
+            raise Malformed(f"a string of {length} bytes in a body of {len(self.body)}")
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            raise Malformed(f"a string: {error}") from error
+
+
+def marshal_string(value: str) -> bytes:
+    """The body that is one string, without the library."""
+    data = value.encode()
+    return struct.pack("<I", len(data)) + data + b"\0"
+
 
 def marshal(signature: str, values: Sequence[Any]) -> bytes:
     """A body as bytes.  Values that do not fit the signature are a mistake of the caller."""
     if not signature:
         return b""
+    from rcmd.bus.library import marshal_body
+
     return marshal_body(signature, values)
 
 

@@ -48,4 +48,9 @@ def _state(address: AddressStatus) -> Span:
     return Span("nowhere", Tone.BAD if is_lost(address) else Tone.PLAIN)
 
 
-VERB = Verb("addresses", "show the addresses, where they are and where they belong", _run)
+VERB = Verb(
+    "addresses",
+    "show the addresses, where they are and where they belong",
+    _run,
+    reads_documents=True,
+)

@@ -85,4 +85,4 @@ def _detection_time(picture: Picture, group: GroupStatus) -> str:
     return f"{group.failure_detection_ms / 1000:.2f}s" if is_probed else ""
 
 
-VERB = Verb("groups", "show the groups and their members", _run)
+VERB = Verb("groups", "show the groups and their members", _run, reads_documents=True)

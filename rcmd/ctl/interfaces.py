@@ -68,4 +68,4 @@ def link(interface: InterfaceStatus) -> str:
     return "up" if interface.link_up else "down"
 
 
-VERB = Verb("interfaces", "show the interfaces, their flags and states", _run)
+VERB = Verb("interfaces", "show the interfaces, their flags and states", _run, reads_documents=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, cast
 
 from rcmd.ctl.arguments import Misused, parse
 from rcmd.ctl.output import Output, wants_colour
@@ -21,14 +20,7 @@ from rcmd.foreign_text import escaped
 _INTERRUPTED = 130
 
 
-def connect_over_dbus() -> AbstractAsyncContextManager[Manager]:
-    # Imported late: `rcmctl --help` needs no bus.
-    from rcmd.bus.client import ManagerClient
-
-    return ManagerClient.connect()
-
-
-def main(words: Sequence[str] | None = None, connect: Connect = connect_over_dbus) -> int:
+def main(words: Sequence[str] | None = None, connect: Connect | None = None) -> int:
     """Run one command and return its exit status, as `rcmd.errors` has them."""
     if words is None:
         words = [escaped(word) for word in sys.argv[1:]]
@@ -50,12 +42,31 @@ def _write_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _execute(words: Sequence[str], connect: Connect, output: Output) -> int:
+def _execute(words: Sequence[str], connect: Connect | None, output: Output) -> int:
     arguments = parse(words, verbs_for(words))
+    verb: Verb = arguments.verb
     try:
-        return asyncio.run(_run(arguments, connect, output))
+        if connect is None and verb.reads_documents and "run_here" not in arguments:
+            return _read(arguments, output)
+        # Imported late: it takes longer than to read a document.
+        import asyncio
+
+        return asyncio.run(_run(arguments, connect or _over_dbus, output))
     except KeyboardInterrupt:
         return _interrupt(arguments, output)
+
+
+def _read(arguments: Namespace, output: Output) -> int:
+    from rcmd.bus.reader import DocumentReader, finish
+
+    # It is as much of a manager as the verb needs: it said so.
+    return finish(_run(arguments, cast(Connect, DocumentReader.connect), output))
+
+
+def _over_dbus() -> AbstractAsyncContextManager[Manager]:
+    from rcmd.bus.client import ManagerClient
+
+    return ManagerClient.connect()
 
 
 async def _run(arguments: Namespace, connect: Connect, output: Output) -> int:

@@ -44,4 +44,9 @@ def _rows(resource: Mapping[str, Any], depth: int) -> Iterator[tuple[str, str, s
         yield from _rows(child, depth + 1)
 
 
-VERB = Verb("resources", "show slots, devices and interfaces, and what hangs on them", _run)
+VERB = Verb(
+    "resources",
+    "show slots, devices and interfaces, and what hangs on them",
+    _run,
+    reads_documents=True,
+)

@@ -109,5 +109,6 @@ VERB = Verb(
     "show the RCM scripts; `scripts test FILE` tries one",
     _run,
     _add_arguments,
+    reads_documents=True,
     when_interrupted="nothing was changed",
 )

@@ -129,4 +129,6 @@ def _operation_table(operations: tuple[Underway, ...], width: int) -> list[Line]
     )
 
 
-VERB = Verb("status", "show everything at a glance, what is wrong first", _run)
+VERB = Verb(
+    "status", "show everything at a glance, what is wrong first", _run, reads_documents=True
+)

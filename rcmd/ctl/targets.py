@@ -66,4 +66,6 @@ def _targets(entries: Iterable[Mapping[str, Any]]) -> str:
     return " ".join(part for part in parts if part)
 
 
-VERB = Verb("targets", "show whom each interface probes, and from where", _run)
+VERB = Verb(
+    "targets", "show whom each interface probes, and from where", _run, reads_documents=True
+)

@@ -79,5 +79,7 @@ class Verb:
     run: Callable[[Manager, Namespace, Output], Awaitable[int]]
     """Returns the exit status."""
     add_arguments: Callable[[ArgumentParser], None] = lambda _: None
+    reads_documents: bool = False
+    """It asks for documents, and needs nothing else of the manager (`rcmd.bus.reader`)."""
     when_interrupted: str = "rcmd goes on with what it has begun"
     """What becomes of the request of a user who presses Ctrl-C and is gone."""

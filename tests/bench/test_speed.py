@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.lab]
 
 NICS = ("hme0", "hme1")
 MANY = 1000
+MOST_OF_IP_BATCH = 0.6
 ANNOUNCED_AFTER_S = 5.5
 """The last of the announcements that the start itself causes."""
 FLOODERS = 4
@@ -49,29 +50,30 @@ def test_a_thousand_addresses(lab_with: LabFactory, table: Table) -> None:
         theirs.append(moved_by_ip(lab))
         lab.down()
     ip_batch = [span.moving_ms for span in theirs]
-    limit = statistics.median(ip_batch)
+    announced = [span.since_event_ms for span in ours]
     table.note(
         Figure("1000 addresses moved by `ip -batch`, unannounced", ip_batch, "ms", 1e9, "compare"),
         Figure(
             "1000 addresses moved by rcmd, and each announced",
             [span.moving_ms for span in ours],
             "ms",
-            limit,
+            statistics.median(ip_batch),
             "as `ip -batch`",
         ),
         Figure(
-            "the same, counted from the link event",
-            [span.since_event_ms for span in ours],
+            "from the link event to the last of them announced",
+            announced,
             "ms",
-            1e9,
-            "compare",
+            MOST_OF_IP_BATCH * statistics.median(ip_batch),
+            f"{MOST_OF_IP_BATCH} of `ip -batch`",
         ),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """`moving_ms` is from the first addition to the last removal, or announcement if later."""
+    """`moving_ms` is from the first addition to the last removal, or announcement if later,
+    `since_event_ms` from the link event to the last announcement."""
 
     moving_ms: float
     since_event_ms: float = 0.0
@@ -91,8 +93,8 @@ def moved_by_rcmd(lab: Lab) -> Span:
     event = next(it.at_s for it in seen if it.ifindex == source and not it.has_carrier)
     begin = min(it.at_s for it in seen if it.what is What.ADDED)
     removed = max(it.at_s for it in seen if it.what is What.REMOVED)
-    end = max(removed, *(announced[address] for address in expected))
-    return Span((end - begin) * 1e3, (end - event) * 1e3)
+    last = max(announced[address] for address in expected)
+    return Span((max(removed, last) - begin) * 1e3, (last - event) * 1e3)
 
 
 def moved_by_ip(lab: Lab) -> Span:

@@ -9,8 +9,9 @@ from ipaddress import ip_address, ip_interface
 from typing import Any
 
 from rcmd.bus.clients import ClientRegistry
-from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
+from rcmd.bus.connection import Connection
 from rcmd.bus.members import Action
+from rcmd.bus.names import BUS_NAME, BUS_PATH
 from rcmd.bus.polkit import POLKIT, Authority
 from rcmd.bus.service import BusService
 from rcmd.bus.wire import Kind, Message, marshal

@@ -7,7 +7,7 @@ import sys
 import time
 
 from rcmd.bus.connection import Connection
-from rcmd.bus.members import OBJECT_MANAGER, ROOT, SERVICE
+from rcmd.bus.names import OBJECT_MANAGER, ROOT, SERVICE
 from rcmd.bus.wire import Kind, Message
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rcmd.bus.faults import ErrorReply
-from rcmd.bus.members import MANAGER, ROOT, SERVICE
+from rcmd.bus.names import MANAGER, ROOT, SERVICE
 
 from .fakes import Answers, answering_peer, ask_bus, stage
 from .private_bus import PrivateBus

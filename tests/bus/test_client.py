@@ -13,7 +13,7 @@ import pytest
 import rcmd
 from rcmd.bus.client import ManagerClient
 from rcmd.bus.connection import Connection
-from rcmd.bus.members import SERVICE
+from rcmd.bus.names import SERVICE
 from rcmd.bus.status_document import operation_document
 from rcmd.errors import (
     Busy,

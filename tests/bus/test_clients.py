@@ -10,7 +10,7 @@ import pytest
 from rcmd.bus.clients import ClientRegistry, Registration
 from rcmd.bus.connection import Connection
 from rcmd.bus.faults import ErrorReply
-from rcmd.bus.members import CLIENT, MANAGER, ROOT, SERVICE
+from rcmd.bus.names import CLIENT, MANAGER, ROOT, SERVICE
 from rcmd.bus.wire import Flag, Kind
 from rcmd.errors import Busy, RcmError, Veto
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.bus.connection import BUS_NAME, BUS_PATH, TURN_S, Connection
+from rcmd.bus.connection import TURN_S, Connection
 from rcmd.bus.faults import Disconnected, ErrorReply
+from rcmd.bus.names import BUS_NAME, BUS_PATH
 from rcmd.bus.wire import Kind, Message, marshal
 
 from .fakes import ask_bus

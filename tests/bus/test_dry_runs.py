@@ -12,7 +12,7 @@ from rcmd.bus import users
 from rcmd.bus.connection import Connection
 from rcmd.bus.dry_runs import MAX_OF_OTHERS, MAX_PER_USER, DryRuns, Question
 from rcmd.bus.faults import CallRefused, ErrorReply
-from rcmd.bus.members import MANAGER, ROOT, SERVICE
+from rcmd.bus.names import MANAGER, ROOT, SERVICE
 from rcmd.errors import NoSuchResource
 from rcmd.rcm.coordinator import Caller, OperationStatus
 from rcmd.rcm.journal import OperationKind

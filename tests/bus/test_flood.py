@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rcmd.bus.connection import Connection
-from rcmd.bus.members import MANAGER, OBJECT_MANAGER, ROOT, SERVICE
+from rcmd.bus.names import MANAGER, OBJECT_MANAGER, ROOT, SERVICE
 from rcmd.model import InterfaceState
 
 from .fakes import Stage, ask_bus, interface, stage, status

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rcmd.bus import library
-from rcmd.bus.connection import BUS_NAME, Connection
+from rcmd.bus.connection import Connection
 from rcmd.bus.faults import Disconnected, Malformed
 from rcmd.bus.library import Library
 from rcmd.bus.members import (
@@ -24,6 +24,7 @@ from rcmd.bus.members import (
     STANDARD_INTERFACES,
     Interface,
 )
+from rcmd.bus.names import BUS_NAME
 from rcmd.bus.wire import Kind, Message
 
 from .body_values import VARIANT_TYPES, Boxed, bodies_of, for_library, of_library

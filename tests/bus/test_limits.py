@@ -19,7 +19,8 @@ from rcmd.bus.dispatch import (
     MAX_RUNNING_OF_USER,
 )
 from rcmd.bus.faults import ErrorReply
-from rcmd.bus.members import MANAGER, OWN_INTERFACES, PROPERTIES, ROOT, SERVICE
+from rcmd.bus.members import OWN_INTERFACES
+from rcmd.bus.names import MANAGER, PROPERTIES, ROOT, SERVICE
 from rcmd.bus.polkit import MAX_OPEN_PER_USER, Authority
 from rcmd.bus.wire import Flag, Kind, Message, marshal
 from rcmd.errors import InvalidArgument, NotAuthorized, Veto

@@ -11,7 +11,8 @@ import pytest
 
 from rcmd.bus.connection import Connection
 from rcmd.bus.faults import ErrorReply
-from rcmd.bus.members import (
+from rcmd.bus.members import Action
+from rcmd.bus.names import (
     INTROSPECTABLE,
     MANAGER,
     OBJECT_MANAGER,
@@ -19,7 +20,6 @@ from rcmd.bus.members import (
     PROPERTIES,
     ROOT,
     SERVICE,
-    Action,
 )
 from rcmd.bus.polkit import Authority
 from rcmd.bus.values import plain

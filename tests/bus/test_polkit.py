@@ -13,7 +13,8 @@ import pytest
 
 from rcmd.bus.connection import Connection
 from rcmd.bus.faults import ErrorReply
-from rcmd.bus.members import MANAGER, ROOT, SERVICE, Action
+from rcmd.bus.members import Action
+from rcmd.bus.names import MANAGER, ROOT, SERVICE
 from rcmd.bus.polkit import Authority
 from rcmd.bus.values import plain
 from rcmd.bus.wire import Flag

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 
-from rcmd.bus.members import MANAGER, ROOT, SERVICE
+from rcmd.bus.names import MANAGER, ROOT, SERVICE
 from rcmd.bus.probe_documents import probe_document, target_document
 
 from .fakes import PROBES, TARGETS, stage

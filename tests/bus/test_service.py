@@ -22,7 +22,7 @@ from rcmd.bus import dispatch
 from rcmd.bus.connection import Connection
 from rcmd.bus.dispatch import MAX_ARGUMENTS, MAX_RUNNING
 from rcmd.bus.faults import Disconnected, ErrorReply
-from rcmd.bus.members import (
+from rcmd.bus.names import (
     GROUP,
     INTERFACE,
     INTROSPECTABLE,

@@ -15,7 +15,7 @@ from rcm.house import DUAL, House
 from rcmd.bus.connection import Connection
 from rcmd.bus.faults import ErrorReply
 from rcmd.bus.library import Variant
-from rcmd.bus.members import INTROSPECTABLE, ROOT, SERVICE
+from rcmd.bus.names import INTROSPECTABLE, ROOT, SERVICE
 from rcmd.bus.service import BusService
 
 from .mutation import LARGE, NUMBERS, Chance

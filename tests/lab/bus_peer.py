@@ -16,8 +16,8 @@ import json
 import sys
 
 from rcmd.bus.address import system_bus_address
-from rcmd.bus.connection import BUS_NAME, BUS_PATH, Connection
-from rcmd.bus.members import MANAGER, ROOT, SERVICE
+from rcmd.bus.connection import Connection
+from rcmd.bus.names import BUS_NAME, BUS_PATH, MANAGER, ROOT, SERVICE
 from rcmd.bus.values import plain
 from rcmd.bus.wire import Kind, Message, marshal
 

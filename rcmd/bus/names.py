@@ -1,0 +1,16 @@
+"""Names on the bus: of the bus itself, and of rcmd."""
+
+BUS_NAME = "org.freedesktop.DBus"
+BUS_PATH = "/org/freedesktop/DBus"
+
+SERVICE = "org.rcmd1"
+ROOT = "/org/rcmd1"
+MANAGER = "org.rcmd1.Manager"
+GROUP = "org.rcmd1.Group"
+INTERFACE = "org.rcmd1.Interface"
+OPERATION = "org.rcmd1.Operation"
+CLIENT = "org.rcmd1.Client"
+PROPERTIES = "org.freedesktop.DBus.Properties"
+INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
+PEER = "org.freedesktop.DBus.Peer"
+OBJECT_MANAGER = "org.freedesktop.DBus.ObjectManager"
