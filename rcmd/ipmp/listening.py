@@ -8,12 +8,11 @@ from ipaddress import ip_address, ip_network
 from rcmd.ipmp import messages
 from rcmd.ipmp.commands import Command
 from rcmd.ipmp.events import AddressGone
-from rcmd.ipmp.losses import Fate, Thing, Topic
+from rcmd.ipmp.losses import Fate, Thing, Topic, is_by_kernel
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.multicast import ELSEWHERE, Chosen, GroupAtHome, Joined, is_autojoin
 from rcmd.ipmp.multicast_events import Membership, MembershipsSeen
 from rcmd.ipmp.scene import Scene
-from rcmd.ipmp.taken import is_by_kernel
 from rcmd.model import SMALLEST_MTU, Family, IPAddress, KernelAddress, family_of
 
 KERNELS_OWN = frozenset(

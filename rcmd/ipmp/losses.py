@@ -14,8 +14,9 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
+from rcmd.ipmp.events import AddressGone
 from rcmd.ipmp.route_words import describe_route
-from rcmd.model import Family, IPAddress, Route
+from rcmd.model import Family, IPAddress, Link, Route
 
 QUIET_S = 0.25
 MOST_PATIENT_S = 2.0
@@ -180,3 +181,10 @@ class Losses:
         for kept in (self._sweeps, self._forgotten):
             while kept and kept[0].at < now - SWEEP_S:
                 kept.popleft()
+
+
+def is_by_kernel(gone: AddressGone, link: Link) -> bool:
+    """It was nobody's will: asked for by nobody, or the device has lost all of the family."""
+    has_lost_all = not link.is_up or gone.address.family not in link.families
+    is_doubtful = gone.address.family is Family.IPV6
+    return not gone.is_by_request or (is_doubtful and has_lost_all)

@@ -15,11 +15,11 @@ from rcmd.ipmp.drift import Reaction
 from rcmd.ipmp.events import AddressGone, RouteGone
 from rcmd.ipmp.ledger import MovableKey, RouteAtHome
 from rcmd.ipmp.link_local import is_its_own, is_link_local
-from rcmd.ipmp.losses import Fate, Forgotten, Thing, Topic
+from rcmd.ipmp.losses import Fate, Forgotten, Thing, Topic, is_by_kernel
 from rcmd.ipmp.member import Member
 from rcmd.ipmp.route_words import describe_route
 from rcmd.ipmp.scene import Scene
-from rcmd.model import AddressKind, Family, IPAddress, Link, Route, RouteKey, WhenRemoved
+from rcmd.model import AddressKind, IPAddress, Route, RouteKey, WhenRemoved
 
 
 def address_taken(scene: Scene, member: Member, gone: AddressGone, now: float) -> list[Command]:
@@ -49,13 +49,6 @@ def address_taken(scene: Scene, member: Member, gone: AddressGone, now: float) -
     else:
         _address_removed(scene, member, gone, now)
     return []
-
-
-def is_by_kernel(gone: AddressGone, link: Link) -> bool:
-    """It was nobody's will: asked for by nobody, or the device has lost all of the family."""
-    has_lost_all = not link.is_up or gone.address.family not in link.families
-    is_doubtful = gone.address.family is Family.IPV6
-    return not gone.is_by_request or (is_doubtful and has_lost_all)
 
 
 def _autoconfigured_taken(scene: Scene, member: Member, key: IPAddress) -> None:

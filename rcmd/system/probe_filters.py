@@ -5,11 +5,20 @@ They only save work.  Whatever passes is judged again in full: it may have come 
 
 from __future__ import annotations
 
-import ctypes
 import socket
 import struct
 from typing import Final
 
+from rcmd.system.packet_filter import (
+    ACCEPT,
+    DROP,
+    JUMP_IF_EQUAL,
+    LOAD_BYTE,
+    LOAD_HALF,
+    LOAD_WORD,
+    LOAD_WORD_INDEXED,
+    attach,
+)
 from rcmd.system.probe_packets import (
     ARP_REPLY,
     ECHO_REPLY,
@@ -17,23 +26,11 @@ from rcmd.system.probe_packets import (
     NEIGHBOR_ADVERTISEMENT,
 )
 
-Instruction = tuple[int, int, int, int]
-"""code, jump if true, jump if false, operand (struct sock_filter, linux/filter.h)."""
-
-_SO_ATTACH_FILTER: Final = 26
 _SOL_RAW: Final = 255
 _FILTER_OPTION: Final = 1
 """ICMP_FILTER at level SOL_RAW, ICMPV6_FILTER at level IPPROTO_ICMPV6."""
 
-_LOAD_WORD: Final = 0x20
-_LOAD_HALF: Final = 0x28
-_LOAD_BYTE: Final = 0x30
-_LOAD_WORD_INDEXED: Final = 0x40
 _INDEX_HEADER_LENGTH: Final = 0xB1
-_JUMP_IF_EQUAL: Final = 0x15
-_RETURN: Final = 0x06
-_ACCEPT: Final = (_RETURN, 0, 0, 0xFFFF_FFFF)
-_DROP: Final = (_RETURN, 0, 0, 0)
 _NETWORK_HEADER: Final = 0xFFF0_0000
 """SKF_NET_OFF: offsets count from the IP header, wherever the packet begins."""
 _PACKET_TYPE: Final = 0xFFFF_F000 + 4
@@ -48,10 +45,10 @@ def let_echo_replies_in(icmp: socket.socket, tag: bytes) -> None:
     attach(
         icmp,
         (_INDEX_HEADER_LENGTH, 0, 0, 0),
-        (_LOAD_WORD_INDEXED, 0, 0, 8),
-        (_JUMP_IF_EQUAL, 0, 1, int.from_bytes(tag, "big")),
-        _ACCEPT,
-        _DROP,
+        (LOAD_WORD_INDEXED, 0, 0, 8),
+        (JUMP_IF_EQUAL, 0, 1, int.from_bytes(tag, "big")),
+        ACCEPT,
+        DROP,
     )
 
 
@@ -60,10 +57,10 @@ def let_echo_replies6_in(icmp6: socket.socket, tag: bytes) -> None:
     _let_type6_in(icmp6, ECHO_REPLY6)
     attach(
         icmp6,
-        (_LOAD_WORD, 0, 0, 8),
-        (_JUMP_IF_EQUAL, 0, 1, int.from_bytes(tag, "big")),
-        _ACCEPT,
-        _DROP,
+        (LOAD_WORD, 0, 0, 8),
+        (JUMP_IF_EQUAL, 0, 1, int.from_bytes(tag, "big")),
+        ACCEPT,
+        DROP,
     )
 
 
@@ -72,10 +69,10 @@ def let_advertisements_in(icmp6: socket.socket) -> None:
     _let_type6_in(icmp6, NEIGHBOR_ADVERTISEMENT)
     attach(
         icmp6,
-        (_LOAD_BYTE, 0, 0, _NETWORK_HEADER + _HOP_LIMIT),
-        (_JUMP_IF_EQUAL, 0, 1, 255),
-        _ACCEPT,
-        _DROP,
+        (LOAD_BYTE, 0, 0, _NETWORK_HEADER + _HOP_LIMIT),
+        (JUMP_IF_EQUAL, 0, 1, 255),
+        ACCEPT,
+        DROP,
     )
 
 
@@ -83,12 +80,12 @@ def let_arp_replies_in(packet: socket.socket) -> None:
     """Of a packet socket whose packets begin at the Ethernet header: ARP replies sent to us."""
     attach(
         packet,
-        (_LOAD_HALF, 0, 0, 20),
-        (_JUMP_IF_EQUAL, 0, 3, ARP_REPLY),
-        (_LOAD_WORD, 0, 0, _PACKET_TYPE),
-        (_JUMP_IF_EQUAL, 0, 1, _PACKET_HOST),
-        _ACCEPT,
-        _DROP,
+        (LOAD_HALF, 0, 0, 20),
+        (JUMP_IF_EQUAL, 0, 3, ARP_REPLY),
+        (LOAD_WORD, 0, 0, _PACKET_TYPE),
+        (JUMP_IF_EQUAL, 0, 1, _PACKET_HOST),
+        ACCEPT,
+        DROP,
     )
 
 
@@ -97,12 +94,3 @@ def _let_type6_in(icmp6: socket.socket, kind: int) -> None:
     blocked = [0xFFFF_FFFF] * 8
     blocked[kind >> 5] &= ~(1 << (kind & 31))
     icmp6.setsockopt(socket.IPPROTO_ICMPV6, _FILTER_OPTION, struct.pack("=8I", *blocked))
-
-
-def attach(receiver: socket.socket, *program: Instruction) -> None:
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
-    receiver.setsockopt(
-        socket.SOL_SOCKET,
-        _SO_ATTACH_FILTER,
-        struct.pack("@HP", len(program), ctypes.addressof(code)),
-    )

@@ -13,7 +13,17 @@ from collections.abc import Iterable
 from typing import Final
 
 from rcmd.system.netlink_message import HEADER, NLM_F_REPLACE, RTN_UNICAST, MessageType
-from rcmd.system.probe_filters import Instruction, attach
+from rcmd.system.packet_filter import (
+    ACCEPT,
+    DROP,
+    JUMP_IF_EQUAL,
+    LOAD_BYTE,
+    LOAD_HALF,
+    LOAD_WORD,
+    LOAD_WORD_INDEXED,
+    Instruction,
+    attach,
+)
 
 MOST = 1000
 """Devices; with more nothing is filtered.  The kernel takes 4096 instructions."""
@@ -21,16 +31,8 @@ MOST = 1000
 _SO_DETACH_FILTER: Final = 27
 _LOAD_NUMBER: Final = 0x00
 _INDEX_NUMBER: Final = 0x01
-_LOAD_WORD: Final = 0x20
-_LOAD_HALF: Final = 0x28
-_LOAD_BYTE: Final = 0x30
-_LOAD_WORD_INDEXED: Final = 0x40
 _INDEX_FROM_LOADED: Final = 0x07
-_JUMP_IF_EQUAL: Final = 0x15
 _JUMP_IF_ANY_BIT: Final = 0x45
-_RETURN: Final = 0x06
-_ACCEPT: Final = (_RETURN, 0, 0, 0xFFFF_FFFF)
-_DROP: Final = (_RETURN, 0, 0, 0)
 _TYPE_AT: Final = 4
 _FLAGS_AT: Final = 6
 _PORT_AT: Final = 12
@@ -64,30 +66,30 @@ def let_all_in(events: socket.socket) -> None:
 
 def _program(indexes: list[int], own_port: int) -> list[Instruction]:
     lines: list[Instruction] = [
-        (_LOAD_HALF, 0, 0, _TYPE_AT),
-        (_JUMP_IF_EQUAL, 2, 0, _half(MessageType.NEWROUTE)),
-        (_JUMP_IF_EQUAL, 1, 0, _half(MessageType.DELROUTE)),
-        _ACCEPT,
-        (_LOAD_WORD, 0, 0, _PORT_AT),
-        (_JUMP_IF_EQUAL, 0, 1, _word(own_port)),
-        _DROP,
-        (_LOAD_HALF, 0, 0, _FLAGS_AT),
+        (LOAD_HALF, 0, 0, _TYPE_AT),
+        (JUMP_IF_EQUAL, 2, 0, _half(MessageType.NEWROUTE)),
+        (JUMP_IF_EQUAL, 1, 0, _half(MessageType.DELROUTE)),
+        ACCEPT,
+        (LOAD_WORD, 0, 0, _PORT_AT),
+        (JUMP_IF_EQUAL, 0, 1, _word(own_port)),
+        DROP,
+        (LOAD_HALF, 0, 0, _FLAGS_AT),
         (_JUMP_IF_ANY_BIT, 0, 1, _half(NLM_F_REPLACE)),
-        _ACCEPT,
-        (_LOAD_BYTE, 0, 0, _ROUTE_TYPE_AT),
-        (_JUMP_IF_EQUAL, 1, 0, RTN_UNICAST),
-        _ACCEPT,
+        ACCEPT,
+        (LOAD_BYTE, 0, 0, _ROUTE_TYPE_AT),
+        (JUMP_IF_EQUAL, 1, 0, RTN_UNICAST),
+        ACCEPT,
         (_LOAD_NUMBER, 0, 0, _ATTRIBUTES_AT),
         (_INDEX_NUMBER, 0, 0, _RTA_OIF),
-        (_LOAD_WORD, 0, 0, _FIND_ATTRIBUTE),
-        (_JUMP_IF_EQUAL, 0, 1, 0),
-        _ACCEPT,
+        (LOAD_WORD, 0, 0, _FIND_ATTRIBUTE),
+        (JUMP_IF_EQUAL, 0, 1, 0),
+        ACCEPT,
         (_INDEX_FROM_LOADED, 0, 0, 0),
-        (_LOAD_WORD_INDEXED, 0, 0, 4),
+        (LOAD_WORD_INDEXED, 0, 0, 4),
     ]
     for ifindex in indexes:
-        lines += ((_JUMP_IF_EQUAL, 0, 1, _word(ifindex)), _ACCEPT)
-    return [*lines, _DROP]
+        lines += ((JUMP_IF_EQUAL, 0, 1, _word(ifindex)), ACCEPT)
+    return [*lines, DROP]
 
 
 def _half(number: int) -> int:

@@ -24,7 +24,7 @@ from rcmd.ipmp.events import (
     RoutesFound,
 )
 from rcmd.ipmp.kernel_view import KernelView
-from rcmd.ipmp.taken import is_by_kernel
+from rcmd.ipmp.losses import is_by_kernel
 from rcmd.model import Family, Link
 from rcmd.system.netlink_message import Header, MessageType
 from rcmd.system.netlink_socket import CommandSocket, EventSocket
