@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup packages demo test test-long fuzz test-vm lint bench bench-vm install uninstall clean
+.PHONY: help setup packages demo test test-long fuzz test-vm lint architecture bench bench-vm install uninstall clean
 
 # Made anew when what rcmd needs has changed.
 READY := .venv/.ready
@@ -41,6 +41,9 @@ lint: $(READY) ## check the style and the types
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy --no-error-summary
+
+architecture: $(READY) ## count files, folders and imports, and draw docs/architecture.svg
+	@.venv/bin/python tests/architecture.py
 
 bench: $(READY) ## measure (as root); ends with the table of figures
 	@.ci/run-tests -q -m bench tests/bench tests/bus

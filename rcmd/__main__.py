@@ -45,10 +45,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check() -> int:
     from rcmd.configuration import load, missing_devices
-    from rcmd.configuration.claims import find_claims
-    from rcmd.system.dhcp_client import missing_client
-    from rcmd.system.files import read_tree
-    from rcmd.system.neighbours import read_neighbours
+    from rcmd.configuration.conflicts import find_claims
+    from rcmd.platform.dhcp_client import missing_client
+    from rcmd.platform.files import read_tree
+    from rcmd.platform.network_managers import read_neighbours
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names may have letters that the locale does not have.
@@ -66,8 +66,8 @@ def _check() -> int:
 
 
 def _log_to_stderr(*, is_verbose: bool) -> None:
-    from rcmd.system.log_limit import LogLimit
-    from rcmd.system.service_manager import log_formatter
+    from rcmd.platform.log_limit import LogLimit
+    from rcmd.platform.service_manager import log_formatter
 
     handler = logging.StreamHandler()
     handler.addFilter(LogLimit())
@@ -78,9 +78,9 @@ def _log_to_stderr(*, is_verbose: bool) -> None:
 def _run() -> int:
     # Looking for garbage while modules are loaded finds none, and takes a fifth of that time.
     gc.disable()
-    from rcmd.assembly import run
+    from rcmd.daemon.wiring import run
     from rcmd.errors import RcmError
-    from rcmd.system.instance import InstanceLock
+    from rcmd.platform.instance import InstanceLock
 
     gc.enable()
     try:

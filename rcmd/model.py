@@ -141,7 +141,7 @@ class WhenRemoved(StrEnum):
     ACCEPT = "accept"
     """It is left away; what the configuration asks for stays a problem until it is there."""
     RESTORE = "restore"
-    """It is put back; but not for ever (`ipmp.drift`)."""
+    """It is put back; but not for ever (`ipmp.state.restore_policy`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from rcmd.rcm.journal import Step
-from rcmd.system.changes import Changes
-from rcmd.system.database import StoreError, volatile_database
-from rcmd.system.store import Store
-from rcmd.system.tables import Tables
+from rcmd.platform.store.changes import Changes
+from rcmd.platform.store.database import StoreError, volatile_database
+from rcmd.platform.store.store import Store
+from rcmd.platform.store.tables import Tables
+from rcmd.ports.store import Step
 
 
 class FailingTables(Tables):

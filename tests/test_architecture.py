@@ -1,94 +1,186 @@
 """The rooms and arrows of the package, held by reading every import.
 
-`model` <- `configuration`, `ipmp` <- `rcm` <- `daemon` <- `__main__`; around them the edges.
+`model` <- `configuration`, `ipmp` <- `ports` <- `rcm` <- `daemon` <- `__main__`; around them the
+edges: `kernel`, `platform`, `bus`.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "rcmd"
-MODULES = sorted(PACKAGE.rglob("*.py"))
+from architecture import MODULES, PACKAGE, ROOT, imports_of, look, name_of, room_of, tree_of
 
 PURE = {"model", "errors", "configuration", "ipmp"}
 """Rooms without a clock, a socket or an await."""
 
-MAY_USE: dict[str, set[str]] = {
-    "": set(),
-    "errors": set(),
-    "foreign_text": set(),
-    "model": set(),
-    "configuration": {"model", "errors", "foreign_text"},
-    "ipmp": {"model", "errors"},
-    "rcm": {"model", "errors", "foreign_text", "configuration", "ipmp"},
-    "outside": {"model", "ipmp"},
-    "hash_choice": {"model", "ipmp", "rcm", "outside"},
-    "looking": {"ipmp"},
-    "prepared": {"model", "ipmp"},
+MAY_USE: dict[str, dict[str, set[str]]] = {
+    "": {
+        "errors": set(),
+        "foreign_text": set(),
+        "lab": set(),
+        "model": set(),
+        "configuration": {"model"},
+        "ipmp": {"model"},
+        "ports": {"errors", "foreign_text", "ipmp", "model"},
+        "bus": {"errors", "foreign_text", "model", "ports"},
+        "kernel": {"errors", "foreign_text", "ipmp", "model", "ports"},
+        "rcm": {"configuration", "errors", "ipmp", "model", "ports"},
+        "platform": {"configuration", "errors", "foreign_text", "ipmp", "kernel", "model", "ports"},
+        "ctl": {"bus", "errors", "foreign_text", "model", "platform", "ports"},
+        "daemon": {
+            "bus",
+            "configuration",
+            "errors",
+            "ipmp",
+            "kernel",
+            "model",
+            "platform",
+            "ports",
+            "rcm",
+        },
+        "__main__": {"configuration", "daemon", "errors", "platform"},
+    },
+    "ipmp": {
+        "api": set(),
+        "rules": set(),
+        "state": {"api", "rules"},
+        "messages": {"api", "rules", "state"},
+        "multipath": {"api", "rules", "state"},
+        "multicast": {"api", "messages", "rules", "state"},
+        "placement": {"api", "messages", "multicast", "rules", "state"},
+        "dhcp": {"api", "placement", "rules", "state"},
+        "probing": {"api", "messages", "placement", "rules", "state"},
+        "health": {"api", "messages", "placement", "probing", "rules", "state"},
+        "reconcile": {
+            "api",
+            "dhcp",
+            "messages",
+            "multicast",
+            "multipath",
+            "placement",
+            "rules",
+            "state",
+        },
+        "attachment": {"api", "multicast", "placement", "reconcile", "rules", "state"},
+        "forecast": {
+            "api",
+            "attachment",
+            "dhcp",
+            "messages",
+            "placement",
+            "reconcile",
+            "rules",
+            "state",
+        },
+        "status": {"forecast", "placement", "probing", "rules", "state"},
+        "engine": {
+            "api",
+            "attachment",
+            "dhcp",
+            "forecast",
+            "health",
+            "messages",
+            "multicast",
+            "placement",
+            "probing",
+            "reconcile",
+            "rules",
+            "state",
+            "status",
+        },
+    },
+    "rcm": {
+        "affected_sockets": set(),
+        "clients": set(),
+        "problems": set(),
+        "resources": set(),
+        "runtime": {"problems"},
+        "file_problems": {"runtime"},
+        "operations": {"affected_sockets", "file_problems", "resources", "runtime"},
+    },
+    "kernel": {
+        "announcement_pace": set(),
+        "carrier": set(),
+        "device_names": set(),
+        "local_ports": set(),
+        "memberships": set(),
+        "packet_filter": set(),
+        "requesters": set(),
+        "sysctls": set(),
+        "sysfs": set(),
+        "transmission": set(),
+        "announcements": {"announcement_pace"},
+        "netlink": {"packet_filter"},
+        "path_hash": {"sysctls"},
+        "advertised": {"netlink"},
+        "minded": {"netlink"},
+        "neighbour_table": {"netlink"},
+        "nexthops": {"netlink"},
+        "pinned_routes": {"netlink"},
+        "removals": {"netlink"},
+        "sock_diag": {"netlink"},
+        "probes": {"neighbour_table", "packet_filter", "transmission"},
+        "rtnetlink": {
+            "advertised",
+            "local_ports",
+            "minded",
+            "netlink",
+            "nexthops",
+            "removals",
+            "requesters",
+        },
+        "devices": {"path_hash", "rtnetlink", "sysctls", "sysfs"},
+    },
+    "platform": {
+        "aside": set(),
+        "files": set(),
+        "hardware": set(),
+        "instance": set(),
+        "kernel_log": set(),
+        "log_limit": set(),
+        "network_managers": set(),
+        "service_manager": set(),
+        "udev": set(),
+        "udhcpc_words": set(),
+        "scripts": {"instance"},
+        "store": {"aside", "instance"},
+        "dhcp_client": {"scripts", "udhcpc_words"},
+    },
     "daemon": {
-        "model",
-        "errors",
-        "configuration",
-        "ipmp",
-        "rcm",
-        "outside",
-        "hash_choice",
-        "looking",
-        "prepared",
+        "boot": set(),
+        "configuration_reader": set(),
+        "garbage": set(),
+        "hash_policy": set(),
+        "history": set(),
+        "lease_keeper": set(),
+        "looking": set(),
+        "prepared": set(),
+        "loop": {"hash_policy", "looking", "prepared"},
+        "advertisement_watch": {"loop"},
+        "multicast_watch": {"loop"},
+        "neighbour_inquiry": {"loop"},
+        "slot_signs": {"loop"},
+        "startup": {"loop"},
+        "upkeep": {"loop"},
+        "wiring": {
+            "advertisement_watch",
+            "boot",
+            "configuration_reader",
+            "garbage",
+            "history",
+            "lease_keeper",
+            "loop",
+            "multicast_watch",
+            "neighbour_inquiry",
+            "slot_signs",
+            "startup",
+            "upkeep",
+        },
     },
-    "system": {"model", "errors", "foreign_text", "configuration", "ipmp", "rcm"},
-    "bus": {"model", "errors", "foreign_text", "rcm"},
-    "ctl": {"model", "errors", "foreign_text", "rcm", "bus", "system"},
-    "lab": {"model", "errors", "rcm", "configuration", "system", "bus", "ctl"},
-    "history": {"rcm"},
-    "garbage": set(),
-    "multicast_watch": {"model", "ipmp", "daemon", "system"},
-    "neighbour_inquiry": {"model", "daemon", "system"},
-    "advertisement_watch": {"model", "ipmp", "daemon", "system"},
-    "slot_signs": {"ipmp", "rcm", "daemon"},
-    "upkeep": {"model", "errors", "ipmp", "rcm", "outside", "daemon"},
-    "configuration_reader": {"configuration", "system"},
-    "starting": {"configuration", "configuration_reader", "ipmp", "model", "daemon", "system"},
-    "assembly": {
-        "garbage",
-        "model",
-        "errors",
-        "configuration",
-        "configuration_reader",
-        "ipmp",
-        "rcm",
-        "daemon",
-        "system",
-        "bus",
-        "history",
-        "multicast_watch",
-        "neighbour_inquiry",
-        "advertisement_watch",
-        "slot_signs",
-        "starting",
-        "upkeep",
-    },
-    "__main__": {"errors", "configuration", "system", "assembly", "starting"},
 }
-"""Room -> the other rooms it may import.  The first part of a module's name is its room."""
-
-NOUNS_OF_RCM = {
-    "rcmd.rcm.bystanders",
-    "rcmd.rcm.coordinator",
-    "rcmd.rcm.journal",
-    "rcmd.rcm.plan",
-    "rcmd.rcm.resource",
-    "rcmd.rcm.script",
-    "rcmd.rcm.script_language",
-    "rcmd.rcm.script_runner",
-}
-"""What `bus`, `ctl` and `lab` may know of `rcm`: values and Protocols, nothing that acts."""
+"""Folder -> what is in it, from the bottom up -> the others in it that it may import."""
 
 UNCLEAN = {
     "asyncio",
@@ -115,48 +207,13 @@ OUTSIDE_RCM = {"ctypes", "fcntl", "multiprocessing", "os", "socket", "sqlite3", 
 ONLY_IN = {
     "dbus_next": "bus.library",
     "dbus_fast": "bus.library",
-    "pyroute2": "system",
-    "pyudev": "system",
-    "sqlite3": "system",
+    "pyudev": "platform.udev",
+    "sqlite3": "platform.store",
 }
-"""Library -> the room, or the one module, that may import it."""
+"""Library -> the folder, or the one module, that may import it; pyroute2 is for tests."""
 
-CATCHALL_PLACES = {"daemon", "__main__"}
+CATCHALL_PLACES = {"daemon.loop", "__main__"}
 """The one place in which anything at all may be caught is in one of these."""
-
-
-def name_of(path: Path) -> str:
-    """`rcmd/ipmp/health.py` is `ipmp.health`; a package has the name of its folder."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def room_of(name: str) -> str:
-    return name.partition(".")[0]
-
-
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(), str(path))
-
-
-def imports_of(path: Path) -> Iterator[str]:
-    """Every module imported anywhere in the file, as a full name.
-
-    `from rcmd.ipmp import health` is both `rcmd.ipmp` and `rcmd.ipmp.health`.
-    """
-    for node in ast.walk(tree_of(path)):
-        match node:
-            case ast.Import():
-                yield from (alias.name for alias in node.names)
-            case ast.ImportFrom(module=str(module), level=0):
-                yield module
-                yield from (f"{module}.{alias.name}" for alias in node.names)
-
-
-def rooms_used_by(path: Path) -> set[str]:
-    parts = [name.split(".") for name in imports_of(path)]
-    return {words[1] for words in parts if words[0] == "rcmd" and len(words) > 1} & set(MAY_USE)
 
 
 def libraries_used_by(path: Path) -> set[str]:
@@ -166,14 +223,22 @@ def libraries_used_by(path: Path) -> set[str]:
 every_module = pytest.mark.parametrize("path", MODULES, ids=name_of)
 
 
-def test_every_room_has_its_row() -> None:
-    assert {room_of(name_of(path)) for path in MODULES} <= set(MAY_USE)
+every_folder = pytest.mark.parametrize("folder", MAY_USE)
 
 
-@every_module
-def test_arrows(path: Path) -> None:
-    room = room_of(name_of(path))
-    assert rooms_used_by(path) - {room} <= MAY_USE[room]
+@every_folder
+def test_arrows(folder: str) -> None:
+    """Also: everything in it has its row, and no row allows what nobody does."""
+    assert look(folder).arrows == MAY_USE[folder]
+
+
+@every_folder
+def test_no_arrow_leads_up(folder: str) -> None:
+    """Each may import what stands above its own row, and nothing else."""
+    known: set[str] = set()
+    for room, targets in MAY_USE[folder].items():
+        assert targets <= known, room
+        known.add(room)
 
 
 @every_module
@@ -185,9 +250,12 @@ def test_rooms_without_side_effects_import_none(path: Path) -> None:
 
 @every_module
 def test_libraries_stay_in_their_place(path: Path) -> None:
-    name = name_of(path)
-    places = {name, room_of(name)}
-    strays = {each for each in libraries_used_by(path) if ONLY_IN.get(each, name) not in places}
+    name = f"{name_of(path)}."
+    strays = {
+        each
+        for each in libraries_used_by(path) & ONLY_IN.keys()
+        if not name.startswith(f"{ONLY_IN[each]}.")
+    }
     assert not strays
 
 
@@ -195,15 +263,6 @@ def test_libraries_stay_in_their_place(path: Path) -> None:
 def test_imports_are_absolute(path: Path) -> None:
     nodes = ast.walk(tree_of(path))
     assert not [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level > 0]
-
-
-@every_module
-def test_outside_rcm_only_its_nouns_are_known(path: Path) -> None:
-    if room_of(name_of(path)) not in ("bus", "ctl", "lab"):
-        return
-    used = {name for name in imports_of(path) if name.startswith("rcmd.rcm.")}
-    strays = {name for name in used if ".".join(name.split(".")[:3]) not in NOUNS_OF_RCM}
-    assert not strays
 
 
 @every_module
@@ -251,7 +310,7 @@ def decodes_strictly(call: ast.Call) -> bool:
 
 MAY_DECODE_STRICTLY = {
     # Messages, not texts.
-    "system/rtnetlink.py",
+    "kernel/rtnetlink.py",
     # The bus drops whoever sends a text that is not UTF-8; here it is Malformed.
     "bus/wire.py",
     # What is encoded in the same line.
@@ -317,8 +376,8 @@ def test_finds_imports_wherever_they_are(tmp_path: Path, text: str, expected: se
 
 def test_finds_a_room_in_both_forms_of_import(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
-    path.write_text("from rcmd import system, __version__\nfrom rcmd.bus.client import Client\n")
-    assert rooms_used_by(path) == {"system", "bus"}
+    path.write_text("from rcmd import kernel, __version__\nfrom rcmd.bus.client import Client\n")
+    assert {"rcmd.kernel", "rcmd.bus.client"} <= {*imports_of(path)}
 
 
 @pytest.mark.parametrize(

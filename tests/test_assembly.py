@@ -11,29 +11,29 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from rcmd import assembly, starting
-from rcmd.assembly import Assembly, first_look
 from rcmd.configuration import ConfigurationFiles, load
-from rcmd.configuration.claims import Neighbours, SourceText
-from rcmd.daemon import MEMORY_KEY
+from rcmd.configuration.conflicts import Neighbours, SourceText
+from rcmd.daemon import startup, wiring
+from rcmd.daemon.history import HistoryWriter, RecordedHistory
+from rcmd.daemon.loop import MEMORY_KEY
+from rcmd.daemon.startup import open_store, remember_running, remembered, starting_configuration
+from rcmd.daemon.wiring import Assembly, first_look
 from rcmd.errors import RcmError
-from rcmd.history import HistoryWriter, RecordedHistory
-from rcmd.ipmp.commands import Report, Severity
-from rcmd.ipmp.events import KernelChange, LinkSeen, RouteSeen
-from rcmd.ipmp.kernel_view import KernelView
-from rcmd.ipmp.memory import Memory
+from rcmd.ipmp.api.commands import Report, Severity
+from rcmd.ipmp.api.events import KernelChange, LinkSeen, RouteSeen
+from rcmd.ipmp.state.kernel_view import KernelView
+from rcmd.ipmp.state.snapshot import Memory
 from rcmd.model import Link, Route
-from rcmd.rcm.journal import HistoryEvent
-from rcmd.starting import open_store, remember_running, remembered, starting_configuration
-from rcmd.system import neighbours
-from rcmd.system.store import Store
+from rcmd.platform import network_managers as neighbours
+from rcmd.platform.store.store import Store
+from rcmd.ports.store import HistoryEvent
 
 GOOD = "failure_detection_time: 700ms\n"
 BAD = "failure_detection_time: soon\n"
 
 
 def detection_ms(monkeypatch: pytest.MonkeyPatch, store: Store, settings: str) -> int:
-    monkeypatch.setattr(starting, "read_tree", lambda: ConfigurationFiles(settings=settings))
+    monkeypatch.setattr(startup, "read_tree", lambda: ConfigurationFiles(settings=settings))
     loaded = starting_configuration(store)
     assert loaded.has_errors is (settings == BAD)
     return loaded.configuration.settings.default_group.failure_detection_ms
@@ -101,9 +101,9 @@ def test_memory_that_cannot_be_kept_aside_costs_nothing_more(tmp_path: Path) -> 
 def test_process_that_did_not_end_by_itself_is_found_out() -> None:
     store = Store.volatile("boot")
     remember_running(store, is_running=True)
-    assert store.recall(starting.RUNNING_KEY)
+    assert store.recall(startup.RUNNING_KEY)
     remember_running(store, is_running=False)
-    assert not store.recall(starting.RUNNING_KEY)
+    assert not store.recall(startup.RUNNING_KEY)
     store.close()
 
 
@@ -111,8 +111,8 @@ def test_machine_without_a_usable_disk_still_has_a_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(starting, "STORE_PATH", tmp_path / "file" / "rcmd.db")
-    monkeypatch.setattr(starting, "boot_id", lambda: "boot")
+    monkeypatch.setattr(startup, "STORE_PATH", tmp_path / "file" / "rcmd.db")
+    monkeypatch.setattr(startup, "boot_id", lambda: "boot")
     store = open_store()
     assert "nothing will be remembered" in caplog.text
     store.remember("key", "text")
@@ -121,7 +121,7 @@ def test_machine_without_a_usable_disk_still_has_a_store(
 
 
 def test_first_look_waits_until_the_kernel_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assembly, "RETRY_S", 0.001)
+    monkeypatch.setattr(wiring, "RETRY_S", 0.001)
 
     class Restless:
         def __init__(self, failures: int) -> None:
@@ -132,7 +132,7 @@ def test_first_look_waits_until_the_kernel_can_be_read(monkeypatch: pytest.Monke
 
     asyncio.run(first_look(Restless(3)))  # type: ignore[arg-type]
     with pytest.raises(RcmError, match="faster than it can be read"):
-        asyncio.run(first_look(Restless(assembly.FIRST_LOOKS)))  # type: ignore[arg-type]
+        asyncio.run(first_look(Restless(wiring.FIRST_LOOKS)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("failure", [None, RuntimeError("impossible")])
@@ -152,6 +152,7 @@ def test_end_listens_to_the_kernel_until_the_bus_is_done(failure: BaseException 
         "history",
         "announcer",
         "prober",
+        "neighbours",
         "carrier",
         "leases",
     )
@@ -166,7 +167,7 @@ def test_end_listens_to_the_kernel_until_the_bus_is_done(failure: BaseException 
         open_then: list[bool] = []
 
         def end() -> None:
-            remembered.append(store.recall(starting.RUNNING_KEY))
+            remembered.append(store.recall(startup.RUNNING_KEY))
             # While the disk is waited for, timers go on: they read the kernel, and what it says.
             open_then.extend(
                 not edge.close.called for edge in (calls.kernel, calls.prober, calls.carrier)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pytest
 
-from rcmd import configuration_reader
 from rcmd.configuration import ConfigurationFiles, Loaded
-from rcmd.configuration_reader import ConfigurationReader, Reading, read_files
+from rcmd.daemon import configuration_reader
+from rcmd.daemon.configuration_reader import ConfigurationReader, Reading, read_files
 from rcmd.model import Configuration
 
 

@@ -10,11 +10,11 @@ import pytest
 from failing_tables import FailingStore
 from rcm.house import DUAL, PAIR, House
 
-from rcmd.daemon import MEMORY_KEY, PREPARE_AFTER_S, PROBLEMS_KEY
-from rcmd.ipmp.events import Leave, Stay
-from rcmd.ipmp.memory import Memory
+from rcmd.daemon.loop import MEMORY_KEY, PREPARE_AFTER_S, PROBLEMS_KEY
+from rcmd.ipmp.api.events import Leave, Stay
+from rcmd.ipmp.state.snapshot import Memory
 from rcmd.model import Identity
-from rcmd.rcm.journal import HistoryEvent
+from rcmd.ports.store import HistoryEvent
 
 
 def play(story: Callable[[House], Awaitable[None]], **furniture: object) -> House:
@@ -161,7 +161,7 @@ def test_since_when_something_is_wrong_survives_a_restart_right_after() -> None:
 
 
 def test_next_failure_is_prepared_when_it_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rcmd.daemon.PREPARE_AFTER_S", PREPARE_AFTER_S / 100)
+    monkeypatch.setattr("rcmd.daemon.loop.PREPARE_AFTER_S", PREPARE_AFTER_S / 100)
 
     async def story(house: House) -> None:
         assert house.kernel.prepared == []
@@ -238,7 +238,7 @@ def test_look_around_makes_lost_news_good() -> None:
 
 
 def test_look_that_fails_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rcmd.daemon.RETRY_S", 0.001)
+    monkeypatch.setattr("rcmd.daemon.loop.RETRY_S", 0.001)
 
     async def story(house: House) -> None:
         house.model.set_cable("hme0", False)

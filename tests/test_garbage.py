@@ -8,7 +8,7 @@ from weakref import ref
 
 import pytest
 
-from rcmd import garbage
+from rcmd.daemon import garbage
 
 
 @pytest.fixture(autouse=True)

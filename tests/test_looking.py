@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rcmd.daemon.looking import Looking
 from rcmd.errors import RcmError
-from rcmd.ipmp.commands import Cause, Move
-from rcmd.ipmp.events import (
+from rcmd.ipmp.api.commands import Cause, Move
+from rcmd.ipmp.api.events import (
     AddressGone,
     AddressSeen,
     KernelChange,
@@ -22,8 +23,7 @@ from rcmd.ipmp.events import (
     RouteGone,
     RouteSeen,
 )
-from rcmd.ipmp.kernel_view import KernelView
-from rcmd.looking import Looking
+from rcmd.ipmp.state.kernel_view import KernelView
 from rcmd.model import KernelAddress, Link, Route
 
 LINKS = [Link(number, f"hme{number}", is_up=is_up) for number in (4, 5) for is_up in (True, False)]

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from rcmd import __main__ as command
-from rcmd import __version__
+from rcmd import __main__, __version__
 from rcmd.configuration import ConfigurationFiles
-from rcmd.configuration.claims import Neighbours, SourceText
-from rcmd.system import files, neighbours
+from rcmd.configuration.conflicts import Neighbours, SourceText
+from rcmd.platform import files
+from rcmd.platform import network_managers as neighbours
 
 
 def rcmd(*words: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +27,7 @@ def check(
     monkeypatch.setattr(files, "read_tree", lambda: found)
     monkeypatch.setattr(neighbours, "read_neighbours", lambda _names: others or Neighbours())
     monkeypatch.setattr(sys, "argv", ["rcmd", "--check"])
-    return command.main()
+    return __main__.main()
 
 
 def test_version() -> None:
@@ -132,5 +132,5 @@ def test_only_root_can_run_it(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 65534)
     monkeypatch.setattr(sys, "argv", ["rcmd"])
-    assert command.main() == 1
+    assert __main__.main() == 1
     assert "rcmd needs root" in caplog.text

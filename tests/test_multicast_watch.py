@@ -11,13 +11,13 @@ from typing import Any, cast
 import pytest
 from ipmp.scenes import config, scene
 
-from rcmd import multicast_watch
-from rcmd.ipmp.events import Event, LinkSeen
-from rcmd.ipmp.multicast import autojoin
-from rcmd.ipmp.multicast_events import Membership, MembershipsSeen
-from rcmd.ipmp.scene import Scene
+from rcmd.daemon import multicast_watch
+from rcmd.daemon.multicast_watch import MulticastWatch
+from rcmd.ipmp.api.events import Event, LinkSeen
+from rcmd.ipmp.api.memberships import Membership, MembershipsSeen
+from rcmd.ipmp.state.group_state import Scene
+from rcmd.ipmp.state.memberships import autojoin
 from rcmd.model import KernelAddress
-from rcmd.multicast_watch import MulticastWatch
 
 GROUP = ip_address("239.1.2.3")
 HME0 = 4

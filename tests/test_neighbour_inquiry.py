@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from ipmp.scenes import config, scene
 
-from rcmd.ipmp.events import Neighbour, NeighboursSeen
+from rcmd.daemon.neighbour_inquiry import MOST_GATEWAYS, NeighbourInquiry
+from rcmd.ipmp.api.events import Neighbour, NeighboursSeen
 from rcmd.model import IPInterface, Route
-from rcmd.neighbour_inquiry import MOST_GATEWAYS, NeighbourInquiry
 
 HME1 = 5
 MAC = "02:00:00:00:00:05"

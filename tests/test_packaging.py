@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.ipmp.nexthops import SPREAD_PROTOCOL
+from rcmd.ipmp.api.nexthops import SPREAD_PROTOCOL
 from rcmd.model import RCMD_PROTOCOL
 
 ROOT = Path(__file__).parent.parent

@@ -10,14 +10,14 @@ from ipaddress import ip_address, ip_interface, ip_network
 import pytest
 from rcm.house import House
 
-from rcmd.ipmp.commands import Cause, Move
+from rcmd.daemon.prepared import Prepared, failing
+from rcmd.ipmp.api.commands import Cause, Move
+from rcmd.ipmp.api.events import Event, KernelChanged, LinkGone, LinkSeen, Moved
 from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.events import Event, KernelChanged, LinkGone, LinkSeen, Moved
-from rcmd.ipmp.health import Health
-from rcmd.ipmp.member import Member
+from rcmd.ipmp.rules.health import Health
+from rcmd.ipmp.state.member import Member
 from rcmd.model import InterfaceConfig, KernelAddress, Preparations, Route
-from rcmd.outside import OnAdded
-from rcmd.prepared import Prepared, failing
+from rcmd.ports.network import OnAdded
 
 DATA = "192.168.85.19"
 

@@ -9,9 +9,9 @@ from ipaddress import ip_address
 import pytest
 from rcm.house import House
 
-from rcmd.rcm.hardware import Hardware, PciFunction, Slot
-from rcmd.rcm.slot_notice import NoticeKind, SlotNotice
-from rcmd.slot_signs import DOUBT_S, LOOK_AFTER_S, SlotSigns
+from rcmd.daemon.slot_signs import DOUBT_S, LOOK_AFTER_S, SlotSigns
+from rcmd.ports.hardware import Hardware, PciFunction, Slot
+from rcmd.rcm.operations.slot_notice import NoticeKind, SlotNotice
 
 DATA = ip_address("192.168.85.19")
 CARD = Hardware(

@@ -9,11 +9,11 @@ from ipaddress import ip_interface
 
 from rcm.house import PAIR, House
 
-from rcmd.ipmp.deviation import Deviation
-from rcmd.ipmp.events import Configured
+from rcmd.daemon.upkeep import ALL, EVERY_DEVICE, MOST_AT_ONCE, Upkeep
+from rcmd.ipmp.api.deviation import Deviation
+from rcmd.ipmp.api.events import Configured
 from rcmd.model import KernelAddress, ProblemCode
-from rcmd.rcm.journal import HistoryEvent
-from rcmd.upkeep import ALL, EVERY_DEVICE, MOST_AT_ONCE, Upkeep
+from rcmd.ports.store import HistoryEvent
 
 RP_FILTER = Deviation("net/ipv4/conf/hme0/rp_filter", "1", "2")
 ARP_IGNORE = Deviation("net/ipv4/conf/hme0/arp_ignore", "0", "1")

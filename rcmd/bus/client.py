@@ -26,9 +26,9 @@ from rcmd.errors import RcmError, Unreachable, Veto
 
 if TYPE_CHECKING:
     # Loaded by those who need them: `rcmctl status` does not.
-    from rcmd.rcm.bystanders import Session
-    from rcmd.rcm.journal import HistoryEvent
-    from rcmd.rcm.plan import DetachPlan, PlannedMove
+    from rcmd.ports.plan import DetachPlan, PlannedMove
+    from rcmd.ports.sockets import Session
+    from rcmd.ports.store import HistoryEvent
 
 _PROBES_EVERY_S = 0.1
 """Often enough for the 52 probes that a member keeps at the shortest detection time."""
@@ -90,7 +90,7 @@ class ManagerClient:
 
     async def history(self, since_us: int, limit: int) -> tuple[HistoryEvent, ...]:
         """The newest `limit` events at or after the time (us since the epoch), oldest first."""
-        from rcmd.rcm.journal import HistoryEvent
+        from rcmd.ports.store import HistoryEvent
 
         events: list[HistoryEvent] = []
         skip = 0
@@ -307,7 +307,7 @@ def _detach_options(*, force: bool, session: Session | None) -> VariantMap:
 
 
 def _plan(body: Sequence[Any]) -> DetachPlan:
-    from rcmd.rcm.plan import DetachPlan
+    from rcmd.ports.plan import DetachPlan
 
     plan = plain(body[0])
     return DetachPlan(
@@ -321,7 +321,7 @@ def _plan(body: Sequence[Any]) -> DetachPlan:
 
 
 def _move(move: Mapping[str, str]) -> PlannedMove:
-    from rcmd.rcm.plan import MovableKind, PlannedMove
+    from rcmd.ports.plan import MovableKind, PlannedMove
 
     return PlannedMove(
         MovableKind(move["kind"]),
@@ -338,7 +338,7 @@ def _operation(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _event(body: Sequence[Any]) -> HistoryEvent:
-    from rcmd.rcm.journal import HistoryEvent
+    from rcmd.ports.store import HistoryEvent
 
     time_us, kind, subject, detail = body
     words = plain(detail)

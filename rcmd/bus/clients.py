@@ -90,7 +90,7 @@ class _Peer:
 
 
 class ClientRegistry:
-    """Implements `rcmd.rcm.coordinator.Clients`."""
+    """Implements `rcmd.ports.coordinator.Clients`."""
 
     def __init__(self, timeout_s: Callable[[], float]) -> None:
         """`timeout_s` tells after how many seconds silence counts as a refusal, now."""
@@ -140,7 +140,7 @@ class ClientRegistry:
         """The bus is gone, and every name on it."""
         self._peers.clear()
 
-    # --- what the transactions ask (rcmd.rcm.coordinator.Clients) ---------------------------------
+    # --- what the transactions ask (rcmd.ports.coordinator.Clients) -----------------------------
 
     async def query_remove(self, resource: str, *, force: bool) -> tuple[Veto, ...]:
         return await self._ask_all(_Question.MAY_IT_GO, resource, force=force)

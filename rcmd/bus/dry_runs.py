@@ -20,9 +20,9 @@ from typing import Any
 
 from rcmd.bus.faults import CallRefused
 from rcmd.bus.waiting import ROOT_UID
-from rcmd.rcm.coordinator import OperationStatus
-from rcmd.rcm.journal import OperationKind
-from rcmd.rcm.plan import DetachPlan
+from rcmd.ports.coordinator import OperationStatus
+from rcmd.ports.plan import DetachPlan
+from rcmd.ports.store import OperationKind
 
 MAX_PER_USER = 4
 MAX_OF_OTHERS = 32

@@ -33,10 +33,10 @@ from rcmd.bus.values import (
 )
 from rcmd.bus.waiting import Call
 from rcmd.errors import InvalidArgument, Veto
-from rcmd.rcm.bystanders import Session
-from rcmd.rcm.coordinator import Caller, Coordinator, OperationStatus
-from rcmd.rcm.journal import HistoryEvent
-from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
+from rcmd.ports.coordinator import Caller, Coordinator, OperationStatus
+from rcmd.ports.plan import DetachPlan, MovableKind, PlannedMove
+from rcmd.ports.sockets import Session
+from rcmd.ports.store import HistoryEvent
 
 MAX_ROWS = 2000
 """Events or probes in one answer: more at once would keep the loop from its probes."""

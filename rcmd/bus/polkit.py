@@ -21,7 +21,7 @@ from rcmd.bus.library import Variant
 from rcmd.bus.members import Action
 from rcmd.bus.wire import Flag, Kind, Message, marshal
 from rcmd.errors import NotAuthorized
-from rcmd.rcm.coordinator import Caller
+from rcmd.ports.coordinator import Caller
 
 log = logging.getLogger(__name__)
 

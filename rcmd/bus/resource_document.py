@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rcmd.rcm.resource import Resource
+from rcmd.ports.resource import Resource
 
 
 def resource_document(resource: Resource) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rcmd.rcm.script import ScriptRun, ScriptStatus
+from rcmd.ports.script import ScriptRun, ScriptStatus
 
 
 def script_document(script: ScriptStatus) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from rcmd.bus.status_document import status_document
 from rcmd.bus.users import hear_departures
 from rcmd.bus.wire import Kind, Message, marshal
 from rcmd.model import Identity, Status
-from rcmd.rcm.coordinator import Coordinator, OperationStatus
-from rcmd.rcm.journal import HistoryEvent
+from rcmd.ports.coordinator import Coordinator, OperationStatus
+from rcmd.ports.store import HistoryEvent
 
 log = logging.getLogger(__name__)
 

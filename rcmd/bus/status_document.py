@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rcmd.model import AddressStatus, GroupStatus, Identity, InterfaceStatus, Problem, Status
-from rcmd.rcm.coordinator import OperationStatus
+from rcmd.ports.coordinator import OperationStatus
 
 _UNKNOWN = Identity(name="")
 _EPOCH = datetime.fromtimestamp(0, UTC)

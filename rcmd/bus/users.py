@@ -14,7 +14,7 @@ from rcmd.bus.faults import Disconnected, ErrorReply
 from rcmd.bus.library import Variant
 from rcmd.bus.names import BUS_NAME, BUS_PATH
 from rcmd.errors import NotAuthorized, RcmError
-from rcmd.rcm.coordinator import Caller
+from rcmd.ports.coordinator import Caller
 
 _BUS_TIMEOUT_S = 10.0
 _DEPARTURES = (

@@ -12,7 +12,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from rcmd.bus.wire import Message
-from rcmd.rcm.coordinator import Caller
+from rcmd.ports.coordinator import Caller
 
 ROOT_UID = 0
 _COST = 1024

@@ -1,6 +1,6 @@
 """Text in, values out: the hostname files, rcmd.yaml and /etc/default/mpathd.
 
-Pure: nothing here reads a disk.  `rcmd.system.files` gathers the texts, `load` turns them into a
+Pure: nothing here reads a disk.  `rcmd.platform.files` gathers the texts, `load` turns them into a
 `Configuration` and the list of everything that is wrong with them.
 """
 

@@ -8,22 +8,14 @@ from ipaddress import IPv4Address
 
 import yaml
 
-from rcmd.configuration.draft import Computed, Logical
 from rcmd.configuration.files import HIGHEST_LOGICAL
 from rcmd.configuration.findings import Findings, Wrong
 from rcmd.configuration.hosts import Hosts, literal_address
+from rcmd.configuration.interface_files.builder import Computed, Logical
 from rcmd.configuration.text import Place, quoted
 from rcmd.configuration.values import address_word
 from rcmd.configuration.yaml_tree import BadValue, Document, Entry, text_of
-from rcmd.model import (
-    Address,
-    Family,
-    InterfaceConfig,
-    IPAddress,
-    IPNetwork,
-    Settings,
-    family_of,
-)
+from rcmd.model import Address, Family, InterfaceConfig, IPAddress, IPNetwork, Settings, family_of
 
 _NO_NAMES = Hosts()
 _LOWEST = IPv4Address("1.0.0.0")

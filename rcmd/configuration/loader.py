@@ -16,7 +16,7 @@ from rcmd.configuration.files import (
 )
 from rcmd.configuration.findings import Findings, Near
 from rcmd.configuration.group_addresses import warn_of_no_carrier, without_owned
-from rcmd.configuration.interfaces import read_interfaces
+from rcmd.configuration.interface_files.interfaces import read_interfaces
 from rcmd.configuration.mpathd import parse_mpathd
 from rcmd.configuration.settings import ParsedSettings, parse_settings
 from rcmd.configuration.text import foreign_bytes, printable, quoted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from rcmd.rcm.bystanders import Session, ssh_session
+from rcmd.ports.sockets import Session, ssh_session
 
 _VARIABLE = b"SSH_CONNECTION="
 _GENERATIONS_MAX = 64

@@ -12,9 +12,9 @@ from rcmd.ctl.output import Output
 
 if TYPE_CHECKING:
     # Most verbs need none of it, and it takes longer to load than they take to run.
-    from rcmd.rcm.bystanders import Session
-    from rcmd.rcm.journal import HistoryEvent
-    from rcmd.rcm.plan import DetachPlan
+    from rcmd.ports.plan import DetachPlan
+    from rcmd.ports.sockets import Session
+    from rcmd.ports.store import HistoryEvent
 
 
 class Manager(Protocol):

@@ -11,7 +11,7 @@ from rcmd.ctl.output import Output
 from rcmd.ctl.picture import Underway, operations_of
 from rcmd.ctl.verb import Manager
 from rcmd.errors import NoSuchResource, RcmError
-from rcmd.rcm.coordinator import Caller
+from rcmd.ports.coordinator import Caller
 
 _EVERY_S = 0.5
 """How often to look what is awaited."""

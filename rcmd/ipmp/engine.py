@@ -19,15 +19,9 @@ from collections.abc import Collection, Iterator
 from random import Random
 from typing import assert_never
 
-from rcmd.ipmp import leasing, membership, messages
-from rcmd.ipmp.adoption import absorb_change, adopt_all, forget_expired
-from rcmd.ipmp.arranged import Targets
-from rcmd.ipmp.arrangement import addresses_held_by, arrange, is_empty
-from rcmd.ipmp.commands import Command, Move, Spread
-from rcmd.ipmp.convergence import converge
-from rcmd.ipmp.detection import forget_unwanted, look_at_all
-from rcmd.ipmp.difference import Difference
-from rcmd.ipmp.events import (
+from rcmd.ipmp import attachment, messages
+from rcmd.ipmp.api.commands import Command, Move, Spread
+from rcmd.ipmp.api.events import (
     Attach,
     BootSettled,
     Configured,
@@ -49,29 +43,36 @@ from rcmd.ipmp.events import (
     UndoOffline,
     Unplumb,
 )
-from rcmd.ipmp.hardware_addresses import announcements
-from rcmd.ipmp.judgement import Judgement
-from rcmd.ipmp.kernel_view import KernelView
-from rcmd.ipmp.listening import absorb_memberships
-from rcmd.ipmp.member import Member
-from rcmd.ipmp.memory import Memory
-from rcmd.ipmp.missing import missing_messages
-from rcmd.ipmp.multicast_events import MembershipsSeen
-from rcmd.ipmp.outcome import Outcomes, stuck_on
-from rcmd.ipmp.placement import Fitness
-from rcmd.ipmp.plumbing import hear, plumb_new, plumbed, release_detached
-from rcmd.ipmp.probe_status import probe_statuses, target_statuses
-from rcmd.ipmp.recollection import memorise, recollect
-from rcmd.ipmp.rehearsal import Staging, prepare, routes_refused
-from rcmd.ipmp.renaming import lose_name, recognise
-from rcmd.ipmp.route_difference import Portion
-from rcmd.ipmp.route_record import RouteRecord
-from rcmd.ipmp.scene import Circles, Scene
-from rcmd.ipmp.spreading import Spreading
+from rcmd.ipmp.api.memberships import MembershipsSeen
+from rcmd.ipmp.dhcp import leasing
+from rcmd.ipmp.forecast.convergence import converge
+from rcmd.ipmp.forecast.outcome import Outcomes, stuck_on
+from rcmd.ipmp.forecast.rehearsal import Staging, prepare, routes_refused
+from rcmd.ipmp.health.evaluation import Judgement
+from rcmd.ipmp.multicast.tracking import absorb_memberships
+from rcmd.ipmp.placement.desired import addresses_held_by, arrange, is_empty
+from rcmd.ipmp.placement.hardware_addresses import announcements
+from rcmd.ipmp.placement.missing import missing_messages
+from rcmd.ipmp.probing.manager import Surveillance
+from rcmd.ipmp.probing.status import probe_statuses, target_statuses
+from rcmd.ipmp.reconcile.adoption import absorb_change, adopt_all, forget_expired
+from rcmd.ipmp.reconcile.affected_groups import EVERYBODY, Touched, both, circles_of, touched_by
+from rcmd.ipmp.reconcile.dad import forget_unwanted, look_at_all
+from rcmd.ipmp.reconcile.difference import Difference
+from rcmd.ipmp.reconcile.multipath import Spreading
+from rcmd.ipmp.reconcile.plumbing import hear, plumb_new, plumbed, release_detached
+from rcmd.ipmp.reconcile.renaming import lose_name, recognise
+from rcmd.ipmp.reconcile.routes import Portion
+from rcmd.ipmp.reconcile.unfinished import Unfinished
+from rcmd.ipmp.rules.placement import Fitness
+from rcmd.ipmp.state.arranged import Targets
+from rcmd.ipmp.state.group_state import Circles, Scene
+from rcmd.ipmp.state.kernel_view import KernelView
+from rcmd.ipmp.state.member import Member
+from rcmd.ipmp.state.restoring import memorise, recollect
+from rcmd.ipmp.state.route_record import RouteRecord
+from rcmd.ipmp.state.snapshot import Memory
 from rcmd.ipmp.status import status_of
-from rcmd.ipmp.surveillance import Surveillance
-from rcmd.ipmp.touched import EVERYBODY, Touched, both, circles_of, touched_by
-from rcmd.ipmp.unfinished import Unfinished
 from rcmd.model import Configuration, ProbeStatus, RouteKey, Status, TargetStatus
 
 MOST_FORECAST = 64
@@ -359,22 +360,22 @@ class Engine:
                 commands += self._on_boot_settled()
             case Attach(name, config):
                 self._ask_those_around(name)
-                commands += membership.attach(self.scene, name, config, now)
+                commands += attachment.attach(self.scene, name, config, now)
                 commands += look_at_all(self.scene, now)
             case Offline(name):
                 self._ask_anew()
-                membership.offline(self.scene, name)
+                attachment.offline(self.scene, name)
             case UndoOffline(name):
                 self._ask_anew()
-                membership.undo_offline(self.scene, name)
+                attachment.undo_offline(self.scene, name)
             case Leave(name):
                 self._ask_anew()
-                membership.leave(self.scene, name)
+                attachment.leave(self.scene, name)
             case Stay(name):
                 self._ask_anew()
-                membership.stay(self.scene, name, now)
+                attachment.stay(self.scene, name, now)
             case Unplumb(name):
-                membership.unplumb(self.scene, name)
+                attachment.unplumb(self.scene, name)
             case Leased(lease, options):
                 commands += leasing.granted(self.scene, lease, options)
             case LeaseLost(home, reason):
@@ -428,7 +429,7 @@ class Engine:
         absent_before = {name for name, member in scene.members.items() if not member.ifindex}
         if self._is_ready:
             scene.drift.forget(scene.ledger, now)
-        commands = membership.configure(scene, configuration, self._memory, now)
+        commands = attachment.configure(scene, configuration, self._memory, now)
         commands += recognise(scene, self._memory.plumbed)
         scene.refusals.forget()
         scene.unready.look()

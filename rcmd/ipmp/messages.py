@@ -10,12 +10,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-from rcmd.ipmp.commands import Cause, Move, Report, Severity
-from rcmd.ipmp.events import Moved
-from rcmd.ipmp.health import LINK_UP_PER_MINUTE
-from rcmd.ipmp.losses import Fate, Tale, Thing, Topic
-from rcmd.ipmp.multicast import is_autojoin
-from rcmd.ipmp.probe_events import (
+from rcmd.ipmp.api.commands import Cause, Move, Report, Severity
+from rcmd.ipmp.api.events import Moved
+from rcmd.ipmp.api.probes import (
     ClockAnomaly,
     DetectionTimeLowered,
     DetectionTimeRaised,
@@ -29,7 +26,10 @@ from rcmd.ipmp.probe_events import (
     TargetSlow,
     TargetUnreachable,
 )
-from rcmd.ipmp.source_watch import SourceNews
+from rcmd.ipmp.api.source_news import SourceNews
+from rcmd.ipmp.rules.health import LINK_UP_PER_MINUTE
+from rcmd.ipmp.state.losses import Fate, Tale, Thing, Topic
+from rcmd.ipmp.state.memberships import is_autojoin
 from rcmd.model import Family, IPAddress, IPInterface, KernelAddress, ProbeMethod, Route
 
 

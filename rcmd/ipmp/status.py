@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rcmd.ipmp.arrangement import prefer_home
-from rcmd.ipmp.health import Health
-from rcmd.ipmp.link_local import missing_link_local
-from rcmd.ipmp.member import Intent, Member
-from rcmd.ipmp.probe_status import probe_state, unsent_probes
-from rcmd.ipmp.problems import problems_of
-from rcmd.ipmp.redundancy import spares
-from rcmd.ipmp.scene import Scene, label_of
-from rcmd.ipmp.shares import place_of
-from rcmd.ipmp.surveillance import Surveillance
+from rcmd.ipmp.forecast.problems import problems_of
+from rcmd.ipmp.forecast.redundancy import spares
+from rcmd.ipmp.placement.desired import prefer_home
+from rcmd.ipmp.placement.link_local import missing_link_local
+from rcmd.ipmp.placement.shares import place_of
+from rcmd.ipmp.probing.manager import Surveillance
+from rcmd.ipmp.probing.status import probe_state, unsent_probes
+from rcmd.ipmp.rules.health import Health
+from rcmd.ipmp.state.group_state import Scene, label_of
+from rcmd.ipmp.state.member import Intent, Member
 from rcmd.model import (
     FUNCTIONING,
     AddressKind,

@@ -15,9 +15,9 @@ from typing import Any
 from rcmd.lab.demo_spreading import both_carry
 from rcmd.lab.errors import LabError
 from rcmd.lab.lab import Lab
+from rcmd.lab.measuring.traffic import Stream, TcpSession
 from rcmd.lab.moment import Moment
 from rcmd.lab.narration import Narrator
-from rcmd.lab.traffic import Stream, TcpSession
 
 HME0, HME1 = "hme0", "hme1"
 DATA = "192.168.85.19"

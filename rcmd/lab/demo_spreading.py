@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from rcmd.lab.flows import FlowsResult
 from rcmd.lab.lab import Lab
+from rcmd.lab.measuring.flows import FlowsResult
 from rcmd.lab.narration import Narrator
 
 FLOWS = 400

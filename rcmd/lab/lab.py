@@ -15,16 +15,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rcmd.lab import bringing_up, control, directories
-from rcmd.lab.daemon_process import DaemonProcess
 from rcmd.lab.errors import LabError
-from rcmd.lab.flow_sender import Order
-from rcmd.lab.flows import Flows
-from rcmd.lab.node import limiting
-from rcmd.lab.places import Place
-from rcmd.lab.places import Stream as StandardStream
-from rcmd.lab.plan import OUTSIDE_ADDRESSES, NicKind
-from rcmd.lab.traffic import Stream, TcpSession
+from rcmd.lab.measuring.flow_sender import Order
+from rcmd.lab.measuring.flows import Flows
+from rcmd.lab.measuring.traffic import Stream, TcpSession
+from rcmd.lab.network import bringing_up, control, directories
+from rcmd.lab.network.daemon_process import DaemonProcess
+from rcmd.lab.network.node import limiting
+from rcmd.lab.network.places import Place
+from rcmd.lab.network.places import Stream as StandardStream
+from rcmd.lab.network.plan import OUTSIDE_ADDRESSES, NicKind
 
 DAEMON_LOG = "daemon.log"
 POLL_INTERVAL = 0.005

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from rcmd.configuration import Loaded
 from rcmd.configuration.files import hostname_interface
 from rcmd.model import Fault, Problem, ProblemCode, ProblemSeverity
-from rcmd.rcm.machine import Machine
+from rcmd.rcm.runtime import Machine
 
 NOT_TAKEN = "what runs is what was read before"
 _MEND = "Run `rcmd --check`, mend the file, then `rcmctl reload`."

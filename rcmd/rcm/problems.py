@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from rcmd.ipmp.problems import worst_first
+from rcmd.ipmp.forecast.problems import worst_first
 from rcmd.model import Problem, ProblemCode
 
 STARTING_US = 30_000_000

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from rcmd.lab.lab import Lab
-from rcmd.lab.traffic import Result
+from rcmd.lab.measuring.traffic import Result
 
 LabFactory = Callable[..., Lab]
 

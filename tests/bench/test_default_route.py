@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from rcmd.lab.lab import Lab
-from rcmd.lab.traffic import Stream
+from rcmd.lab.measuring.traffic import Stream
 
 from .figures import RUNS, Figure, Table
 from .labs import AFTERMATH_S, PREPARED_AFTER_S, SETTINGS, LabFactory, configure, data_address

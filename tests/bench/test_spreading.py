@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from rcmd.lab.flows import FlowsResult
 from rcmd.lab.lab import Lab
+from rcmd.lab.measuring.flows import FlowsResult
 
 from .figures import RUNS, Figure, Table
 from .labs import PREPARED_AFTER_S, SETTINGS, LabFactory, configure, data_address

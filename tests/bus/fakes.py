@@ -35,12 +35,12 @@ from rcmd.model import (
     TargetState,
     TargetStatus,
 )
-from rcmd.rcm.bystanders import Session
-from rcmd.rcm.coordinator import Caller, OperationStatus
-from rcmd.rcm.journal import HistoryEvent, Operation, OperationKind, Step
-from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
-from rcmd.rcm.resource import Resource, ResourceKind
-from rcmd.rcm.script import ScriptRun, ScriptState, ScriptStatus
+from rcmd.ports.coordinator import Caller, OperationStatus
+from rcmd.ports.plan import DetachPlan, MovableKind, PlannedMove
+from rcmd.ports.resource import Resource, ResourceKind
+from rcmd.ports.script import ScriptRun, ScriptState, ScriptStatus
+from rcmd.ports.sockets import Session
+from rcmd.ports.store import HistoryEvent, Operation, OperationKind, Step
 
 PLAN = DetachPlan(
     resource="hme0",

@@ -27,8 +27,8 @@ from rcmd.errors import (
     Veto,
     Vetoed,
 )
-from rcmd.rcm.bystanders import Session
-from rcmd.rcm.journal import HistoryEvent
+from rcmd.ports.sockets import Session
+from rcmd.ports.store import HistoryEvent
 
 from .fakes import EVENTS, PLAN, PROBES, UNDERWAY, ask_bus, stage
 from .private_bus import PrivateBus

@@ -14,9 +14,9 @@ from rcmd.bus.dry_runs import MAX_OF_OTHERS, MAX_PER_USER, DryRuns, Question
 from rcmd.bus.faults import CallRefused, ErrorReply
 from rcmd.bus.names import MANAGER, ROOT, SERVICE
 from rcmd.errors import NoSuchResource
-from rcmd.rcm.coordinator import Caller, OperationStatus
-from rcmd.rcm.journal import OperationKind
-from rcmd.rcm.plan import DetachPlan
+from rcmd.ports.coordinator import Caller, OperationStatus
+from rcmd.ports.plan import DetachPlan
+from rcmd.ports.store import OperationKind
 
 from .fakes import UNDERWAY, stage
 

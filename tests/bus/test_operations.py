@@ -25,8 +25,8 @@ from rcmd.bus.polkit import Authority
 from rcmd.bus.values import plain
 from rcmd.bus.wire import Flag, Kind, Message, marshal
 from rcmd.errors import NoSuchResource, NotAuthorized, RolledBack
-from rcmd.rcm.coordinator import Caller, OperationStatus
-from rcmd.rcm.journal import Step
+from rcmd.ports.coordinator import Caller, OperationStatus
+from rcmd.ports.store import Step
 
 from .fakes import UNDERWAY, Answers, Stage, answering_peer, ask_bus, stage
 

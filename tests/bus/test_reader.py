@@ -58,7 +58,7 @@ def test_another_loop_is_needed_for_the_rest() -> None:
 
 def test_neither_loop_nor_library_is_loaded() -> None:
     program = (
-        "import sys, rcmd.ctl.main, rcmd.ctl.status, rcmd.bus.reader;"
+        "import sys, rcmd.ctl.main, rcmd.ctl.verbs.status, rcmd.bus.reader;"
         "print(sorted({it.partition('.')[0] for it in sys.modules} & {'asyncio', 'dbus_next'}))"
     )
     told = subprocess.run(

@@ -38,8 +38,8 @@ from rcmd.bus.values import plain, variant
 from rcmd.bus.wire import marshal
 from rcmd.errors import Busy, Veto, Vetoed
 from rcmd.model import InterfaceState
-from rcmd.rcm.bystanders import Session
-from rcmd.rcm.plan import MovableKind, PlannedMove
+from rcmd.ports.plan import MovableKind, PlannedMove
+from rcmd.ports.sockets import Session
 
 from .fakes import (
     EVENTS,

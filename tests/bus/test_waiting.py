@@ -13,7 +13,7 @@ from rcmd.bus.waiting import (
     WaitingCalls,
 )
 from rcmd.bus.wire import Flag, Kind, Message
-from rcmd.rcm.coordinator import Caller
+from rcmd.ports.coordinator import Caller
 
 
 def call(uid: int, serial: int = 1, *, body: bytes = b"", flags: Flag = Flag.NONE) -> Call:

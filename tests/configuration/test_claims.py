@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcmd.configuration.claims import (
+from rcmd.configuration.conflicts import (
     Device,
     Manager,
     Neighbours,
@@ -11,7 +11,7 @@ from rcmd.configuration.claims import (
     SourceText,
     find_claims,
 )
-from rcmd.configuration.claims.ifupdown import read_inclusions
+from rcmd.configuration.conflicts.ifupdown import read_inclusions
 from rcmd.model import Fault
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rcmd.configuration.claims import Device, Manager, Neighbours, find_claims
+from rcmd.configuration.conflicts import Device, Manager, Neighbours, find_claims
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rcmd.configuration.claims import Device, Manager, Neighbours, SourceText, find_claims
+from rcmd.configuration.conflicts import Device, Manager, Neighbours, SourceText, find_claims
 
 HME0 = Device("hme0", type="ether", kind="")
 IN_USE = frozenset({Manager.DHCPCD})

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.configuration.claims import Neighbours, SourceText, find_claims
-from rcmd.configuration.claims.foreign_routes import KEYS, MAIN_PATH
+from rcmd.configuration.conflicts import Neighbours, SourceText, find_claims
+from rcmd.configuration.conflicts.foreign_routes import KEYS, MAIN_PATH
 
 DROP_IN = "/etc/systemd/networkd.conf.d/10-rcmd.conf"
 ALL_OFF = "[Network]\n" + "".join(f"{key}=no\n" for key in KEYS)

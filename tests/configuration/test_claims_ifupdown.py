@@ -2,8 +2,8 @@
 
 import pytest
 
-from rcmd.configuration.claims import Neighbours, SourceText, find_claims
-from rcmd.configuration.claims.ifupdown import Inclusion, read_inclusions
+from rcmd.configuration.conflicts import Neighbours, SourceText, find_claims
+from rcmd.configuration.conflicts.ifupdown import Inclusion, read_inclusions
 
 PATH = "/etc/network/interfaces"
 

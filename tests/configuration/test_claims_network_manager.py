@@ -2,9 +2,9 @@
 
 import pytest
 
-from rcmd.configuration.claims import Device, Manager, Neighbours, SourceText, find_claims
-from rcmd.configuration.claims.answer import Answer
-from rcmd.configuration.claims.device_list import list_matches
+from rcmd.configuration.conflicts import Device, Manager, Neighbours, SourceText, find_claims
+from rcmd.configuration.conflicts.answer import Answer
+from rcmd.configuration.conflicts.device_list import list_matches
 
 HME0 = Device(
     "hme0",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rcmd.configuration.claims import Device, NetworkFile, SourceText
-from rcmd.configuration.claims.networkd import networkd_claim, read_network
+from rcmd.configuration.conflicts import Device, NetworkFile, SourceText
+from rcmd.configuration.conflicts.networkd import networkd_claim, read_network
 
 HME0 = Device(
     "hme0",

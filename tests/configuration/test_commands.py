@@ -1,7 +1,7 @@
 import pytest
 
-from rcmd.configuration.commands import split_commands
 from rcmd.configuration.findings import Findings
+from rcmd.configuration.interface_files.commands import split_commands
 
 
 def words(text: str) -> list[list[str]]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from configuration.reading import HOSTS, NETMASKS
 from rcmd.configuration import ConfigurationFiles, Loaded, load
 from rcmd.configuration.files import MPATHD_PATH, SETTINGS_PATH, ignored
-from rcmd.configuration.hostname_words import WORDS
+from rcmd.configuration.interface_files.grammar import WORDS
 from rcmd.configuration.text import last_line
 
 ARGUMENTS = [

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rcmd.errors import RcmError, RolledBack, Unreachable, Vetoed
-from rcmd.rcm.bystanders import Session
-from rcmd.rcm.journal import HistoryEvent
-from rcmd.rcm.plan import DetachPlan
+from rcmd.ports.plan import DetachPlan
+from rcmd.ports.sockets import Session
+from rcmd.ports.store import HistoryEvent
 
 NOTHING: dict[str, Any] = {
     "groups": [],

@@ -7,10 +7,10 @@ from ipaddress import ip_address
 
 import pytest
 
-from rcmd.ctl import detach
+from rcmd.ctl.verbs import detach
 from rcmd.errors import Veto
-from rcmd.rcm.bystanders import Session
-from rcmd.rcm.plan import DetachPlan, MovableKind, PlannedMove
+from rcmd.ports.plan import DetachPlan, MovableKind, PlannedMove
+from rcmd.ports.sockets import Session
 
 from .conftest import Rcmctl
 from .fake_manager import FakeManager

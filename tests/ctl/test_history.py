@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from rcmd.rcm.journal import HistoryEvent
+from rcmd.ports.store import HistoryEvent
 
 from .conftest import Rcmctl
 from .fake_manager import FakeManager

@@ -26,8 +26,8 @@ from rcmd.errors import (
     Veto,
     Vetoed,
 )
-from rcmd.rcm.coordinator import OperationStatus
-from rcmd.rcm.journal import HistoryEvent, Operation, OperationKind, Step
+from rcmd.ports.coordinator import OperationStatus
+from rcmd.ports.store import HistoryEvent, Operation, OperationKind, Step
 
 from .conftest import Rcmctl
 from .fake_manager import FakeManager

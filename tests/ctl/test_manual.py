@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.configuration.hostname_words import WORDS
+from rcmd.configuration.interface_files.grammar import WORDS
 from rcmd.configuration.settings import parse_settings
 from rcmd.ctl.verbs import NAMES
 from rcmd.model import Settings

@@ -15,8 +15,8 @@ from bus.fakes import EVENTS, OPERATION, PLAN, Stage, stage
 from bus.private_bus import PrivateBus
 
 from rcmd.errors import NoSuchResource, Veto, Vetoed
-from rcmd.rcm.coordinator import Caller, OperationStatus
-from rcmd.rcm.journal import HistoryEvent
+from rcmd.ports.coordinator import Caller, OperationStatus
+from rcmd.ports.store import HistoryEvent
 
 COMMAND = (sys.executable, "-m", "rcmd.ctl.main")
 VETOES = (Veto("hme0", "network", "not in a group"), Veto("br0", "network", "hme0 is a port"))

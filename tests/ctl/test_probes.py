@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rcmd.ctl import probes
+from rcmd.ctl.verbs import probes
 
 from .conftest import Rcmctl
 from .fake_manager import FakeManager

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rcmd.ctl.resources import resource_table
+from rcmd.ctl.verbs.resources import resource_table
 from rcmd.errors import RcmError
 
 from .conftest import Rcmctl

@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from rcmd.ctl.session import session_of
-from rcmd.rcm.bystanders import Session
+from rcmd.ports.sockets import Session
 
 CONNECTION = b"SSH_CONNECTION=10.0.0.5 51234 192.168.85.19 22"
 SESSION = Session(local=ip_address("192.168.85.19"), remote=ip_address("10.0.0.5"))

@@ -7,8 +7,8 @@ from typing import Any
 
 from rcmd.ctl.output import Line, Span
 from rcmd.ctl.picture import picture_of
-from rcmd.ctl.status import report
 from rcmd.ctl.table import table
+from rcmd.ctl.verbs.status import report
 
 from .conftest import Rcmctl
 from .fake_manager import FakeManager

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from rcmd.ctl import (
+from rcmd.ctl.verbs import (
+    NAMES,
     addresses,
     attach,
     cancel,
@@ -24,8 +25,8 @@ from rcmd.ctl import (
     scripts,
     status,
     targets,
+    verbs_for,
 )
-from rcmd.ctl.verbs import NAMES, verbs_for
 
 MODULES = (
     *(status, groups, interfaces, addresses, targets, probes, resources, scripts),
@@ -51,5 +52,5 @@ def test_what_a_status_does_not_need_is_not_loaded() -> None:
     code = "import sys, rcmd.ctl.main as it; it.main(['status', '--help'])"
     code = f"import atexit, sys; atexit.register(lambda: print(*sys.modules)); {code}"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
-    assert "rcmd.ctl.status" in loaded.split()
-    assert not {"rcmd.ctl.detach", "rcmd.rcm.plan", "pyroute2"} & set(loaded.split())
+    assert "rcmd.ctl.verbs.status" in loaded.split()
+    assert not {"rcmd.ctl.verbs.detach", "rcmd.ports.plan", "pyroute2"} & set(loaded.split())

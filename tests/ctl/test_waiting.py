@@ -13,7 +13,7 @@ import pytest
 
 from rcmd.ctl.main import main
 from rcmd.errors import NoSuchResource, NotAuthorized
-from rcmd.rcm.coordinator import Caller
+from rcmd.ports.coordinator import Caller
 
 from .conftest import Rcmctl
 from .fake_manager import NOTHING, FakeManager

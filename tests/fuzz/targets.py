@@ -22,36 +22,33 @@ from stories.kernel import Kernel
 from rcmd.bus import wire
 from rcmd.bus.faults import Malformed
 from rcmd.configuration import ConfigurationFiles, load
-from rcmd.configuration.claims import Neighbours, SourceText, find_claims
-from rcmd.ipmp.commands import Move
+from rcmd.configuration.conflicts import Neighbours, SourceText, find_claims
+from rcmd.ipmp.api.commands import Move
+from rcmd.ipmp.api.events import Configured, KernelChange, KernelChanged, Tick
 from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.events import Configured, KernelChange, KernelChanged, Tick
-from rcmd.ipmp.memory import read_memory
+from rcmd.ipmp.state.snapshot import read_memory
+from rcmd.kernel import memberships, rtnetlink
+from rcmd.kernel.netlink import encoding
+from rcmd.kernel.netlink.encoding import Operation, encode
+from rcmd.kernel.netlink.message import HEADER, MalformedMessage, MessageType
+from rcmd.kernel.probes.arp_ndp import ArpSocket, NdSocket, Questions
+from rcmd.kernel.probes.echo import EchoSocket, EchoSocket6
+from rcmd.kernel.probes.packets import EchoContent, EchoSeal, arp_request, neighbor_solicitation
+from rcmd.kernel.probes.times import ReadMoment
+from rcmd.kernel.probes.values import Probe, ProbedInterface, ProbeKind
+from rcmd.kernel.rtnetlink import Rtnetlink
 from rcmd.model import Family, KernelAddress, Route
-from rcmd.rcm.journal import HistoryEvent, SavedSysctls
+from rcmd.platform import kernel_log, udhcpc_words
+from rcmd.platform.files import read_tree
+from rcmd.platform.scripts.state import AskedFile
+from rcmd.platform.store.hand_over import HandOver
+from rcmd.platform.store.store import Store
+from rcmd.platform.store.tables import Tables
+from rcmd.platform.udev import event_of
+from rcmd.ports.script_protocol import Command, Dialogue, ScriptFailed
+from rcmd.ports.store import HistoryEvent, SavedSysctls
+from rcmd.rcm.operations.slot_notice import notice_of
 from rcmd.rcm.problems import recalled_from
-from rcmd.rcm.script_language import Command, Dialogue, ScriptFailed
-from rcmd.rcm.slot_notice import notice_of
-from rcmd.system import kernel_log, memberships, netlink_encoding, rtnetlink, udhcpc_words
-from rcmd.system.files import read_tree
-from rcmd.system.hand_over import HandOver
-from rcmd.system.netlink_encoding import Operation, encode
-from rcmd.system.netlink_message import HEADER, MalformedMessage, MessageType
-from rcmd.system.probe_echo import EchoSocket, EchoSocket6
-from rcmd.system.probe_neighbors import ArpSocket, NdSocket, Questions
-from rcmd.system.probe_packets import (
-    EchoContent,
-    EchoSeal,
-    arp_request,
-    neighbor_solicitation,
-)
-from rcmd.system.probe_times import ReadMoment
-from rcmd.system.probes import Probe, ProbedInterface, ProbeKind
-from rcmd.system.rtnetlink import Rtnetlink
-from rcmd.system.script_state import AskedFile
-from rcmd.system.store import Store
-from rcmd.system.tables import Tables
-from rcmd.system.udev import event_of
 
 from .mutation import LARGE, NUMBERS, TEXTS, Chance
 
@@ -195,7 +192,7 @@ def _check(commands: Any) -> None:
         if isinstance(command, Move):
             for item in (*command.add, *command.remove):
                 if isinstance(item, KernelAddress | Route):
-                    netlink_encoding.encode(Operation.ADD, item)
+                    encoding.encode(Operation.ADD, item)
 
 
 def decoders(chance: Chance) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from bus.private_bus import PrivateBus
 
-from rcmd.system.probes import Ignored, ProbeKind
+from rcmd.kernel.probes.values import Ignored, ProbeKind
 
 from .runner import LONGEST_TURN_S, MOST_GROWTH, Outcome, Run
 from .targets import ProbeTarget

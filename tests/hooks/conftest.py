@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.rcm.script_language import Answer, Command, Dialogue, Remark, environment
+from rcmd.ports.script_protocol import Answer, Command, Dialogue, Remark, environment
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "hooks" / "scripts"

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from rcmd.rcm.script_language import Answer, Command, Level, Outcome, name_problem
+from rcmd.ports.script_protocol import Answer, Command, Level, Outcome, name_problem
 
 from .conftest import SCRIPTS, Host
 

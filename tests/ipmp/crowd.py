@@ -12,9 +12,8 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from random import Random
 from types import FrameType
 
-from rcmd.ipmp.commands import Command, Move, Plumb, Report, SendProbes, WatchInterface
-from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.events import (
+from rcmd.ipmp.api.commands import Command, Move, Plumb, Report, SendProbes, WatchInterface
+from rcmd.ipmp.api.events import (
     Attach,
     BootSettled,
     Configured,
@@ -28,8 +27,9 @@ from rcmd.ipmp.events import (
     Tick,
     Together,
 )
-from rcmd.ipmp.kernel_view import KernelView
-from rcmd.ipmp.probe_events import ProbeKind
+from rcmd.ipmp.api.probes import ProbeKind
+from rcmd.ipmp.engine import Engine
+from rcmd.ipmp.state.kernel_view import KernelView
 from rcmd.model import (
     Address,
     AddressKind,

@@ -9,11 +9,11 @@ from itertools import count
 from math import inf
 from random import Random
 
-from rcmd.ipmp.detection_time import DetectionTime
-from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest
-from rcmd.ipmp.probe_source import ProbeSource
-from rcmd.ipmp.probing import Prober
-from rcmd.ipmp.targets import TargetList
+from rcmd.ipmp.api.probes import ProbeKind, ProbeRequest
+from rcmd.ipmp.probing.prober import Prober
+from rcmd.ipmp.probing.source import ProbeSource
+from rcmd.ipmp.probing.targets import TargetList
+from rcmd.ipmp.probing.timing import DetectionTime
 from rcmd.model import Family, IPAddress, ProbeMethod
 
 SOURCE = IPv4Address("10.0.0.1")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ipaddress import ip_interface
 
-from rcmd.ipmp.events import KernelSnapshot
-from rcmd.ipmp.health import Health
-from rcmd.ipmp.kernel_view import KernelView
-from rcmd.ipmp.member import Member
-from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.api.events import KernelSnapshot
+from rcmd.ipmp.rules.health import Health
+from rcmd.ipmp.state.group_state import Scene
+from rcmd.ipmp.state.kernel_view import KernelView
+from rcmd.ipmp.state.member import Member
 from rcmd.model import (
     RCMD_PROTOCOL,
     Address,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from itertools import pairwise
 
-from rcmd.ipmp.acquaintance import (
+from rcmd.ipmp.api.events import Neighbour
+from rcmd.ipmp.probing.acquaintance import (
     ASK_AFTER_AT_MOST_S,
     ASK_AFTER_S,
     ASKED_AT_ONCE,
@@ -14,7 +15,6 @@ from rcmd.ipmp.acquaintance import (
     SHUNNED_S,
     Acquaintance,
 )
-from rcmd.ipmp.events import Neighbour
 from rcmd.model import IPAddress
 
 HOSTS = [ip_address(f"192.0.2.{number}") for number in range(1, 200)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rcmd.ipmp.adoption import absorb_change
-from rcmd.ipmp.commands import Report
-from rcmd.ipmp.events import AddressSeen, LinkGone
-from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.api.commands import Report
+from rcmd.ipmp.api.events import AddressSeen, LinkGone
+from rcmd.ipmp.reconcile.adoption import absorb_change
+from rcmd.ipmp.state.group_state import Scene
 from rcmd.model import KernelAddress
 
 from .scenes import config, on, scene

@@ -7,7 +7,7 @@ from ipaddress import ip_interface, ip_network
 
 import pytest
 
-from rcmd.ipmp.autoconfiguration import (
+from rcmd.ipmp.rules.slaac import (
     coarse,
     is_autoconfigured,
     is_prefix_route,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rcmd.ipmp.bare import bare_members
-from rcmd.ipmp.member import Intent
-from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.placement.arp_source import bare_members
+from rcmd.ipmp.state.group_state import Scene
+from rcmd.ipmp.state.member import Intent
 from rcmd.model import Family, InterfaceConfig
 
 from .scenes import NUMBERS, on, scene

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 
-from rcmd.ipmp.arrangement import arrange
-from rcmd.ipmp.batches import item_key
-from rcmd.ipmp.commands import Cause, Move
-from rcmd.ipmp.difference import Difference
-from rcmd.ipmp.ledger import RouteAtHome
-from rcmd.ipmp.scene import Scene, kernel_label, number_in
+from rcmd.ipmp.api.commands import Cause, Move
+from rcmd.ipmp.placement.desired import arrange
+from rcmd.ipmp.reconcile.difference import Difference
+from rcmd.ipmp.state.address_book import RouteAtHome
+from rcmd.ipmp.state.batches import item_key
+from rcmd.ipmp.state.group_state import Scene, kernel_label, number_in
 from rcmd.model import RCMD_PROTOCOL, Route, RouteKey
 
 from .scenes import NUMBERS, config, on, scene

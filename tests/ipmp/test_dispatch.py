@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rcmd.ipmp.dispatch import (
+from rcmd.ipmp.probing.dispatch import (
     BLOCKED_AFTER,
     BLOCKED_AFTER_S,
     OPEN_AFTER,

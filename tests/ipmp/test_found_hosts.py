@@ -7,12 +7,12 @@ from ipaddress import ip_address
 
 import pytest
 
-from rcmd.ipmp.events import Neighbour
-from rcmd.ipmp.found_hosts import MISSES_TO_GIVE_UP
-from rcmd.ipmp.probe_events import Answer, HostsSilent, ProbeKind, ProbeRequest
-from rcmd.ipmp.probe_group import ProbeGroup
-from rcmd.ipmp.probe_verdict import Outlook
-from rcmd.ipmp.probing import Prober
+from rcmd.ipmp.api.events import Neighbour
+from rcmd.ipmp.api.probes import Answer, HostsSilent, ProbeKind, ProbeRequest
+from rcmd.ipmp.probing.found_hosts import MISSES_TO_GIVE_UP
+from rcmd.ipmp.probing.group import ProbeGroup
+from rcmd.ipmp.probing.prober import Prober
+from rcmd.ipmp.probing.result import Outlook
 from rcmd.model import Family, IPAddress
 
 from .probe_bench import RTT, Bench, make_prober

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rcmd.ipmp.health import Health
+from rcmd.ipmp.rules.health import Health
 
 from .crowd import Crowd, calls
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from rcmd.ipmp.events import LinkGone, LinkSeen
-from rcmd.ipmp.guards import captivity, examine
-from rcmd.ipmp.kernel_view import KernelView
+from rcmd.ipmp.api.events import LinkGone, LinkSeen
+from rcmd.ipmp.state.kernel_view import KernelView
+from rcmd.ipmp.state.membership_checks import captivity, examine
 from rcmd.model import Link
 
 ETHERNET, INFINIBAND = 1, 32

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rcmd.ipmp.health import TRANSITIONS, Condition, Health, LinkWatch, judge
+from rcmd.ipmp.rules.health import TRANSITIONS, Condition, Health, LinkWatch, judge
 
 UNPROVEN, RUNNING, FAILED = Health.UNPROVEN, Health.RUNNING, Health.FAILED
 NO_TARGETS = Health.NO_TARGETS

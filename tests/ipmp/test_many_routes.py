@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from rcmd.ipmp.commands import Command, Move
-from rcmd.ipmp.events import (
+from rcmd.ipmp.api.commands import Command, Move
+from rcmd.ipmp.api.events import (
     Attach,
     Configured,
     KernelChanged,
@@ -22,7 +22,7 @@ from rcmd.ipmp.events import (
     Stay,
     UndoOffline,
 )
-from rcmd.ipmp.route_difference import AT_A_TIME, AT_ONCE
+from rcmd.ipmp.reconcile.routes import AT_A_TIME, AT_ONCE
 
 from .crowd import Crowd, calls
 

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcmd.ipmp.lease import Lease, LeaseRoute
-from rcmd.ipmp.leases import DroppedRoute, LeaseMemory
-from rcmd.ipmp.ledger import Ledger, RouteAtHome
-from rcmd.ipmp.member import Member
-from rcmd.ipmp.memory import (
+from rcmd.ipmp.api.lease import Lease, LeaseRoute
+from rcmd.ipmp.state.address_book import Ledger, RouteAtHome
+from rcmd.ipmp.state.group_state import Scene
+from rcmd.ipmp.state.leases import DroppedRoute, LeaseMemory
+from rcmd.ipmp.state.member import Member
+from rcmd.ipmp.state.route_record import RouteRecord
+from rcmd.ipmp.state.snapshot import (
     AdoptedAddress,
     GivenUpAddress,
     GivenUpRoute,
@@ -25,8 +27,6 @@ from rcmd.ipmp.memory import (
     Recall,
     read_memory,
 )
-from rcmd.ipmp.route_record import RouteRecord
-from rcmd.ipmp.scene import Scene
 from rcmd.model import InterfaceConfig, KernelAddress, Route, RouteKey
 
 ADDRESS = KernelAddress(

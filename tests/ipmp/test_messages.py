@@ -7,10 +7,10 @@ from ipaddress import ip_address, ip_interface
 import pytest
 
 from rcmd.ipmp import messages
-from rcmd.ipmp.commands import Cause, Move, Report, Severity
-from rcmd.ipmp.events import Moved
-from rcmd.ipmp.probe_events import DetectionTimeLowered, DetectionTimeRaised
-from rcmd.ipmp.source_watch import SourceNews
+from rcmd.ipmp.api.commands import Cause, Move, Report, Severity
+from rcmd.ipmp.api.events import Moved
+from rcmd.ipmp.api.probes import DetectionTimeLowered, DetectionTimeRaised
+from rcmd.ipmp.api.source_news import SourceNews
 from rcmd.model import Family, KernelAddress
 
 GOOD = (

@@ -1,8 +1,8 @@
 """Missed probes are told in sum (behaviour 37; solaris.md 1.15)."""
 
 from rcmd.ipmp import messages
-from rcmd.ipmp.missed_probes import MissedProbes
-from rcmd.ipmp.probe_events import ProbesMissed
+from rcmd.ipmp.api.probes import ProbesMissed
+from rcmd.ipmp.probing.missed_probes import MissedProbes
 
 
 def looked(missed: MissedProbes, now: float, **counts: int) -> ProbesMissed | None:

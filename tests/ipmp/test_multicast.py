@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 
-from rcmd.ipmp.arrangement import arrange
-from rcmd.ipmp.batches import item_key, stay_key
-from rcmd.ipmp.commands import Cause, Move, Report, Severity
-from rcmd.ipmp.difference import Difference
-from rcmd.ipmp.events import Moved
-from rcmd.ipmp.listening import absorb_memberships, concerned_by, is_news
+from rcmd.ipmp.api.commands import Cause, Move, Report, Severity
+from rcmd.ipmp.api.events import Moved
+from rcmd.ipmp.api.memberships import Membership, MembershipsSeen
 from rcmd.ipmp.messages import moved
-from rcmd.ipmp.multicast import GroupAtHome, autojoin, is_autojoin
-from rcmd.ipmp.multicast_events import Membership, MembershipsSeen
-from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.multicast.tracking import absorb_memberships, concerned_by, is_news
+from rcmd.ipmp.placement.desired import arrange
+from rcmd.ipmp.reconcile.difference import Difference
+from rcmd.ipmp.state.batches import item_key, stay_key
+from rcmd.ipmp.state.group_state import Scene
+from rcmd.ipmp.state.memberships import GroupAtHome, autojoin, is_autojoin
 from rcmd.model import Family, KernelAddress
 
 from .scenes import NUMBERS, config, on, scene

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcmd.ipmp.placement import Candidate, Fitness, Movable, placement
+from rcmd.ipmp.rules.placement import Candidate, Fitness, Movable, placement
 from rcmd.model import Family
 
 V4 = frozenset({Family.IPV4})

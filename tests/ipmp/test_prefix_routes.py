@@ -7,12 +7,12 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
-from rcmd.ipmp.address_flags import IFA_F_NOPREFIXROUTE
-from rcmd.ipmp.adoption import absorb_change
-from rcmd.ipmp.autoconfiguration import PREFIX_ROUTE_METRIC
-from rcmd.ipmp.events import AddressSeen, RouteSeen
-from rcmd.ipmp.prefix_routes import is_made_by_kernel
-from rcmd.ipmp.stand_ins import PrefixRoutes
+from rcmd.ipmp.api.events import AddressSeen, RouteSeen
+from rcmd.ipmp.reconcile.adoption import absorb_change
+from rcmd.ipmp.reconcile.slaac_copies import PrefixRoutes
+from rcmd.ipmp.rules.address_flags import IFA_F_NOPREFIXROUTE
+from rcmd.ipmp.rules.prefix_routes import is_made_by_kernel
+from rcmd.ipmp.rules.slaac import PREFIX_ROUTE_METRIC
 from rcmd.model import RCMD_PROTOCOL, KernelAddress, Route
 
 from .scenes import NUMBERS, config, scene

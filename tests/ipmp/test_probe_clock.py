@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rcmd.ipmp.detection_time import DetectionTime
-from rcmd.ipmp.probe_clock import ProbeClock
+from rcmd.ipmp.probing.clock import ProbeClock
+from rcmd.ipmp.probing.timing import DetectionTime
 
 intervals = st.integers(14, 20_000).map(lambda ms: ms / 1000)
 seeds = st.integers(0, 2**32)

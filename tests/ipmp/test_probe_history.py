@@ -4,10 +4,10 @@ from ipaddress import ip_address
 
 import pytest
 
-from rcmd.ipmp.decisions import Decisions
-from rcmd.ipmp.probe_events import Answer
-from rcmd.ipmp.probe_history import SIZE, ProbeHistory, SlotState
-from rcmd.ipmp.targets import Target
+from rcmd.ipmp.api.probes import Answer
+from rcmd.ipmp.probing.decisions import Decisions
+from rcmd.ipmp.probing.history import SIZE, ProbeHistory, SlotState
+from rcmd.ipmp.probing.targets import Target
 from rcmd.model import TargetState
 
 FIRST = Target(ip_address("10.0.0.1"), TargetState.ACTIVE, 0.0)

@@ -20,7 +20,7 @@ from time import process_time
 
 import pytest
 
-from rcmd.ipmp.probe_history import ANSWERS_TO_REPAIR, LOSSES_TO_FAIL
+from rcmd.ipmp.probing.history import ANSWERS_TO_REPAIR, LOSSES_TO_FAIL
 
 from .probe_bench import RTT, Bench, make_prober, routers, silent
 

@@ -2,14 +2,14 @@ from ipaddress import ip_address, ip_interface
 
 import pytest
 
-from rcmd.ipmp.probe_source import (
+from rcmd.ipmp.api.source_news import SourceNews, SourceState, SourceWatch
+from rcmd.ipmp.probing.source import (
     AddressCandidate,
     ProbeSource,
     choose_address,
     duplicates,
     source_for,
 )
-from rcmd.ipmp.source_watch import SourceNews, SourceState, SourceWatch
 from rcmd.model import Family, ProbeMethod
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from rcmd.ipmp.probe_group import ProbeGroup
-from rcmd.ipmp.probe_verdict import Outlook, Peer, ProbeVerdict, Scope, classify, verdict_of
+from rcmd.ipmp.probing.group import ProbeGroup
+from rcmd.ipmp.probing.result import Outlook, Peer, ProbeVerdict, Scope, classify, verdict_of
 from rcmd.model import Family
 
 from .probe_bench import (

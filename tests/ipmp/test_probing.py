@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rcmd.ipmp.probe_events import Answer, ProbeKind
-from rcmd.ipmp.probe_history import ANSWERS_TO_REPAIR, LOSSES_TO_FAIL, SlotState
-from rcmd.ipmp.probe_source import ProbeSource
+from rcmd.ipmp.api.probes import Answer, ProbeKind
+from rcmd.ipmp.probing.history import ANSWERS_TO_REPAIR, LOSSES_TO_FAIL, SlotState
+from rcmd.ipmp.probing.source import ProbeSource
 from rcmd.model import ProbeMethod, TargetState
 
 from .probe_bench import (

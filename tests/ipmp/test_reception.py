@@ -2,8 +2,8 @@ from ipaddress import IPv4Address, ip_address
 
 import pytest
 
-from rcmd.ipmp.probe_events import Answer, ClockAnomaly, DetectionTimeRaised, ProbeKind
-from rcmd.ipmp.probe_source import ProbeSource
+from rcmd.ipmp.api.probes import Answer, ClockAnomaly, DetectionTimeRaised, ProbeKind
+from rcmd.ipmp.probing.source import ProbeSource
 from rcmd.model import ProbeMethod
 
 from .probe_bench import ICMP4, RTT, Bench, make_prober, proven, routers, silent, step

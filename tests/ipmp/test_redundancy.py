@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
-from rcmd.ipmp.health import Health
-from rcmd.ipmp.redundancy import objection
+from rcmd.ipmp.forecast.redundancy import objection
+from rcmd.ipmp.rules.health import Health
 from rcmd.model import Address, Family, InterfaceConfig, KernelAddress, Route
 
 from .scenes import config, scene

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rcmd.ipmp.refusals import PAUSES_S, Refusals
+from rcmd.ipmp.rules.refusals import PAUSES_S, Refusals
 
 SOON, LATER = PAUSES_S
 

@@ -2,11 +2,11 @@ from ipaddress import ip_address
 
 import pytest
 
-from rcmd.ipmp.detection_time import DetectionTime
-from rcmd.ipmp.probe_events import DetectionTimeLowered, DetectionTimeRaised, ProbeKind, TargetSlow
-from rcmd.ipmp.probe_group import ProbeGroup
-from rcmd.ipmp.round_trip import RoundTrip
-from rcmd.ipmp.targets import TargetList
+from rcmd.ipmp.api.probes import DetectionTimeLowered, DetectionTimeRaised, ProbeKind, TargetSlow
+from rcmd.ipmp.probing.group import ProbeGroup
+from rcmd.ipmp.probing.round_trip import RoundTrip
+from rcmd.ipmp.probing.targets import TargetList
+from rcmd.ipmp.probing.timing import DetectionTime
 from rcmd.model import Family, TargetState
 
 from .probe_bench import PREFIX, RTT, Bench, make_prober, routers

@@ -7,12 +7,12 @@ from ipaddress import IPv4Address, IPv4Network
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rcmd.ipmp.batches import ItemKey
-from rcmd.ipmp.leads import Lead
-from rcmd.ipmp.ledger import Ledger, RouteAtHome
-from rcmd.ipmp.refusals import Refusals
-from rcmd.ipmp.route_places import Place, RoutePlaces
-from rcmd.ipmp.route_table import RouteTable
+from rcmd.ipmp.rules.leads import Lead
+from rcmd.ipmp.rules.refusals import Refusals
+from rcmd.ipmp.state.address_book import Ledger, RouteAtHome
+from rcmd.ipmp.state.batches import ItemKey
+from rcmd.ipmp.state.route_places import Place, RoutePlaces
+from rcmd.ipmp.state.route_table import RouteTable
 from rcmd.model import Family, Route, RouteKey
 
 GATEWAY = IPv4Address("10.0.0.1")

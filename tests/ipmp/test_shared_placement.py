@@ -10,7 +10,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcmd.ipmp.placement import Candidate, Fitness, Movable, placement
+from rcmd.ipmp.rules.placement import Candidate, Fitness, Movable, placement
 from rcmd.model import Family
 
 from .test_placement import (

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 
-from rcmd.ipmp.arrangement import arrange
-from rcmd.ipmp.commands import Command, Report, Spread
-from rcmd.ipmp.events import SpreadDone, SpreadRefusal, SpreadRouteGone
-from rcmd.ipmp.nexthops import FIRST_ID, GroupRoute, Nexthop, NexthopGroup, Path, view_of
-from rcmd.ipmp.refusals import PAUSES_S
-from rcmd.ipmp.scene import Scene
-from rcmd.ipmp.spreading import Spreading
+from rcmd.ipmp.api.commands import Command, Report, Spread
+from rcmd.ipmp.api.events import SpreadDone, SpreadRefusal, SpreadRouteGone
+from rcmd.ipmp.api.nexthops import FIRST_ID, GroupRoute, Nexthop, NexthopGroup, Path, view_of
+from rcmd.ipmp.placement.desired import arrange
+from rcmd.ipmp.reconcile.multipath import Spreading
+from rcmd.ipmp.rules.refusals import PAUSES_S
+from rcmd.ipmp.state.group_state import Scene
 from rcmd.model import Family, GroupSettings, LoadSpreading, Settings
 
 from .scenes import NUMBERS, config, scene

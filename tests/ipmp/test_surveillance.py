@@ -9,14 +9,14 @@ from random import Random
 
 import pytest
 
-from rcmd.ipmp.commands import Report, SendProbes, UnwatchInterface, WatchInterface
-from rcmd.ipmp.events import ProbeAnswer
-from rcmd.ipmp.member import Intent
-from rcmd.ipmp.probe_events import ProbeKind
-from rcmd.ipmp.probe_routers import Routers, routers_of
-from rcmd.ipmp.probe_verdict import Outlook
-from rcmd.ipmp.scene import Scene
-from rcmd.ipmp.surveillance import LONGEST_TICK_S, Surveillance
+from rcmd.ipmp.api.commands import Report, SendProbes, UnwatchInterface, WatchInterface
+from rcmd.ipmp.api.events import ProbeAnswer
+from rcmd.ipmp.api.probes import ProbeKind
+from rcmd.ipmp.probing.manager import LONGEST_TICK_S, Surveillance
+from rcmd.ipmp.probing.result import Outlook
+from rcmd.ipmp.probing.routers import Routers, routers_of
+from rcmd.ipmp.state.group_state import Scene
+from rcmd.ipmp.state.member import Intent
 from rcmd.model import (
     Address,
     AddressKind,

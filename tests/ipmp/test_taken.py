@@ -7,11 +7,11 @@ from ipaddress import ip_interface
 
 import pytest
 
-from rcmd.ipmp.adoption import absorb_change
-from rcmd.ipmp.events import AddressGone, AddressSeen
-from rcmd.ipmp.losses import MOST_PATIENT_S, Fate
+from rcmd.ipmp.api.events import AddressGone, AddressSeen
 from rcmd.ipmp.messages import loss
-from rcmd.ipmp.scene import Scene
+from rcmd.ipmp.reconcile.adoption import absorb_change
+from rcmd.ipmp.state.group_state import Scene
+from rcmd.ipmp.state.losses import MOST_PATIENT_S, Fate
 from rcmd.model import GroupSettings, KernelAddress, Settings, WhenRemoved
 
 from .scenes import config, on, scene

@@ -2,10 +2,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 import pytest
 
-from rcmd.ipmp.probe_events import HostFound, ProbeKind, TargetDead
-from rcmd.ipmp.probe_group import ProbeGroup
-from rcmd.ipmp.probe_source import ProbeSource
-from rcmd.ipmp.targets import TargetKind, TargetList
+from rcmd.ipmp.api.probes import HostFound, ProbeKind, TargetDead
+from rcmd.ipmp.probing.group import ProbeGroup
+from rcmd.ipmp.probing.source import ProbeSource
+from rcmd.ipmp.probing.targets import TargetKind, TargetList
 from rcmd.model import Family, ProbeMethod, TargetState
 
 from .probe_bench import (

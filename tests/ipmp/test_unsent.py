@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from rcmd.ipmp.probe_history import ProbeHistory
-from rcmd.ipmp.targets import Target, TargetState
+from rcmd.ipmp.probing.history import ProbeHistory
+from rcmd.ipmp.probing.targets import Target, TargetState
 
 TARGET = Target(ip_address("192.0.2.1"), TargetState.ACTIVE, 0.0)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from rcmd.lab.errors import LabError
 from rcmd.lab.lab import Lab
-from rcmd.lab.syscalls import mount
+from rcmd.lab.network.syscalls import mount
 
 PCI = Path("/sys/bus/pci")
 BUSES = Path("/sys/class/pci_bus")

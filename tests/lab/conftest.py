@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.lab.directories import ROOT
 from rcmd.lab.lab import Lab
+from rcmd.lab.network.directories import ROOT
 
 LabFactory = Callable[..., Lab]
 

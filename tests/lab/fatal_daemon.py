@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from rcmd.__main__ import main
-from rcmd.rcm.journal import Step
-from rcmd.system import sysctls
-from rcmd.system.netlink_socket import CommandSocket
-from rcmd.system.store import Store
+from rcmd.kernel import sysctls
+from rcmd.kernel.netlink.sockets import CommandSocket
+from rcmd.platform.store.store import Store
+from rcmd.ports.store import Step
 
 REACHED = Path("/run/rcmd-moment")
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 
 from rcmd.__main__ import main
-from rcmd.system.changes import Changes
-from rcmd.system.store import StoreError
-from rcmd.system.tables import Tables
+from rcmd.platform.store.changes import Changes
+from rcmd.platform.store.store import StoreError
+from rcmd.platform.store.tables import Tables
 
 apply = Tables.apply
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from rcmd.__main__ import main
-from rcmd.system.store import Store
+from rcmd.platform.store.store import Store
 
 SYNC_S = 2.5
 """Longer than anything that is done once a second waits."""

@@ -14,11 +14,11 @@ from pprint import pformat
 from typing import Any, TypeVar
 
 from rcmd.bus.client import ManagerClient
-from rcmd.ipmp.events import KernelSnapshot
+from rcmd.ipmp.api.events import KernelSnapshot
+from rcmd.kernel.rtnetlink import Rtnetlink
 from rcmd.lab.errors import LabError
 from rcmd.lab.lab import Lab
 from rcmd.model import KernelAddress, Route
-from rcmd.system.rtnetlink import Rtnetlink
 
 Answer = TypeVar("Answer")
 SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"

@@ -32,10 +32,10 @@ from scenes import (
     status,
 )
 
-from rcmd.ipmp.commands import Cause, Move
+from rcmd.ipmp.api.commands import Cause, Move
+from rcmd.kernel.rtnetlink import Rtnetlink
 from rcmd.lab.lab import Lab
 from rcmd.model import RCMD_PROTOCOL, KernelAddress
-from rcmd.system.rtnetlink import Rtnetlink
 
 pytestmark = pytest.mark.lab
 

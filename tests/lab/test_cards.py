@@ -13,7 +13,8 @@ from kernel_log import FakeKernelLog
 from scenes import PAIR, await_hosted, kinds, start
 
 from rcmd.lab.lab import Lab
-from rcmd.rcm.hardware import (
+from rcmd.platform.hardware.reading import survey
+from rcmd.ports.hardware import (
     Hardware,
     HardwareStep,
     PciFunction,
@@ -23,7 +24,6 @@ from rcmd.rcm.hardware import (
     Rescan,
     Slot,
 )
-from rcmd.system.hardware import survey
 
 pytestmark = pytest.mark.lab
 
@@ -48,8 +48,8 @@ def look(lab: Lab) -> Hardware:
 
 PERFORM = """
 import asyncio
-from rcmd.rcm.hardware import *
-from rcmd.system.hardware_control import SysfsControl
+from rcmd.ports.hardware import *
+from rcmd.platform.hardware.control import SysfsControl
 try:
     asyncio.run(SysfsControl(timeout_s={timeout_s}).perform({step!r}))
 except HardwareFailed as error:

@@ -27,7 +27,7 @@ from scenes import (
     write_files,
 )
 
-from rcmd.ipmp.lease import RTPROT_DHCP
+from rcmd.ipmp.api.lease import RTPROT_DHCP
 from rcmd.lab.lab import Lab
 from rcmd.model import RCMD_PROTOCOL
 

@@ -6,8 +6,8 @@ import pytest
 from kernel_log import FakeKernelLog
 
 from rcmd.lab.lab import Lab
-from rcmd.rcm.slot_notice import NoticeKind, notice_of
-from rcmd.system.kernel_log import KernelLog
+from rcmd.platform.kernel_log import KernelLog
+from rcmd.rcm.operations.slot_notice import NoticeKind, notice_of
 
 pytestmark = pytest.mark.lab
 

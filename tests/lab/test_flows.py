@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from rcmd.lab.flow_sender import Order
-from rcmd.lab.flows import Flow, Flows, FlowsResult, counted
 from rcmd.lab.lab import Lab
-from rcmd.lab.wiretap import Seen
+from rcmd.lab.measuring.flow_sender import Order
+from rcmd.lab.measuring.flows import Flow, Flows, FlowsResult, counted
+from rcmd.lab.measuring.wiretap import Seen
 
 NICS = {"02:00:00:00:00:01": "hme0", "02:00:00:00:00:02": "hme1"}
 MAC0, MAC1 = NICS

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 from conftest import LabFactory, processes_of_labs
 
-from rcmd.lab import directories, main, requirements
+from rcmd.lab import main
 from rcmd.lab.errors import LabError
 from rcmd.lab.lab import Lab
-from rcmd.lab.virtual_host import PROJECT
+from rcmd.lab.network import directories, requirements
+from rcmd.lab.network.virtual_host import PROJECT
 
 pytestmark = pytest.mark.lab
 

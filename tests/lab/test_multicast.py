@@ -21,10 +21,10 @@ from scenes import (
     status,
 )
 
-from rcmd.ipmp.multicast import is_autojoin
+from rcmd.ipmp.state.memberships import is_autojoin
+from rcmd.kernel.memberships import TABLES
+from rcmd.kernel.memberships import memberships as in_tables
 from rcmd.lab.lab import Lab
-from rcmd.system.memberships import TABLES
-from rcmd.system.memberships import memberships as in_tables
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

@@ -31,7 +31,7 @@ from scenes import (
 from wire import Wire
 
 from rcmd.lab.lab import Lab
-from rcmd.lab.node import write_sysctl
+from rcmd.lab.network.node import write_sysctl
 
 pytestmark = pytest.mark.lab
 

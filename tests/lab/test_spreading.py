@@ -22,8 +22,8 @@ from scenes import (
 )
 from there_and_back import SPREADING
 
-from rcmd.lab.flows import Flows, FlowsResult
 from rcmd.lab.lab import FLOWS_PREFIX, Lab
+from rcmd.lab.measuring.flows import Flows, FlowsResult
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from stories.kernel import Kernel
 
-from rcmd.rcm.hardware import (
+from rcmd.ports.hardware import (
     AuthorizeUsb,
     Hardware,
     HardwareFailed,

@@ -10,9 +10,9 @@ from stories.kernel import Kernel
 
 from rcmd.configuration import ConfigurationFiles, Loaded, load
 from rcmd.configuration.files import hostname_interface
-from rcmd.daemon import Daemon
+from rcmd.daemon.loop import Daemon
 from rcmd.errors import RcmError, Veto
-from rcmd.ipmp.commands import (
+from rcmd.ipmp.api.commands import (
     LookForNeighbours,
     Move,
     Plumb,
@@ -22,9 +22,8 @@ from rcmd.ipmp.commands import (
     UnwatchInterface,
     WatchInterface,
 )
-from rcmd.ipmp.deviation import Deviation
-from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.events import (
+from rcmd.ipmp.api.deviation import Deviation
+from rcmd.ipmp.api.events import (
     BootSettled,
     KernelSnapshot,
     LinkGone,
@@ -34,18 +33,19 @@ from rcmd.ipmp.events import (
     RouteSeen,
     SpreadDone,
 )
-from rcmd.ipmp.memory import Memory
-from rcmd.ipmp.nexthops import Sibling
+from rcmd.ipmp.api.nexthops import Sibling
+from rcmd.ipmp.engine import Engine
+from rcmd.ipmp.state.snapshot import Memory
 from rcmd.model import Identity, IPAddress, Link, LoadSpreading
-from rcmd.outside import OnAdded
-from rcmd.rcm.attach import Attacher
-from rcmd.rcm.bystanders import BoundSocket
-from rcmd.rcm.coordination import Coordination
-from rcmd.rcm.coordinator import Caller
-from rcmd.rcm.journal import HistoryEvent
-from rcmd.rcm.operations import Operations
-from rcmd.rcm.stage import Stage
-from rcmd.system.store import Store
+from rcmd.platform.store.store import Store
+from rcmd.ports.coordinator import Caller
+from rcmd.ports.network import OnAdded
+from rcmd.ports.sockets import BoundSocket
+from rcmd.ports.store import HistoryEvent
+from rcmd.rcm.operations.attach import Attacher
+from rcmd.rcm.operations.context import Stage
+from rcmd.rcm.operations.coordination import Coordination
+from rcmd.rcm.operations.queue import Operations
 
 from .cards import ModelHardware
 
@@ -57,7 +57,7 @@ DUAL = {**PAIR, "/etc/hostname6.hme0": "addif 2001:db8::19/64 up\n", "/etc/hostn
 
 
 class ModelKernel:
-    """Implements `outside.Kernel` on the model."""
+    """Implements `ports.network.Kernel` on the model."""
 
     def __init__(self, model: Kernel) -> None:
         self.model = model
@@ -102,7 +102,7 @@ class ModelKernel:
 
 
 class ModelDevices:
-    """Implements `outside.Devices` on the model; can refuse."""
+    """Implements `ports.network.Devices` on the model; can refuse."""
 
     def __init__(self, model: Kernel) -> None:
         self.model = model
@@ -178,7 +178,7 @@ class ModelDevices:
 
 @dataclass(slots=True)
 class Announcements:
-    """Implements `outside.Announcer`; remembers what is being told."""
+    """Implements `ports.network.Announcer`; remembers what is being told."""
 
     told: dict[IPAddress, tuple[int, str, bool]] = field(default_factory=dict)
     links: set[str] = field(default_factory=set)
@@ -205,7 +205,7 @@ class Announcements:
 
 @dataclass(slots=True)
 class NoProbes:
-    """Implements `outside.Probes`: nobody is there to answer."""
+    """Implements `ports.network.Probes`: nobody is there to answer."""
 
     watched: set[int] = field(default_factory=set)
 

@@ -1,4 +1,4 @@
-"""One daemon on the host, from its start to its end, put together as `rcmd.assembly` does it."""
+"""One daemon on the host, from its start to its end, put together as in `rcmd.daemon.wiring`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
-from rcmd.daemon import RECONCILE_S, Daemon
+from rcmd.daemon.boot import settle
+from rcmd.daemon.loop import RECONCILE_S, Daemon
+from rcmd.daemon.startup import RUNNING_KEY, remember_running, remembered
+from rcmd.ipmp.api.events import LinkGone, LinkSeen
 from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.events import LinkGone, LinkSeen
-from rcmd.ipmp.member import Intent
-from rcmd.rcm.arrivals import Arrivals
-from rcmd.rcm.attach import Attacher
-from rcmd.rcm.boot import settle
-from rcmd.rcm.bystanders import BoundSocket
-from rcmd.rcm.clients import Everybody
-from rcmd.rcm.coordination import Coordination
-from rcmd.rcm.drain import Drains
-from rcmd.rcm.journal import HistoryEvent
-from rcmd.rcm.operations import Operations
-from rcmd.rcm.recovery import recover, tell_undone_by_reboot
-from rcmd.rcm.stage import Stage
-from rcmd.starting import RUNNING_KEY, remember_running, remembered
-from rcmd.system.store import Store
+from rcmd.ipmp.state.member import Intent
+from rcmd.platform.store.store import Store
+from rcmd.ports.sockets import BoundSocket
+from rcmd.ports.store import HistoryEvent
+from rcmd.rcm.clients.broker import Everybody
+from rcmd.rcm.operations.arrivals import Arrivals
+from rcmd.rcm.operations.attach import Attacher
+from rcmd.rcm.operations.context import Stage
+from rcmd.rcm.operations.coordination import Coordination
+from rcmd.rcm.operations.power_off import Drains
+from rcmd.rcm.operations.queue import Operations
+from rcmd.rcm.operations.recovery import recover, tell_undone_by_reboot
 
 from .house import Announcements, NoProbes
 from .mortal import (

@@ -12,11 +12,11 @@ from enum import Enum, auto
 from stories.kernel import Kernel
 
 from rcmd.errors import Veto
-from rcmd.ipmp.commands import Move, Plumb, Release
-from rcmd.ipmp.events import Moved, Plumbed
-from rcmd.outside import OnAdded
-from rcmd.rcm.hardware import Hardware, HardwareFailed, HardwareStep, RemoveFunction
-from rcmd.system.tables import Tables
+from rcmd.ipmp.api.commands import Move, Plumb, Release
+from rcmd.ipmp.api.events import Moved, Plumbed
+from rcmd.platform.store.tables import Tables
+from rcmd.ports.hardware import Hardware, HardwareFailed, HardwareStep, RemoveFunction
+from rcmd.ports.network import OnAdded
 
 from .cards import ModelHardware
 from .house import ModelDevices, ModelKernel

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rcmd.rcm.anchored import MOST_NAMED, Anchored, Tie, anchored_warnings, named
+from rcmd.ports.pinned_routes import Anchored, Tie
+from rcmd.rcm.operations.pinned_routes import MOST_NAMED, anchored_warnings, named
 
 HME0, HME1 = 3, 4
 NAMES = {HME0: "hme0"}

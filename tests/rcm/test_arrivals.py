@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rcmd.configuration import Loaded
 from rcmd.model import Link
-from rcmd.rcm.arrivals import Arrivals
+from rcmd.rcm.operations.arrivals import Arrivals
 
 from .house import House
 

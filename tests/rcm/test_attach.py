@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from rcmd.configuration import Loaded
+from rcmd.daemon.boot import settle
 from rcmd.errors import ConfigurationError, NoSuchResource, RcmError, Vetoed
 from rcmd.ipmp.engine import Engine
 from rcmd.model import Configuration, Fault, Identity
-from rcmd.rcm.boot import settle
-from rcmd.rcm.undo import UndoStack
+from rcmd.rcm.operations.transaction import UndoStack
 
 from .house import HME0, PAIR, ROOT, House, ModelDevices
 
@@ -224,7 +224,7 @@ def test_attach_says_what_was_refused(play: Play) -> None:
 def test_attach_of_a_nic_without_a_cable_is_done_and_says_so(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rcmd.rcm.attach_request.SETTLE_S", 0.1)
+    monkeypatch.setattr("rcmd.rcm.operations.attach_request.SETTLE_S", 0.1)
 
     async def story(house: House) -> None:
         await house.coordination.detach("hme0", ROOT, force=False)
@@ -292,7 +292,7 @@ class Booting:
 def test_boot_is_over_when_udev_has_been_idle_for_a_while(
     answers: tuple[bool | None, ...], polls: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rcmd.rcm.boot.POLL_S", 0.001)
+    monkeypatch.setattr("rcmd.daemon.boot.POLL_S", 0.001)
     asked = 0
 
     def has_settled() -> bool | None:

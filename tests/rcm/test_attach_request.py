@@ -9,8 +9,7 @@ import pytest
 
 from rcmd.errors import Busy, NoSuchResource
 from rcmd.model import InterfaceState
-from rcmd.rcm import attach_request
-from rcmd.rcm.hardware import (
+from rcmd.ports.hardware import (
     AuthorizeUsb,
     HardwareStep,
     PowerOff,
@@ -21,6 +20,7 @@ from rcmd.rcm.hardware import (
     Rescan,
     UnbindDriver,
 )
+from rcmd.rcm.operations import attach_request
 
 from .house import ROOT, House
 

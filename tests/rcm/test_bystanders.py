@@ -2,14 +2,9 @@ from ipaddress import ip_address
 
 import pytest
 
-from rcmd.rcm.bystanders import (
-    BoundSocket,
-    Session,
-    SocketProtocol,
-    bystander_warnings,
-    ssh_session,
-)
-from rcmd.rcm.plan import MovableKind, PlannedMove
+from rcmd.ports.plan import MovableKind, PlannedMove
+from rcmd.ports.sockets import BoundSocket, Session, SocketProtocol, ssh_session
+from rcmd.rcm.affected_sockets import bystander_warnings
 
 NAMES = {4: "eth0", 5: "eth1"}
 MDNS = BoundSocket(4, SocketProtocol.UDP, "0.0.0.0:5353", uid=110, inode=71)

@@ -9,8 +9,7 @@ import pytest
 
 from rcmd.errors import Busy, NoSuchResource, RolledBack, Veto, Vetoed
 from rcmd.model import InterfaceState
-from rcmd.rcm.bystanders import BoundSocket, Session, SocketProtocol
-from rcmd.rcm.hardware import (
+from rcmd.ports.hardware import (
     PciFunction,
     PowerOff,
     PowerOn,
@@ -18,8 +17,9 @@ from rcmd.rcm.hardware import (
     Rescan,
     SetVirtualFunctions,
 )
-from rcmd.rcm.journal import OperationKind, Step
-from rcmd.rcm.recovery import recover
+from rcmd.ports.sockets import BoundSocket, Session, SocketProtocol
+from rcmd.ports.store import OperationKind, Step
+from rcmd.rcm.operations.recovery import recover
 
 from .house import ROOT, House
 

@@ -17,14 +17,14 @@ from rcmd.errors import (
     Veto,
     Vetoed,
 )
-from rcmd.ipmp.multicast_events import MembershipsSeen
-from rcmd.ipmp.route_words import describe_route
+from rcmd.ipmp.api.memberships import MembershipsSeen
+from rcmd.ipmp.state.route_words import describe_route
 from rcmd.model import InterfaceState, Link, TargetMode, TargetStatus
-from rcmd.rcm import checks
-from rcmd.rcm.coordination import Coordination
-from rcmd.rcm.plan import MovableKind
-from rcmd.rcm.removal import removal_of
-from rcmd.rcm.resources import stacked_on
+from rcmd.ports.plan import MovableKind
+from rcmd.rcm.operations import checks
+from rcmd.rcm.operations.coordination import Coordination
+from rcmd.rcm.resources.removal import removal_of
+from rcmd.rcm.resources.tree import stacked_on
 
 from .house import HME0, HME1, PAIR, ROOT, House
 

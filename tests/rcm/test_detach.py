@@ -10,8 +10,8 @@ import pytest
 from failing_tables import FailingStore
 
 from rcmd.errors import RcmError, RolledBack, Veto
-from rcmd.rcm.journal import Operation, OperationKind, Step
-from rcmd.rcm.recovery import recover, tell_undone_by_reboot
+from rcmd.ports.store import Operation, OperationKind, Step
+from rcmd.rcm.operations.recovery import recover, tell_undone_by_reboot
 
 from .house import DUAL, HME0, PAIR, ROOT, House, SomeClients
 
@@ -194,7 +194,7 @@ def test_recover_forgets_an_interface_that_is_no_more(play: Play) -> None:
 def test_device_that_will_not_go_down_rolls_back(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rcmd.rcm.detach.SETTLE_S", 0.05)
+    monkeypatch.setattr("rcmd.rcm.operations.detach.SETTLE_S", 0.05)
 
     async def story(house: House) -> None:
         before = house.model.layout()
@@ -211,8 +211,8 @@ def test_device_that_will_not_go_down_rolls_back(
 def test_undo_that_takes_its_time_does_not_claim_to_be_over(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rcmd.rcm.detach.SETTLE_S", 0.05)
-    monkeypatch.setattr("rcmd.rcm.detach.REPLUMB_S", 0.05)
+    monkeypatch.setattr("rcmd.rcm.operations.detach.SETTLE_S", 0.05)
+    monkeypatch.setattr("rcmd.rcm.operations.detach.REPLUMB_S", 0.05)
 
     async def story(house: House) -> None:
         house.devices.refusal = "down: Device or resource busy"

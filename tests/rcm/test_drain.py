@@ -8,15 +8,15 @@ from collections.abc import Callable
 import pytest
 from failing_tables import FailingStore
 
+from rcmd.daemon.startup import remembered
 from rcmd.errors import Busy, RolledBack, Veto
 from rcmd.model import InterfaceState
-from rcmd.rcm import drain
-from rcmd.rcm.drain import Drains
-from rcmd.rcm.hardware import PowerOff, PowerOn
-from rcmd.rcm.journal import OperationKind, Step
-from rcmd.rcm.recovery import recover
-from rcmd.rcm.slot_notice import NoticeKind, SlotNotice
-from rcmd.starting import remembered
+from rcmd.ports.hardware import PowerOff, PowerOn
+from rcmd.ports.store import OperationKind, Step
+from rcmd.rcm.operations import power_off as drain
+from rcmd.rcm.operations.power_off import Drains
+from rcmd.rcm.operations.recovery import recover
+from rcmd.rcm.operations.slot_notice import NoticeKind, SlotNotice
 
 from .house import ROOT, House
 from .test_cards import FOUR, NICS, insert, layout, state_of
@@ -410,7 +410,7 @@ def test_next_process_tells_of_the_first_time_before_it_asks_again(play: Play) -
 def test_process_that_starts_long_after_lets_it_serve_again(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rcmd.rcm.recovery.PATIENCE_S", 0.0)
+    monkeypatch.setattr("rcmd.rcm.operations.recovery.PATIENCE_S", 0.0)
 
     async def story(house: House) -> None:
         drains = drains_of(house)

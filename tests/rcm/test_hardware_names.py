@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from fake_sysfs import BRIDGE, FakeSysfs
 
-from rcmd.rcm.hardware import Hardware
-from rcmd.rcm.hardware_names import lies_below, related_names
-from rcmd.system.hardware import survey
+from rcmd.platform.hardware.reading import survey
+from rcmd.ports.hardware import Hardware
+from rcmd.rcm.resources.names import lies_below, related_names
 
 CARD = "pci:0000:05:00"
 

@@ -6,9 +6,9 @@ import pytest
 from fake_sysfs import BRIDGE, FakeSysfs
 
 from rcmd.errors import InvalidArgument
-from rcmd.rcm.hardware import AuthorizeUsb, Hardware, HardwareStep, PowerOn, ProbeDriver, Rescan
-from rcmd.rcm.hardware_steps import is_removed, restoring_steps_by_name
-from rcmd.system.hardware import survey
+from rcmd.platform.hardware.reading import survey
+from rcmd.ports.hardware import AuthorizeUsb, Hardware, HardwareStep, PowerOn, ProbeDriver, Rescan
+from rcmd.rcm.resources.hardware_steps import is_removed, restoring_steps_by_name
 
 
 @pytest.fixture

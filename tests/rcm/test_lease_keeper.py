@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
+from rcmd.daemon.lease_keeper import LONGEST_PAUSE_S, LeaseKeeper
 from rcmd.errors import RcmError
-from rcmd.ipmp.lease import LeaseRoute
-from rcmd.ipmp.lease_clients import ClientOrder
-from rcmd.rcm.lease_client import ClientNews, Ended, Granted, RanOut, Refused, Unanswered
-from rcmd.rcm.lease_keeper import LONGEST_PAUSE_S, LeaseKeeper
+from rcmd.ipmp.api.lease import LeaseRoute
+from rcmd.ipmp.dhcp.clients import ClientOrder
+from rcmd.ports.lease_client import ClientNews, Ended, Granted, RanOut, Refused, Unanswered
 
 from .house import House
 from .virtual_loop import VirtualLoop

@@ -12,9 +12,9 @@ import pytest
 
 from rcmd.errors import RolledBack, Veto, Vetoed
 from rcmd.model import KernelAddress, Route
-from rcmd.rcm import foresight
-from rcmd.rcm.anchored import Anchored, Tie
-from rcmd.rcm.plan import DetachPlan, Fate, PlannedMove
+from rcmd.ports.pinned_routes import Anchored, Tie
+from rcmd.ports.plan import DetachPlan, Fate, PlannedMove
+from rcmd.rcm.operations import foresight
 
 from .house import DUAL, PAIR, ROOT, House, SomeClients
 

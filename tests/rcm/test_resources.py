@@ -11,10 +11,11 @@ from ipmp.scenes import NUMBERS, config, scene
 
 from rcmd.errors import InvalidArgument, NoSuchResource
 from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.member import Intent
+from rcmd.ipmp.state.member import Intent
+from rcmd.kernel.sysfs import identity_of
 from rcmd.model import KernelAddress, Link, Route
-from rcmd.rcm import resources
-from rcmd.rcm.hardware import (
+from rcmd.platform.hardware.reading import survey
+from rcmd.ports.hardware import (
     AuthorizeUsb,
     Hardware,
     HardwareStep,
@@ -27,10 +28,9 @@ from rcmd.rcm.hardware import (
     SetVirtualFunctions,
     UnbindDriver,
 )
-from rcmd.rcm.resource import Resource, ResourceKind
-from rcmd.rcm.resources import find, removal_steps, restoring_steps, stacked_on, tree
-from rcmd.system.hardware import survey
-from rcmd.system.sysfs import identity_of
+from rcmd.ports.resource import Resource, ResourceKind
+from rcmd.rcm.resources import tree as resources
+from rcmd.rcm.resources.tree import find, removal_steps, restoring_steps, stacked_on, tree
 
 NOWHERE = Hardware()
 

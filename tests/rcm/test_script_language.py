@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rcmd.rcm.script_language import (
+from rcmd.ports.script_protocol import (
     LONGEST_TIMEOUT_S,
     MAX_LINE,
     MAX_LINES,

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from rcmd.errors import Veto
-from rcmd.rcm.clients import Everybody
-from rcmd.rcm.script import ScriptState
-from rcmd.rcm.script_language import (
+from rcmd.ports.script import ScriptState
+from rcmd.ports.script_protocol import (
     Answer,
     Command,
     Outcome,
@@ -20,8 +19,9 @@ from rcmd.rcm.script_language import (
     timeout_error,
     version_error,
 )
-from rcmd.rcm.script_runner import Asked, Request, ScriptFile
-from rcmd.rcm.scripts import Scripts
+from rcmd.ports.scripts import Asked, Request, ScriptFile
+from rcmd.rcm.clients.broker import Everybody
+from rcmd.rcm.clients.scripts import Scripts
 
 from .virtual_loop import VirtualLoop
 

@@ -1,6 +1,7 @@
 import pytest
 
-from rcmd.rcm.slot_notice import WORDINGS, KernelLogLine, NoticeKind, SlotNotice, Wording, notice_of
+from rcmd.ports.kernel_log import KernelLogLine
+from rcmd.rcm.operations.slot_notice import WORDINGS, NoticeKind, SlotNotice, Wording, notice_of
 
 PREFIXES = (
     "pcieport 0000:00:10.0: pciehp: ",  # pciehp since 5.0

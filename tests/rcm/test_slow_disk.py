@@ -10,8 +10,8 @@ import pytest
 from failing_tables import SlowTables
 
 from rcmd.errors import RolledBack
-from rcmd.rcm.journal import Step
-from rcmd.system.store import Store
+from rcmd.platform.store.store import Store
+from rcmd.ports.store import Step
 
 from .house import PAIR, ROOT, House
 

@@ -9,11 +9,11 @@ from ipaddress import ip_address
 import pytest
 
 from rcmd.errors import Vetoed
-from rcmd.ipmp.member import Intent
+from rcmd.ipmp.state.member import Intent
 from rcmd.model import InterfaceState
-from rcmd.rcm.journal import OperationKind, Step
-from rcmd.rcm.recovery import recover
-from rcmd.rcm.slot_notice import NoticeKind, SlotNotice
+from rcmd.ports.store import OperationKind, Step
+from rcmd.rcm.operations.recovery import recover
+from rcmd.rcm.operations.slot_notice import NoticeKind, SlotNotice
 
 from .house import HME0, HME1, ROOT, House
 from .test_drain import begun, drains_of, finished

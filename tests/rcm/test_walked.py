@@ -8,13 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from rcmd.errors import Busy, RolledBack
-from rcmd.ipmp.events import Leave, Unplumb
+from rcmd.ipmp.api.events import Leave, Unplumb
 from rcmd.model import InterfaceState
-from rcmd.rcm.drain import Drains
-from rcmd.rcm.hardware import PowerOff, RemoveFunction
-from rcmd.rcm.journal import OperationKind, Step
-from rcmd.rcm.recovery import recover
-from rcmd.rcm.slot_notice import NoticeKind, SlotNotice
+from rcmd.ports.hardware import PowerOff, RemoveFunction
+from rcmd.ports.store import OperationKind, Step
+from rcmd.rcm.operations.power_off import Drains
+from rcmd.rcm.operations.recovery import recover
+from rcmd.rcm.operations.slot_notice import NoticeKind, SlotNotice
 
 from .house import ROOT, House
 from .test_cards import FIRST, FOUR, NICS, SECOND, insert, layout, state_of
@@ -148,7 +148,7 @@ def test_attach_that_was_killed_before_it_was_remembered_leaves_it_detached(play
 def test_cancel_does_not_interrupt_a_drain_that_is_being_undone(
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rcmd.rcm.drain.REPLUMB_S", 0.05)
+    monkeypatch.setattr("rcmd.rcm.operations.power_off.REPLUMB_S", 0.05)
 
     async def story(house: House) -> None:
         insert(house, is_powered=True)

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from rcmd.errors import Busy, InvalidArgument, NoSuchResource, RcmError, RolledBack, Vetoed
-from rcmd.ipmp.member import Intent
-from rcmd.rcm.hardware import HardwareStep, PowerOff, PowerOn, RemoveFunction, Rescan
-from rcmd.rcm.removal import removal_of
-from rcmd.rcm.slot_notice import NoticeKind, SlotNotice
+from rcmd.ipmp.state.member import Intent
+from rcmd.ports.hardware import HardwareStep, PowerOff, PowerOn, RemoveFunction, Rescan
+from rcmd.rcm.operations.slot_notice import NoticeKind, SlotNotice
+from rcmd.rcm.resources.removal import removal_of
 
 from .house import ROOT
 from .lifetime import Lifetime

@@ -13,10 +13,10 @@ from stories.kernel import Device, Kernel
 
 from rcmd.configuration import ConfigurationFiles, Loaded, load
 from rcmd.configuration.files import hostname_interface
-from rcmd.ipmp.events import KernelChange
+from rcmd.ipmp.api.events import KernelChange
 from rcmd.model import AddressKind, IPAddress, KernelAddress, Route
-from rcmd.rcm.hardware import PowerOff
-from rcmd.system.database import volatile_database
+from rcmd.platform.store.database import volatile_database
+from rcmd.ports.hardware import PowerOff
 
 from .cards import ModelHardware
 from .mortal import Owner

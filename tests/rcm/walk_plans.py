@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from stories.kernel import Device
 
-from rcmd.ipmp.route_words import describe_route
-from rcmd.rcm.plan import DetachPlan, PlannedMove
+from rcmd.ipmp.state.route_words import describe_route
+from rcmd.ports.plan import DetachPlan, PlannedMove
 
 from .lifetime import Lifetime
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rcmd.ipmp.health import Health
-from rcmd.ipmp.member import Intent
+from rcmd.ipmp.rules.health import Health
+from rcmd.ipmp.state.member import Intent
 from rcmd.model import (
     AddressKind,
     AddressStatus,

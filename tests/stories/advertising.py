@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 
-from rcmd.ipmp.events import AddressGone, AddressSeen
+from rcmd.ipmp.api.events import AddressGone, AddressSeen
 from rcmd.model import RCMD_PROTOCOL, IPAddress, KernelAddress
 
 from .kernel import Device, Kernel

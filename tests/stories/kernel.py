@@ -14,9 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Interface, ip_network
 
-from rcmd.ipmp.address_flags import IFA_F_MCAUTOJOIN
-from rcmd.ipmp.commands import Move, Plumb, Release, Spread
-from rcmd.ipmp.events import (
+from rcmd.ipmp.api.commands import Move, Plumb, Release, Spread
+from rcmd.ipmp.api.events import (
     AddressGone,
     AddressSeen,
     FamilySwitched,
@@ -31,7 +30,8 @@ from rcmd.ipmp.events import (
     RouteSeen,
     SpreadDone,
 )
-from rcmd.ipmp.multicast_events import Membership
+from rcmd.ipmp.api.memberships import Membership
+from rcmd.ipmp.rules.address_flags import IFA_F_MCAUTOJOIN
 from rcmd.model import (
     SMALLEST_MTU,
     Family,

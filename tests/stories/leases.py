@@ -5,9 +5,9 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import TYPE_CHECKING
 
-from rcmd.ipmp.events import Leased, LeaseLost
-from rcmd.ipmp.lease import Lease, LeaseRoute
-from rcmd.ipmp.lease_clients import ClientOrder, clients_wanted
+from rcmd.ipmp.api.events import Leased, LeaseLost
+from rcmd.ipmp.api.lease import Lease, LeaseRoute
+from rcmd.ipmp.dhcp.clients import ClientOrder, clients_wanted
 from rcmd.model import KernelAddress
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
-from rcmd.ipmp.commands import LookForNeighbours, UnwatchInterface, WatchInterface
-from rcmd.ipmp.events import Neighbour, NeighboursSeen, ProbeAnswer
-from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest, UnsentProbe
+from rcmd.ipmp.api.commands import LookForNeighbours, UnwatchInterface, WatchInterface
+from rcmd.ipmp.api.events import Neighbour, NeighboursSeen, ProbeAnswer
+from rcmd.ipmp.api.probes import ProbeKind, ProbeRequest, UnsentProbe
 from rcmd.model import Family, IPAddress, ProbeMethod, family_of
 
 from .kernel import Device, Kernel

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from rcmd.ipmp.commands import Spread
-from rcmd.ipmp.events import SpreadDone, SpreadRefusal
-from rcmd.ipmp.nexthops import (
+from rcmd.ipmp.api.commands import Spread
+from rcmd.ipmp.api.events import SpreadDone, SpreadRefusal
+from rcmd.ipmp.api.nexthops import (
     GroupRoute,
     Nexthop,
     NexthopGroup,

@@ -20,9 +20,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 
-from rcmd.ipmp.address_flags import IFA_F_NODAD
-from rcmd.ipmp.commands import Move, Plumb, Release, Report
-from rcmd.ipmp.ledger import RouteAtHome
+from rcmd.ipmp.api.commands import Move, Plumb, Release, Report
+from rcmd.ipmp.rules.address_flags import IFA_F_NODAD
+from rcmd.ipmp.state.address_book import RouteAtHome
 from rcmd.model import (
     RCMD_PROTOCOL,
     AddressStatus,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from rcmd.ipmp.commands import Release
+from rcmd.ipmp.api.commands import Release
 
 from .scenes import LINK_ONLY, PAIR
 from .teller import tell

@@ -7,9 +7,9 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rcmd.ipmp.events import Leased, LeaseLost
-from rcmd.ipmp.lease import RTPROT_DHCP, Lease, LeaseRoute
-from rcmd.ipmp.lease_clients import ClientOrder, clients_wanted
+from rcmd.ipmp.api.events import Leased, LeaseLost
+from rcmd.ipmp.api.lease import RTPROT_DHCP, Lease, LeaseRoute
+from rcmd.ipmp.dhcp.clients import ClientOrder, clients_wanted
 from rcmd.model import RCMD_PROTOCOL, KernelAddress
 
 from .walk import FILES, NAMES, Step, Walk, steps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rcmd.ipmp.commands import Move
+from rcmd.ipmp.api.commands import Move
 
 from .teller import tell
 

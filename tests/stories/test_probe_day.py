@@ -15,8 +15,8 @@ from random import Random
 
 import pytest
 
-from rcmd.ipmp.commands import Report
-from rcmd.ipmp.member import Intent
+from rcmd.ipmp.api.commands import Report
+from rcmd.ipmp.state.member import Intent
 
 from .network import Station
 from .world import World

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from rcmd.ipmp.commands import Report
+from rcmd.ipmp.api.commands import Report
 from rcmd.ipmp.engine import Engine
 from rcmd.model import (
     Family,

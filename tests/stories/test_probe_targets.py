@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from rcmd.ipmp.surveillance import LONGEST_TICK_S, TICKS_PER_INTERVAL
+from rcmd.ipmp.probing.manager import LONGEST_TICK_S, TICKS_PER_INTERVAL
 
 from .scenes import LINK_ONLY, PAIR
 from .teller import tell

@@ -10,7 +10,7 @@ from unittest import mock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rcmd.ipmp import route_difference
+from rcmd.ipmp.reconcile import routes as route_difference
 
 from .walk import ON_THE_LINK, RENAMING, SHARED, Step, Walk, steps
 

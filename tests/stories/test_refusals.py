@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rcmd.ipmp.commands import Move
+from rcmd.ipmp.api.commands import Move
 
 from .scenes import DUAL_STACK, PAIR, THREE
 from .teller import tell

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rcmd.ipmp.nexthops import PinRule
-from rcmd.ipmp.pins import TO_ANYWHERE, device_of
+from rcmd.ipmp.api.nexthops import PinRule
+from rcmd.ipmp.multipath.pins import TO_ANYWHERE, device_of
 
 from .teller import tell
 from .world import World

@@ -8,8 +8,8 @@ from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 
 from hypothesis import strategies as st
 
-from rcmd.ipmp.events import KernelSnapshot
-from rcmd.ipmp.member import Intent
+from rcmd.ipmp.api.events import KernelSnapshot
+from rcmd.ipmp.state.member import Intent
 from rcmd.model import AddressKind, IPAddress, KernelAddress, Route, RouteKey
 
 from .world import World

@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from random import Random
 
 from rcmd.configuration import ConfigurationFiles, load
-from rcmd.ipmp.commands import (
+from rcmd.ipmp.api.commands import (
     Announce,
     Cause,
     ChooseHash,
@@ -30,8 +30,7 @@ from rcmd.ipmp.commands import (
     UnwatchInterface,
     WatchInterface,
 )
-from rcmd.ipmp.engine import Engine
-from rcmd.ipmp.events import (
+from rcmd.ipmp.api.events import (
     Attach,
     BootSettled,
     Configured,
@@ -47,16 +46,17 @@ from rcmd.ipmp.events import (
     UndoOffline,
     Unplumb,
 )
-from rcmd.ipmp.health import Health
-from rcmd.ipmp.kernel_view import RouteKey
-from rcmd.ipmp.listening import is_news
-from rcmd.ipmp.member import Intent, Member
-from rcmd.ipmp.memory import Memory
-from rcmd.ipmp.multicast import GroupAtHome, is_autojoin
-from rcmd.ipmp.multicast_events import MembershipsSeen
-from rcmd.ipmp.placement import Fitness
-from rcmd.ipmp.probe_events import UnsentProbe
-from rcmd.ipmp.redundancy import objection
+from rcmd.ipmp.api.memberships import MembershipsSeen
+from rcmd.ipmp.api.probes import UnsentProbe
+from rcmd.ipmp.engine import Engine
+from rcmd.ipmp.forecast.redundancy import objection
+from rcmd.ipmp.multicast.tracking import is_news
+from rcmd.ipmp.rules.health import Health
+from rcmd.ipmp.rules.placement import Fitness
+from rcmd.ipmp.state.kernel_view import RouteKey
+from rcmd.ipmp.state.member import Intent, Member
+from rcmd.ipmp.state.memberships import GroupAtHome, is_autojoin
+from rcmd.ipmp.state.snapshot import Memory
 from rcmd.model import (
     RCMD_PROTOCOL,
     AddressKind,

@@ -13,8 +13,8 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from rcmd.system.netlink_layout import ADDRESS, LINK, ROUTE, Layout
-from rcmd.system.netlink_message import HEADER
+from rcmd.kernel.netlink.layout import ADDRESS, LINK, ROUTE, Layout
+from rcmd.kernel.netlink.message import HEADER
 
 _ROUTE_HEAD = ("family", "dst_len", "src_len", "tos", "table", "proto", "scope", "type", "flags")
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
+from rcmd.kernel.probes.packets import internet_checksum
+from rcmd.kernel.probes.sockets import ProbeSockets
+from rcmd.kernel.probes.values import Answer, Ignored, Probe, ProbedInterface, ProbeKind
 from rcmd.model import IPAddress
-from rcmd.system.probe_packets import internet_checksum
-from rcmd.system.probe_sockets import ProbeSockets
-from rcmd.system.probes import Answer, Ignored, Probe, ProbedInterface, ProbeKind
 
 CLONE_NEWNET = 0x4000_0000
 ETH_P_ALL = 0x0003

@@ -11,10 +11,10 @@ from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from typing import Any
 
-from rcmd.ipmp.commands import Cause, Move
-from rcmd.ipmp.events import KernelChange, Moved
+from rcmd.ipmp.api.commands import Cause, Move
+from rcmd.ipmp.api.events import KernelChange, Moved
+from rcmd.kernel.rtnetlink import Rtnetlink
 from rcmd.model import RCMD_PROTOCOL, KernelAddress, Route
-from rcmd.system.rtnetlink import Rtnetlink
 
 CLONE_NEWNET = 0x4000_0000
 PERMANENT = 0x80

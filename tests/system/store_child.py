@@ -15,11 +15,11 @@ from itertools import count
 from pathlib import Path
 
 from rcmd.model import Identity
-from rcmd.rcm.journal import HistoryEvent, OperationKind, SavedSysctls, Step
-from rcmd.system.changes import Changes
-from rcmd.system.hand_over import HandOver
-from rcmd.system.store import Store, StoreError
-from rcmd.system.tables import Tables
+from rcmd.platform.store.changes import Changes
+from rcmd.platform.store.hand_over import HandOver
+from rcmd.platform.store.store import Store, StoreError
+from rcmd.platform.store.tables import Tables
+from rcmd.ports.store import HistoryEvent, OperationKind, SavedSysctls, Step
 
 EVENT = HistoryEvent(1, 6, "test", "eth0", "something happened" * 20)
 

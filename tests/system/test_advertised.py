@@ -10,10 +10,10 @@ from ipaddress import ip_network
 import pytest
 from rtnetlink_lab import NODAD, PATIENCE_S, Lab, address, await_change, ip, lab
 
-from rcmd.ipmp.address_flags import IFA_F_MANAGETEMPADDR
-from rcmd.ipmp.autoconfiguration import IFAPROT_KERNEL_RA
-from rcmd.ipmp.events import AddressGone, AddressSeen, KernelChange, RouteGone, RouteSeen
-from rcmd.system.advertised import MOST, Advertised
+from rcmd.ipmp.api.events import AddressGone, AddressSeen, KernelChange, RouteGone, RouteSeen
+from rcmd.ipmp.rules.address_flags import IFA_F_MANAGETEMPADDR
+from rcmd.ipmp.rules.slaac import IFAPROT_KERNEL_RA
+from rcmd.kernel.advertised import MOST, Advertised
 
 pytestmark = pytest.mark.lab
 

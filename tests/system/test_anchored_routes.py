@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from rtnetlink_lab import NODAD, Lab, address, ip, lab, sysctl
 
-from rcmd.rcm.anchored import Anchored, Tie
-from rcmd.system.anchored_routes import anchored, list_anchored
+from rcmd.kernel.pinned_routes import anchored, list_anchored
+from rcmd.ports.pinned_routes import Anchored, Tie
 
 
 @pytest.fixture

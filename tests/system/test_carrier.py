@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.system.carrier import (
+from rcmd.kernel.carrier import (
     HASTE_S,
     HASTY_POLL_S,
     POLL_S,

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
-from rcmd.system import device_names
-from rcmd.system.device_names import existing_names
+from rcmd.kernel import device_names
+from rcmd.kernel.device_names import existing_names
 
 
 def test_a_device_is_found_by_its_name():

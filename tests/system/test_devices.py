@@ -6,11 +6,11 @@ import errno
 
 import pytest
 
-from rcmd.ipmp.commands import Plumb, Release
+from rcmd.ipmp.api.commands import Plumb, Release
+from rcmd.kernel import sysctls
+from rcmd.kernel.devices import DeviceRefused, KernelDevices
+from rcmd.kernel.netlink.sockets import KernelRefused
 from rcmd.model import Family
-from rcmd.system import sysctls
-from rcmd.system.devices import DeviceRefused, KernelDevices
-from rcmd.system.netlink_socket import KernelRefused
 
 MAC = "02:00:00:00:00:99"
 

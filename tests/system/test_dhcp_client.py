@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from rcmd.configuration import ConfigurationFiles, load
-from rcmd.ipmp.lease_clients import ClientOrder
-from rcmd.rcm.lease_client import ClientNews, Ended, Granted, RanOut, Refused, Unanswered
-from rcmd.system import dhcp_client
-from rcmd.system.dhcp_client import SCRIPT, ClientUnavailable, DhcpClient, command_line
+from rcmd.ipmp.dhcp.clients import ClientOrder
+from rcmd.platform import dhcp_client
+from rcmd.platform.dhcp_client import SCRIPT, ClientUnavailable, DhcpClient, command_line
+from rcmd.ports.lease_client import ClientNews, Ended, Granted, RanOut, Refused, Unanswered
 
 ORDER = ClientOrder("hme0", "hme1", 5, "01020000000001", "", IPv4Address("192.168.85.100"))
 BOUND = f"ip=192.168.85.100 subnet=255.255.255.0 lease=60 {SCRIPT} bound\n"

@@ -5,7 +5,7 @@ import pytest
 
 from rcmd.configuration import ConfigurationFiles, load
 from rcmd.model import Fault
-from rcmd.system.files import LARGEST, LARGEST_IN_ALL, has_hostname_file, read_tree
+from rcmd.platform.files import LARGEST, LARGEST_IN_ALL, has_hostname_file, read_tree
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcmd.ipmp.multicast import autojoin
+from rcmd.ipmp.state.memberships import autojoin
+from rcmd.kernel.netlink.encoding import encode_let_out
+from rcmd.kernel.netlink.message import HEADER
+from rcmd.kernel.netlink.multicast_routes import group_route
 from rcmd.model import IPAddress
-from rcmd.system.group_routes import group_route
-from rcmd.system.netlink_encoding import encode_let_out
-from rcmd.system.netlink_message import HEADER
 
 GROUPS = [ip_address("239.1.2.3"), ip_address("ff05::1:3")]
 

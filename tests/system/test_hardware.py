@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from fake_sysfs import BRIDGE, STORAGE, FakeSysfs
 
-from rcmd.rcm.hardware import Hardware, PciFunction, Slot, UsbDevice
-from rcmd.system.hardware import survey
-from rcmd.system.sysfs import identity_of
+from rcmd.kernel.sysfs import identity_of
+from rcmd.platform.hardware.reading import survey
+from rcmd.ports.hardware import Hardware, PciFunction, Slot, UsbDevice
 
 
 def look(sysfs: FakeSysfs) -> Hardware:

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from fake_sysfs import FakeSysfs
 
-from rcmd.rcm.hardware import (
+from rcmd.platform.hardware import control as hardware_control
+from rcmd.platform.hardware.control import SysfsControl
+from rcmd.ports.hardware import (
     AuthorizeUsb,
     HardwareFailed,
     HardwareStep,
@@ -25,8 +27,6 @@ from rcmd.rcm.hardware import (
     SetVirtualFunctions,
     UnbindDriver,
 )
-from rcmd.system import hardware_control
-from rcmd.system.hardware_control import SysfsControl
 
 FUNCTION = "0000:03:00.0"
 STEPS: tuple[HardwareStep, ...] = (
@@ -281,8 +281,8 @@ def test_a_driver_that_hangs(card: FakeSysfs) -> None:
 UNKILLABLE = """
 import asyncio, subprocess, sys
 from pathlib import Path
-from rcmd.rcm.hardware import HardwareFailed, RemoveFunction
-from rcmd.system.hardware_control import SysfsControl
+from rcmd.ports.hardware import HardwareFailed, RemoveFunction
+from rcmd.platform.hardware.control import SysfsControl
 
 # What sleeps in the kernel is not ended by SIGKILL either.
 subprocess.Popen.send_signal = lambda *_: None

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.system.instance import AlreadyRunning, InstanceLock, boot_id
+from rcmd.platform.instance import AlreadyRunning, InstanceLock, boot_id
 
 HOLD = """
 import sys
 from pathlib import Path
-from rcmd.system.instance import InstanceLock
+from rcmd.platform.instance import InstanceLock
 lock = InstanceLock(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

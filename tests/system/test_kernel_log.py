@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.rcm.slot_notice import KernelLogLine
-from rcmd.system import kernel_log
-from rcmd.system.kernel_log import KERNEL_LOG, KernelLog, parse
+from rcmd.platform import kernel_log
+from rcmd.platform.kernel_log import KERNEL_LOG, KernelLog, parse
+from rcmd.ports.kernel_log import KernelLogLine
 
 PRESSED = "pcieport 0000:00:10.0: pciehp: Slot(1): Powering off due to button press"
 RECORD = f"6,339,5140900,-;{PRESSED}\n SUBSYSTEM=pci\n DEVICE=+pci:0000:00:10.0\n".encode()

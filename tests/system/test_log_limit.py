@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from rcmd.system.log_limit import BURST, MOST_KINDS, LogLimit
+from rcmd.platform.log_limit import BURST, MOST_KINDS, LogLimit
 
 
 class Clock:

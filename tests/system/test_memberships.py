@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from rtnetlink_lab import ip, lab
 
-from rcmd.ipmp.multicast_events import Membership
-from rcmd.system.memberships import TABLES, MembershipTables, memberships
+from rcmd.ipmp.api.memberships import Membership
+from rcmd.kernel.memberships import TABLES, MembershipTables, memberships
 
 
 def printed(group: str) -> str:

@@ -10,11 +10,11 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 from rtnetlink_lab import Lab, address, await_change, ip, lab
 
-from rcmd.ipmp.events import KernelChange, LinkSeen, RouteGone, RouteSeen
+from rcmd.ipmp.api.events import KernelChange, LinkSeen, RouteGone, RouteSeen
+from rcmd.kernel import rtnetlink
+from rcmd.kernel.minded import Minded
+from rcmd.kernel.netlink.sockets import EventSocket
 from rcmd.model import RCMD_PROTOCOL, Route
-from rcmd.system import rtnetlink
-from rcmd.system.minded import Minded
-from rcmd.system.netlink_socket import EventSocket
 
 pytestmark = pytest.mark.lab
 

@@ -25,9 +25,9 @@ from probe_lab import (
     probe,
 )
 
-from rcmd.ipmp.events import Neighbour, NeighboursSeen
-from rcmd.system.neighbour_table import MOST_KEPT, NeighbourTable
-from rcmd.system.probes import ProbeKind
+from rcmd.ipmp.api.events import Neighbour, NeighboursSeen
+from rcmd.kernel.neighbour_table import MOST_KEPT, NeighbourTable
+from rcmd.kernel.probes.values import ProbeKind
 
 pytestmark = pytest.mark.lab
 

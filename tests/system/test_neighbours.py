@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.configuration.claims import Device, Manager, Neighbours, find_claims
-from rcmd.system.neighbours import read_neighbours
+from rcmd.configuration.conflicts import Device, Manager, Neighbours, find_claims
+from rcmd.platform.network_managers import read_neighbours
 
 SHIPPED = Path(__file__).parents[2]
 

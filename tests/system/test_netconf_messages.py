@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from rcmd.system.netconf_messages import device_of
-from rcmd.system.netlink_message import MalformedMessage
+from rcmd.kernel.netlink.message import MalformedMessage
+from rcmd.kernel.netlink.netconf import device_of
 
 HEAD = b"\x02\0\0\0"
 RP_FILTER = struct.pack("=HHi", 8, 3, 1)

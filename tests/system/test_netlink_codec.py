@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rcmd.kernel.netlink import decoding, encoding
+from rcmd.kernel.netlink.encoding import Operation, encode
+from rcmd.kernel.netlink.layout import LINK, ROUTE, Layout
+from rcmd.kernel.netlink.message import HEADER, MalformedMessage
 from rcmd.model import Family, KernelAddress, Route
-from rcmd.system import netlink_decoding, netlink_encoding
-from rcmd.system.netlink_encoding import Operation, encode
-from rcmd.system.netlink_layout import LINK, ROUTE, Layout
-from rcmd.system.netlink_message import HEADER, MalformedMessage
 
 from netlink_oracle import ADDRESSES, LINKS, ROUTES, Oracle  # isort: skip
 
@@ -31,9 +31,9 @@ RECORDED = [
 ]
 ORACLES = {16: LINKS, 17: LINKS, 20: ADDRESSES, 21: ADDRESSES, 24: ROUTES, 25: ROUTES}
 DECODERS: dict[Oracle, Any] = {
-    LINKS: netlink_decoding.decode_link,
-    ADDRESSES: netlink_decoding.decode_address,
-    ROUTES: netlink_decoding.decode_route,
+    LINKS: decoding.decode_link,
+    ADDRESSES: decoding.decode_address,
+    ROUTES: decoding.decode_route,
 }
 
 octets = st.integers(0, 255)
@@ -141,7 +141,7 @@ def test_requests_about_routes(item: Route, operation: Operation) -> None:
 def test_requests_for_routes_that_end(item: Route, left_s: float) -> None:
     """pyroute2 takes their end for bytes: it is the last attribute, RTA_EXPIRES."""
     plain = encode(Operation.ADD, item)
-    request = netlink_encoding.encode_expiry(plain, left_s)
+    request = encoding.encode_expiry(plain, left_s)
     assert_read_alike(ROUTES, parts(request)[1])
     assert request[4 : len(plain)] == plain[4:]
     length, kind, seconds = struct.unpack("=HHI", request[len(plain) :])
@@ -157,19 +157,19 @@ def test_requests_for_routes_that_end(item: Route, left_s: float) -> None:
 )
 def test_requests_about_links(is_up: bool | None, mtu: int | None, mac: bytes | None) -> None:
     text = None if mac is None else mac.hex(":")
-    request = netlink_encoding.encode_set_link(7, is_up=is_up, mtu=mtu, hardware_address=text)
+    request = encoding.encode_set_link(7, is_up=is_up, mtu=mtu, hardware_address=text)
     assert_alike(LINKS, request)
     for ifindex in (0, 7):
-        assert_alike(LINKS, netlink_encoding.encode_get_link(ifindex))
+        assert_alike(LINKS, encoding.encode_get_link(ifindex))
 
 
 def test_requests_for_tables() -> None:
     for ifindex in (0, 7):
-        assert_alike(ADDRESSES, netlink_encoding.encode_dump_addresses(ifindex))
+        assert_alike(ADDRESSES, encoding.encode_dump_addresses(ifindex))
         for family in Family:
-            assert_alike(ROUTES, netlink_encoding.encode_dump_routes(family, ifindex))
+            assert_alike(ROUTES, encoding.encode_dump_routes(family, ifindex))
     group = KernelAddress(7, ip_interface("239.1.2.3/32"))
-    assert_alike(ROUTES, netlink_encoding.encode_let_out(group))
+    assert_alike(ROUTES, encoding.encode_let_out(group))
 
 
 @settings(max_examples=300, deadline=None)
@@ -179,7 +179,7 @@ def test_a_route_is_read_as_it_was_written(
 ) -> None:
     item = replace(item, metrics=tuple(values), congestion=congestion)
     _, payload = parts(encode(Operation.ADD, item))
-    assert netlink_decoding.decode_route(payload) == (item,)
+    assert decoding.decode_route(payload) == (item,)
     assert_read_alike(ROUTES, payload)
 
 
@@ -187,7 +187,7 @@ def test_a_route_is_read_as_it_was_written(
 @given(addresses())
 def test_an_address_is_read_as_it_was_written(item: KernelAddress) -> None:
     _, payload = parts(encode(Operation.ADD, item))
-    read = netlink_decoding.decode_address(payload)
+    read = decoding.decode_address(payload)
     assert read is not None
     kept = ("ifindex", "address", "label", "broadcast", "scope", "protocol", "metric")
     assert [getattr(read, it) for it in kept] == [getattr(item, it) for it in kept]
@@ -203,7 +203,7 @@ def test_what_is_not_known_is_passed_over(item: Route, unknown: list[tuple[int, 
     )
     # In front of what is known, and behind it.
     head, body = payload[: ROUTE.head.size], payload[ROUTE.head.size :]
-    assert netlink_decoding.decode_route(head + more + body + more) == (item,)
+    assert decoding.decode_route(head + more + body + more) == (item,)
     assert_read_alike(ROUTES, head + more + body + more)
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rcmd.kernel.netlink.decoding import decode_address, decode_link, decode_route
+from rcmd.kernel.netlink.encoding import Operation, encode, encode_set_link
+from rcmd.kernel.netlink.message import HEADER, MalformedMessage, MessageType, link_lost, split
 from rcmd.model import KernelAddress, Route
-from rcmd.system.netlink_decoding import decode_address, decode_link, decode_route
-from rcmd.system.netlink_encoding import Operation, encode, encode_set_link
-from rcmd.system.netlink_message import HEADER, MalformedMessage, MessageType, link_lost, split
 
 ADDRESS = encode(
     Operation.ADD,

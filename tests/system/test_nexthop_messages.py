@@ -6,11 +6,10 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from rcmd.ipmp.nexthops import GroupRoute, Nexthop, NexthopGroup, Path, PinRule, Sibling
+from rcmd.ipmp.api.nexthops import GroupRoute, Nexthop, NexthopGroup, Path, PinRule, Sibling
+from rcmd.kernel.netlink import nexthops, rules
+from rcmd.kernel.netlink.message import HEADER, MalformedMessage, MessageType
 from rcmd.model import Family
-from rcmd.system import nexthop_messages as messages
-from rcmd.system import rule_messages
-from rcmd.system.netlink_message import HEADER, MalformedMessage, MessageType
 
 GATEWAY = ip_address("192.0.2.1")
 GATEWAY6 = ip_address("2001:db8::1")
@@ -34,12 +33,12 @@ def payload_of(request: bytes) -> tuple[int, bytes]:
     ],
 )
 def test_what_is_added_is_what_is_read(item: Nexthop | NexthopGroup) -> None:
-    kind, payload = payload_of(messages.encode_addition(item))
+    kind, payload = payload_of(nexthops.encode_addition(item))
     assert kind == MessageType.NEWNEXTHOP
-    assert messages.decode_nexthop(payload) == item
-    kind, payload = payload_of(messages.encode_removal(item))
+    assert nexthops.decode_nexthop(payload) == item
+    kind, payload = payload_of(nexthops.encode_removal(item))
     assert kind == MessageType.DELNEXTHOP
-    assert messages.decode_number(payload) == item.id
+    assert nexthops.decode_number(payload) == item.id
 
 
 @pytest.mark.parametrize(
@@ -53,10 +52,10 @@ def test_what_is_added_is_what_is_read(item: Nexthop | NexthopGroup) -> None:
     ],
 )
 def test_routes_that_share_are_read_as_they_are_added(route: GroupRoute | Sibling) -> None:
-    kind, payload = payload_of(messages.encode_addition(route))
+    kind, payload = payload_of(nexthops.encode_addition(route))
     assert kind == MessageType.NEWROUTE
-    assert messages.decode_spread_routes(payload) == (route,)
-    kind, _ = payload_of(messages.encode_removal(route))
+    assert nexthops.decode_spread_routes(payload) == (route,)
+    kind, _ = payload_of(nexthops.encode_removal(route))
     assert kind == MessageType.DELROUTE
 
 
@@ -71,23 +70,23 @@ def test_routes_that_share_are_read_as_they_are_added(route: GroupRoute | Siblin
     ],
 )
 def test_rules_are_read_as_they_are_added(rule: PinRule) -> None:
-    kind, payload = payload_of(messages.encode_addition(rule))
+    kind, payload = payload_of(nexthops.encode_addition(rule))
     assert kind == MessageType.NEWRULE
-    assert rule_messages.decode(payload) == (rule,)
-    kind, payload = payload_of(messages.encode_removal(rule))
+    assert rules.decode(payload) == (rule,)
+    kind, payload = payload_of(nexthops.encode_removal(rule))
     assert kind == MessageType.DELRULE
-    assert rule_messages.decode(payload) == (rule,)
+    assert rules.decode(payload) == (rule,)
 
 
 def test_those_of_others_are_none_of_ours() -> None:
-    _, payload = payload_of(messages.encode_addition(Nexthop(7, Path(Family.IPV4, 4))))
+    _, payload = payload_of(nexthops.encode_addition(Nexthop(7, Path(Family.IPV4, 4))))
     foreign = payload[:2] + b"\x04" + payload[3:]
-    assert messages.decode_nexthop(foreign) is None
-    assert messages.decode_number(foreign) == 7
+    assert nexthops.decode_nexthop(foreign) is None
+    assert nexthops.decode_number(foreign) == 7
     blackhole = payload[:8] + payload[8:16]
-    assert messages.decode_nexthop(blackhole) is None
-    _, payload = payload_of(messages.encode_addition(GroupRoute(7, ip_network("10.0.0.0/8"))))
-    assert messages.decode_spread_routes(payload[:5] + b"\x04" + payload[6:]) == ()
+    assert nexthops.decode_nexthop(blackhole) is None
+    _, payload = payload_of(nexthops.encode_addition(GroupRoute(7, ip_network("10.0.0.0/8"))))
+    assert nexthops.decode_spread_routes(payload[:5] + b"\x04" + payload[6:]) == ()
 
 
 @pytest.mark.parametrize(
@@ -101,4 +100,4 @@ def test_those_of_others_are_none_of_ours() -> None:
 )
 def test_what_is_no_nexthop_is_malformed(payload: bytes) -> None:
     with pytest.raises(MalformedMessage):
-        messages.decode_nexthop(payload)
+        nexthops.decode_nexthop(payload)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rcmd.kernel import path_hash
 from rcmd.model import LoadSpreading
-from rcmd.system import path_hash
 
 
 def proc_sys(root: Path, *names: str) -> Path:

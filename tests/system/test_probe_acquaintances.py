@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
-from rcmd.system.probe_acquaintances import (
-    CONFIRMATIONS,
-    MOST_KNOWN,
-    Acquaintances,
-    Standing,
-)
+from rcmd.kernel.probes.acquaintances import CONFIRMATIONS, MOST_KNOWN, Acquaintances, Standing
 
 TARGET = IPv4Address("192.0.2.1")
 ROUTER, FORGER, SUCCESSOR = b"router", b"forger", b"success"

@@ -4,13 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rcmd.system.probe_datagrams import (
-    SO_TIMESTAMPNS_NEW,
-    drain,
-    find,
-    open_socket,
-    stamp_of,
-)
+from rcmd.kernel.probes.datagrams import SO_TIMESTAMPNS_NEW, drain, find, open_socket, stamp_of
 
 
 def test_a_stamp_is_in_nanoseconds() -> None:

@@ -28,8 +28,8 @@ from probe_lab import (
     silence_peer,
 )
 
+from rcmd.kernel.probes.values import ALL_HOSTS, ALL_NODES, Ignored, ProbeKind, Unsent
 from rcmd.model import IPAddress
-from rcmd.system.probes import ALL_HOSTS, ALL_NODES, Ignored, ProbeKind, Unsent
 
 pytestmark = pytest.mark.lab
 

@@ -17,8 +17,8 @@ from probe_lab import (
     silence_peer,
 )
 
+from rcmd.kernel.probes.values import ProbeKind
 from rcmd.model import IPAddress
-from rcmd.system.probes import ProbeKind
 
 pytestmark = pytest.mark.lab
 

@@ -25,11 +25,11 @@ from probe_lab import (
     sysctl,
 )
 
+from rcmd.kernel.probes.acquaintances import Standing
+from rcmd.kernel.probes.arp_ndp import WINDOW_NS, Questions
+from rcmd.kernel.probes.times import ReadMoment
+from rcmd.kernel.probes.values import ALL_NODES, Answer, Ignored, ProbeKind
 from rcmd.model import Family, IPAddress
-from rcmd.system.probe_acquaintances import Standing
-from rcmd.system.probe_neighbors import WINDOW_NS, Questions
-from rcmd.system.probe_times import ReadMoment
-from rcmd.system.probes import ALL_NODES, Answer, Ignored, ProbeKind
 
 pytestmark = pytest.mark.lab
 

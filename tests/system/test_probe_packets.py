@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rcmd.system.probe_packets import (
+from rcmd.kernel.probes.packets import (
     BROADCAST,
     ECHO_LENGTH,
     Advertisement,
@@ -19,8 +19,8 @@ from rcmd.system.probe_packets import (
     parse_advertisement,
     parse_arp_reply,
 )
-from rcmd.system.probe_times import ReadMoment
-from rcmd.system.probes import Ignored, ProbeKind
+from rcmd.kernel.probes.times import ReadMoment
+from rcmd.kernel.probes.values import Ignored, ProbeKind
 
 MAC = bytes.fromhex("020000000007")
 THEIR_MAC = bytes.fromhex("020000000001")

@@ -29,9 +29,9 @@ from probe_lab import (
     probe,
 )
 
+from rcmd.kernel.probes.sockets import ProbeSockets
+from rcmd.kernel.probes.values import Answer, ProbeKind, Unsent
 from rcmd.model import Family, IPAddress
-from rcmd.system.probe_sockets import ProbeSockets
-from rcmd.system.probes import Answer, ProbeKind, Unsent
 
 pytestmark = pytest.mark.lab
 

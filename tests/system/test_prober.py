@@ -6,11 +6,11 @@ import errno
 from contextlib import closing
 from ipaddress import ip_address
 
-from rcmd.ipmp.commands import SendProbes, UnwatchInterface, WatchInterface
-from rcmd.ipmp.probe_events import ProbeKind, ProbeRequest, UnsentProbe
+from rcmd.ipmp.api.commands import SendProbes, UnwatchInterface, WatchInterface
+from rcmd.ipmp.api.probes import ProbeKind, ProbeRequest, UnsentProbe
+from rcmd.kernel.probes.prober import Prober
+from rcmd.kernel.probes.values import reason_of
 from rcmd.model import Family, ProbeMethod
-from rcmd.system.prober import Prober
-from rcmd.system.probes import reason_of
 
 ARP = ProbeMethod.ARP
 SOURCE, TARGET = ip_address("192.0.2.1"), ip_address("192.0.2.2")

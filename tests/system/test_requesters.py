@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.system.requesters import requester
+from rcmd.kernel.requesters import requester
 
 TABLE = """sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode
 0000000000000000 0   812        00000440 0        0        0     2        0        11

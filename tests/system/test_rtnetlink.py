@@ -21,10 +21,10 @@ from rtnetlink_lab import (
     sysctl,
 )
 
-from rcmd.ipmp.events import AddressGone, AddressSeen, LinkGone, LinkSeen
-from rcmd.ipmp.multicast import autojoin, is_autojoin
+from rcmd.ipmp.api.events import AddressGone, AddressSeen, LinkGone, LinkSeen
+from rcmd.ipmp.state.memberships import autojoin, is_autojoin
+from rcmd.kernel.rtnetlink import KernelRefused, Rtnetlink
 from rcmd.model import RCMD_PROTOCOL, KernelAddress, Route
-from rcmd.system.rtnetlink import KernelRefused, Rtnetlink
 
 pytestmark = pytest.mark.lab
 

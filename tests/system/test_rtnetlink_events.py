@@ -10,8 +10,8 @@ from ipaddress import IPv4Address, IPv6Address
 import pytest
 from rtnetlink_lab import NODAD, PERMANENT, Lab, address, await_change, ip, lab, route, sysctl
 
-from rcmd.ipmp.commands import Cause, Move
-from rcmd.ipmp.events import (
+from rcmd.ipmp.api.commands import Cause, Move
+from rcmd.ipmp.api.events import (
     AddressGone,
     AddressSeen,
     FamilySwitched,
@@ -23,13 +23,13 @@ from rcmd.ipmp.events import (
     RouteSeen,
     RoutesFound,
 )
-from rcmd.ipmp.kernel_view import KernelView
-from rcmd.ipmp.losses import is_by_kernel
+from rcmd.ipmp.state.kernel_view import KernelView
+from rcmd.ipmp.state.losses import is_by_kernel
+from rcmd.kernel.netlink.message import Header, MessageType
+from rcmd.kernel.netlink.sockets import CommandSocket, EventSocket
+from rcmd.kernel.requesters import requester
+from rcmd.kernel.rtnetlink import Overrun, Rtnetlink
 from rcmd.model import Family, Link
-from rcmd.system.netlink_message import Header, MessageType
-from rcmd.system.netlink_socket import CommandSocket, EventSocket
-from rcmd.system.requesters import requester
-from rcmd.system.rtnetlink import Overrun, Rtnetlink
 
 pytestmark = pytest.mark.lab
 

@@ -17,8 +17,12 @@ from typing import Any
 import pytest
 
 from rcmd.errors import Veto
-from rcmd.rcm.script import ScriptState
-from rcmd.rcm.script_language import (
+from rcmd.platform.scripts.files import survey
+from rcmd.platform.scripts.process import Grace
+from rcmd.platform.scripts.runner import STDERR_LINES, ScriptRunner
+from rcmd.platform.scripts.state import MARK, AskedFile, RunningScripts, start_time
+from rcmd.ports.script import ScriptState
+from rcmd.ports.script_protocol import (
     MAX_LINE,
     MAX_LINES,
     Answer,
@@ -27,12 +31,8 @@ from rcmd.rcm.script_language import (
     ScriptFailed,
     ScriptInfo,
 )
-from rcmd.rcm.script_runner import Asked, Request
-from rcmd.rcm.scripts import Scripts
-from rcmd.system.script_files import survey
-from rcmd.system.script_process import Grace
-from rcmd.system.script_runner import STDERR_LINES, ScriptRunner
-from rcmd.system.script_state import MARK, AskedFile, RunningScripts, start_time
+from rcmd.ports.scripts import Asked, Request
+from rcmd.rcm.clients.scripts import Scripts
 
 QUICK = Grace(abort_s=0.2, kill_s=30)
 PATIENT = Grace(abort_s=30, kill_s=30)
@@ -194,10 +194,10 @@ sys.exit(3)
 CONFINED = """
 import asyncio, json, os, subprocess, sys
 from pathlib import Path
-from rcmd.assembly import be_first
+from rcmd.daemon.wiring import be_first
 from rcmd.rcm.script_language import Command
 from rcmd.rcm.script_runner import Request
-from rcmd.system.script_runner import ScriptRunner
+from rcmd.platform.scripts.runner import ScriptRunner
 scripts = Path(sys.argv[1])
 be_first()
 runner = ScriptRunner((scripts,), scripts.parent / "run")
@@ -243,7 +243,7 @@ def test_errors_are_logged_line_by_line(place: Place, caplog: pytest.LogCaptureF
         "echo rcm_log_err=three\necho rcm_log_warn=four\necho rcm_log_info=five\n"
         "echo rcm_log_debug=six\n"
     )
-    with caplog.at_level(logging.DEBUG, "rcmd.system.script_runner"):
+    with caplog.at_level(logging.DEBUG, "rcmd.platform.scripts.runner"):
         assert place.answer(text).outcome is Outcome.OK
     said = {(it.levelname, it.getMessage()) for it in caplog.records if "script" in it.name}
     assert said == {

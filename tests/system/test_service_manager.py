@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.system.service_manager import (
+from rcmd.platform.service_manager import (
     JournalFormatter,
     ServiceManager,
     is_journal_stream,

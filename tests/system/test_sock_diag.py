@@ -12,12 +12,12 @@ from contextlib import contextmanager
 import pytest
 from rtnetlink_lab import Lab, lab
 
+from rcmd.kernel import sock_diag
+from rcmd.kernel.netlink.message import MalformedMessage
+from rcmd.kernel.netlink.sockets import CommandSocket, KernelRefused
+from rcmd.kernel.sock_diag import bound_sockets, decode, encode_dump, list_bound_sockets
 from rcmd.model import Family
-from rcmd.rcm.bystanders import BoundSocket, SocketProtocol
-from rcmd.system import sock_diag
-from rcmd.system.netlink_message import MalformedMessage
-from rcmd.system.netlink_socket import CommandSocket, KernelRefused
-from rcmd.system.sock_diag import bound_sockets, decode, encode_dump, list_bound_sockets
+from rcmd.ports.sockets import BoundSocket, SocketProtocol
 
 HOLDER = """
 import socket, sys

@@ -18,7 +18,12 @@ import pytest
 from failing_tables import FailingStore
 
 from rcmd.model import Identity
-from rcmd.rcm.journal import (
+from rcmd.platform.store import database as database_module
+from rcmd.platform.store import store as store_module
+from rcmd.platform.store import tables
+from rcmd.platform.store.changes import HISTORY_LIMIT, OPERATIONS_KEPT
+from rcmd.platform.store.store import Store, StoreError
+from rcmd.ports.store import (
     History,
     HistoryEvent,
     Journal,
@@ -27,11 +32,6 @@ from rcmd.rcm.journal import (
     SavedSysctls,
     Step,
 )
-from rcmd.system import database as database_module
-from rcmd.system import store as store_module
-from rcmd.system import tables
-from rcmd.system.changes import HISTORY_LIMIT, OPERATIONS_KEPT
-from rcmd.system.store import Store, StoreError
 
 CHILD = Path(__file__).with_name("store_child.py")
 DETACH = OperationKind.DETACH

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rcmd.model import Family
-from rcmd.system.sysctls import (
+from rcmd.kernel.sysctls import (
     SysctlError,
     answers_for_all,
     apply,
@@ -15,6 +14,7 @@ from rcmd.system.sysctls import (
     read_member,
     restore,
 )
+from rcmd.model import Family
 
 IPV4 = (Family.IPV4,)
 IPV6 = (Family.IPV6,)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from rcmd.kernel.sysfs import identity_of, permanent_address, shows
 from rcmd.model import Identity
-from rcmd.system.sysfs import identity_of, permanent_address, shows
 
 MAC = "02:00:00:00:00:07"
 

@@ -10,16 +10,9 @@ from pathlib import Path
 import pytest
 import pyudev
 
-from rcmd.ipmp.events import LinkSeen
-from rcmd.system.rtnetlink import Rtnetlink
-from rcmd.system.udev import (
-    Action,
-    DeviceEvent,
-    DeviceMonitor,
-    Overrun,
-    event_of,
-    has_settled,
-)
+from rcmd.ipmp.api.events import LinkSeen
+from rcmd.kernel.rtnetlink import Rtnetlink
+from rcmd.platform.udev import Action, DeviceEvent, DeviceMonitor, Overrun, event_of, has_settled
 
 UDEVD = "/lib/systemd/systemd-udevd"
 PATIENCE_S = 30.0

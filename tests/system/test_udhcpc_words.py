@@ -8,9 +8,9 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
 
-from rcmd.ipmp.lease import LeaseRoute
-from rcmd.system.dhcp_client import SCRIPT
-from rcmd.system.udhcpc_words import EVENT, granted, variables
+from rcmd.ipmp.api.lease import LeaseRoute
+from rcmd.platform.dhcp_client import SCRIPT
+from rcmd.platform.udhcpc_words import EVENT, granted, variables
 
 ANYWHERE = IPv4Network("0.0.0.0/0")
 ROUTER = IPv4Address("192.168.85.1")

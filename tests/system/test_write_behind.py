@@ -16,13 +16,13 @@ import pytest
 from failing_tables import FailingStore, SlowTables
 
 from rcmd.model import Identity
-from rcmd.rcm.journal import HistoryEvent, OperationKind, SavedSysctls, Step
-from rcmd.system import hand_over as hand_over_module
-from rcmd.system.changes import HISTORY_LIMIT, NICS_KEPT, Changes
-from rcmd.system.database import StoreError
-from rcmd.system.hand_over import HandOver
-from rcmd.system.store import Store
-from rcmd.system.tables import Tables
+from rcmd.platform.store import hand_over as hand_over_module
+from rcmd.platform.store.changes import HISTORY_LIMIT, NICS_KEPT, Changes
+from rcmd.platform.store.database import StoreError
+from rcmd.platform.store.hand_over import HandOver
+from rcmd.platform.store.store import Store
+from rcmd.platform.store.tables import Tables
+from rcmd.ports.store import HistoryEvent, OperationKind, SavedSysctls, Step
 
 CHILD = Path(__file__).with_name("store_child.py")
 DETACH = OperationKind.DETACH
@@ -151,7 +151,7 @@ def test_a_full_disk_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -
 
 
 def test_a_failing_disk_is_tried_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rcmd.system.store_writers.RETRY_S", 0.01)
+    monkeypatch.setattr("rcmd.platform.store.writers.RETRY_S", 0.01)
 
     async def main() -> None:
         store = FailingStore()

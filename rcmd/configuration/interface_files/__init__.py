@@ -1,0 +1,1 @@
+"""The files that configure interfaces: their grammar, and what they come to."""

@@ -1,0 +1,1 @@
+"""Leased addresses, and who keeps their leases alive."""

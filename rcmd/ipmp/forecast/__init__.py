@@ -1,0 +1,1 @@
+"""What would become of everything if something failed or went."""

@@ -1,0 +1,1 @@
+"""Who works and who has failed."""

@@ -1,0 +1,1 @@
+"""Multicast memberships that follow their interface."""

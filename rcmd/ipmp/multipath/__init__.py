@@ -1,0 +1,1 @@
+"""Load spreading: nexthop groups, routes through several members, sources."""

@@ -1,0 +1,1 @@
+"""Whom each member probes, when, and what the answers come to."""

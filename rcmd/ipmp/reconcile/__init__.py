@@ -1,0 +1,1 @@
+"""What is wanted compared with what is there, and what others changed."""

@@ -1,0 +1,1 @@
+"""Pure rules, that know no state."""

@@ -1,0 +1,1 @@
+"""What the engine knows: members, addresses, the kernel as it was last seen."""

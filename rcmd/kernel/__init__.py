@@ -1,0 +1,1 @@
+"""The kernel: netlink, sockets for probes and announcements, sysctls, carriers."""

@@ -1,0 +1,1 @@
+"""What measures a lab: streams, flows, what goes over a cable."""

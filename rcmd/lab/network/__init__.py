@@ -1,0 +1,1 @@
+"""What a lab is made of: namespaces, cables, a switch, processes in them."""

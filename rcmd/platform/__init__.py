@@ -1,0 +1,1 @@
+"""The rest of the machine: udev, files, hardware, scripts, the store, the service manager."""

@@ -1,0 +1,1 @@
+"""PCI functions, slots and USB devices in sysfs."""

@@ -1,0 +1,1 @@
+"""RCM scripts as files and processes."""

@@ -1,0 +1,1 @@
+"""What the core and the transactions need of the outside, as Protocols and values."""

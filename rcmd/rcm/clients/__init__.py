@@ -1,0 +1,1 @@
+"""Those who are asked before anything goes: scripts, programs on the bus."""

@@ -1,1 +1,0 @@
-"""The outside: one file per thing, no decisions."""
