@@ -14,8 +14,9 @@ detach, attach  offline and device given up; device taken (again) into use
 
 The map: `model` has the nouns.  `configuration` turns text into values, `ipmp` decides who is
 healthy and where every address lives (both pure), `rcm` runs reconfigurations as transactions,
-`daemon` carries events in and commands out, `system` and `bus` touch the world, `ctl` is rcmctl,
-`lab` a virtual host to try it all on.
+`ports` says what both need of the outside, `kernel`, `platform` and `bus` are the outside, `daemon`
+carries events in and commands out, `ctl` is rcmctl, `lab` a virtual host to try it all on.
+docs/architecture.md has more.
 """
 
 __version__ = "0.1.0"
