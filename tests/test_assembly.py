@@ -23,7 +23,7 @@ from rcmd.ipmp.api.commands import Report, Severity
 from rcmd.ipmp.api.events import KernelChange, LinkSeen, RouteSeen
 from rcmd.ipmp.state.kernel_view import KernelView
 from rcmd.ipmp.state.snapshot import Memory
-from rcmd.model import Link, Route
+from rcmd.model.network import Link, Route
 from rcmd.platform import network_managers as neighbours
 from rcmd.platform.store.store import Store
 from rcmd.ports.store import HistoryEvent

@@ -12,7 +12,7 @@ import pytest
 from rcmd.configuration import ConfigurationFiles, Loaded
 from rcmd.daemon import configuration_reader
 from rcmd.daemon.configuration_reader import ConfigurationReader, Reading, read_files
-from rcmd.model import Configuration
+from rcmd.model.settings import Configuration
 
 
 class Disk:

@@ -13,7 +13,7 @@ from rcm.house import DUAL, PAIR, House
 from rcmd.daemon.loop import MEMORY_KEY, PREPARE_AFTER_S, PROBLEMS_KEY
 from rcmd.ipmp.api.events import Leave, Stay
 from rcmd.ipmp.state.snapshot import Memory
-from rcmd.model import Identity
+from rcmd.model.network import Identity
 from rcmd.ports.store import HistoryEvent
 
 

@@ -24,7 +24,7 @@ from rcmd.ipmp.api.events import (
     RouteSeen,
 )
 from rcmd.ipmp.state.kernel_view import KernelView
-from rcmd.model import KernelAddress, Link, Route
+from rcmd.model.network import KernelAddress, Link, Route
 
 LINKS = [Link(number, f"hme{number}", is_up=is_up) for number in (4, 5) for is_up in (True, False)]
 ADDRESSES = [

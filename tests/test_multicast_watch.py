@@ -17,7 +17,7 @@ from rcmd.ipmp.api.events import Event, LinkSeen
 from rcmd.ipmp.api.memberships import Membership, MembershipsSeen
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.memberships import autojoin
-from rcmd.model import KernelAddress
+from rcmd.model.network import KernelAddress
 
 GROUP = ip_address("239.1.2.3")
 HME0 = 4

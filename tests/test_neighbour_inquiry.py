@@ -12,7 +12,7 @@ from ipmp.scenes import config, scene
 
 from rcmd.daemon.neighbour_inquiry import MOST_GATEWAYS, NeighbourInquiry
 from rcmd.ipmp.api.events import Neighbour, NeighboursSeen
-from rcmd.model import IPInterface, Route
+from rcmd.model.network import IPInterface, Route
 
 HME1 = 5
 MAC = "02:00:00:00:00:05"

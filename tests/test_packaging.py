@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rcmd.ipmp.api.nexthops import SPREAD_PROTOCOL
-from rcmd.model import RCMD_PROTOCOL
+from rcmd.model.network import RCMD_PROTOCOL
 
 ROOT = Path(__file__).parent.parent
 RULES = ROOT / "udev-rules" / "81-rcmd.rules"

@@ -16,7 +16,9 @@ from rcmd.ipmp.api.events import Event, KernelChanged, LinkGone, LinkSeen, Moved
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.rules.health import Health
 from rcmd.ipmp.state.member import Member
-from rcmd.model import InterfaceConfig, KernelAddress, Preparations, Route
+from rcmd.model.network import KernelAddress, Route
+from rcmd.model.settings import InterfaceConfig
+from rcmd.model.status import Preparations
 from rcmd.ports.network import OnAdded
 
 DATA = "192.168.85.19"

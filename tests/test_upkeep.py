@@ -12,7 +12,8 @@ from rcm.house import PAIR, House
 from rcmd.daemon.upkeep import ALL, EVERY_DEVICE, MOST_AT_ONCE, Upkeep
 from rcmd.ipmp.api.deviation import Deviation
 from rcmd.ipmp.api.events import Configured
-from rcmd.model import KernelAddress, ProblemCode
+from rcmd.model.network import KernelAddress
+from rcmd.model.status import ProblemCode
 from rcmd.ports.store import HistoryEvent
 
 RP_FILTER = Deviation("net/ipv4/conf/hme0/rp_filter", "1", "2")

@@ -13,7 +13,9 @@ from rcmd.bus.names import GROUP, INTERFACE, MANAGER, OPERATION, ROOT
 from rcmd.bus.paths import group_path, interface_path, operation_path
 from rcmd.bus.status_document import problem_document
 from rcmd.bus.values import VariantMap, string_map, unsigned, unsigned_long, variant, variant_maps
-from rcmd.model import AddressKind, GroupStatus, Identity, InterfaceStatus, Problem, Status
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import Identity
+from rcmd.model.status import GroupStatus, InterfaceStatus, Problem, Status
 from rcmd.ports.coordinator import OperationStatus
 
 _UNKNOWN = Identity(name="")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rcmd.model import ProbeMethod, ProbeStatus, ProbeTarget, TargetStatus
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.status import ProbeStatus, ProbeTarget, TargetStatus
 
 
 def target_document(status: TargetStatus) -> dict[str, Any]:

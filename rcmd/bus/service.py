@@ -28,7 +28,8 @@ from rcmd.bus.polkit import Authority
 from rcmd.bus.status_document import status_document
 from rcmd.bus.users import hear_departures
 from rcmd.bus.wire import Kind, Message, marshal
-from rcmd.model import Identity, Status
+from rcmd.model.network import Identity
+from rcmd.model.status import Status
 from rcmd.ports.coordinator import Coordinator, OperationStatus
 from rcmd.ports.store import HistoryEvent
 

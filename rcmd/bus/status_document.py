@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rcmd.model import AddressStatus, GroupStatus, Identity, InterfaceStatus, Problem, Status
+from rcmd.model.network import Identity
+from rcmd.model.status import AddressStatus, GroupStatus, InterfaceStatus, Problem, Status
 from rcmd.ports.coordinator import OperationStatus
 
 _UNKNOWN = Identity(name="")

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from rcmd.configuration.foreign_bridges import bridge_maker
 from rcmd.configuration.text import printable, quoted
-from rcmd.model import Family, Fault
+from rcmd.model.network import Family
+from rcmd.model.settings import Fault
 
 SETTINGS_PATH = "/etc/rcmd/rcmd.yaml"
 MPATHD_PATH = "/etc/default/mpathd"

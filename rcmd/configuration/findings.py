@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from rcmd.configuration.text import suggestion
-from rcmd.model import Fault
+from rcmd.model.settings import Fault
 
 MOST = 100
 """Faults that are shown."""

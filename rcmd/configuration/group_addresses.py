@@ -15,7 +15,8 @@ from rcmd.configuration.interface_files.builder import Computed, Logical
 from rcmd.configuration.text import Place, quoted
 from rcmd.configuration.values import address_word
 from rcmd.configuration.yaml_tree import BadValue, Document, Entry, text_of
-from rcmd.model import Address, Family, InterfaceConfig, IPAddress, IPNetwork, Settings, family_of
+from rcmd.model.network import Family, IPAddress, IPNetwork, family_of
+from rcmd.model.settings import Address, InterfaceConfig, Settings
 
 _NO_NAMES = Hosts()
 _LOWEST = IPv4Address("1.0.0.0")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 from rcmd.configuration.text import LONGEST_LINE, numbered_lines
-from rcmd.model import Family, IPAddress, family_of
+from rcmd.model.network import Family, IPAddress, family_of
 
 _LIKE_AN_ADDRESS = re.compile(r"[0-9a-fA-F:.]{2,45}")
 """To look is much faster than to try; 45 is INET6_ADDRSTRLEN less the closing NUL."""

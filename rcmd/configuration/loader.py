@@ -20,7 +20,8 @@ from rcmd.configuration.interface_files.interfaces import read_interfaces
 from rcmd.configuration.mpathd import parse_mpathd
 from rcmd.configuration.settings import ParsedSettings, parse_settings
 from rcmd.configuration.text import foreign_bytes, printable, quoted
-from rcmd.model import Configuration, Fault, GroupSettings, InterfaceConfig, LoadSpreading
+from rcmd.model.kinds import LoadSpreading
+from rcmd.model.settings import Configuration, Fault, GroupSettings, InterfaceConfig
 
 
 @dataclass(frozen=True, slots=True)

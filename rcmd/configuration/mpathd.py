@@ -8,7 +8,7 @@ from dataclasses import replace
 from rcmd.configuration.files import MPATHD_PATH
 from rcmd.configuration.findings import Findings, Near
 from rcmd.configuration.text import numbered_lines, quoted
-from rcmd.model import Settings
+from rcmd.model.settings import Settings
 
 LOWEST_DETECTION_MS = 100
 HIGHEST_DETECTION_MS = 86_400_000

@@ -25,15 +25,9 @@ from rcmd.configuration.yaml_tree import (
     text_of,
     truth_of,
 )
-from rcmd.model import (
-    GroupSettings,
-    IPAddress,
-    LoadSpreading,
-    ProbeMethod,
-    Settings,
-    Weights,
-    WhenRemoved,
-)
+from rcmd.model.kinds import LoadSpreading, ProbeMethod, Weights, WhenRemoved
+from rcmd.model.network import IPAddress
+from rcmd.model.settings import GroupSettings, Settings
 
 E = TypeVar("E", bound=StrEnum)
 

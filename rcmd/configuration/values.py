@@ -10,7 +10,7 @@ from rcmd.configuration.findings import Wrong
 from rcmd.configuration.hosts import Hosts, can_be_had, literal_address
 from rcmd.configuration.netmasks import mask_prefix, written_mask
 from rcmd.configuration.text import quoted
-from rcmd.model import Family, IPAddress, family_of
+from rcmd.model.network import Family, IPAddress, family_of
 
 _WIDTHS = {Family.IPV4: 32, Family.IPV6: 128}
 

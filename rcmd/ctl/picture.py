@@ -9,14 +9,13 @@ from typing import Any
 
 from rcmd.ctl.moments import microseconds_of
 from rcmd.errors import RcmError
-from rcmd.model import (
-    AddressKind,
+from rcmd.model.kinds import AddressKind, LoadSpreading
+from rcmd.model.status import (
     AddressStatus,
     GroupState,
     GroupStatus,
     InterfaceState,
     InterfaceStatus,
-    LoadSpreading,
     ProbeState,
     Problem,
     ProblemCode,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from rcmd.ctl.moments import show
 from rcmd.ctl.output import Line, Span, Tone
 from rcmd.ctl.table import fold
-from rcmd.model import Problem, ProblemCode, ProblemSeverity
+from rcmd.model.status import Problem, ProblemCode, ProblemSeverity
 
 TONES = {
     ProblemSeverity.ERROR: Tone.BAD,

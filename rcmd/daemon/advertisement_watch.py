@@ -8,7 +8,7 @@ from typing import Protocol
 from rcmd.daemon.loop import Daemon
 from rcmd.ipmp.api.commands import Report, Severity
 from rcmd.kernel.advertised import MOST
-from rcmd.model import Problem, ProblemCode, ProblemSeverity
+from rcmd.model.status import Problem, ProblemCode, ProblemSeverity
 
 
 class Beyond(Protocol):

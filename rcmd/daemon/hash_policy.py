@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rcmd.ipmp.api.commands import ChooseHash, Report, Severity
-from rcmd.model import LoadSpreading
+from rcmd.model.kinds import LoadSpreading
 from rcmd.ports.network import Devices
 from rcmd.ports.store import Journal, SavedSysctls
 

@@ -23,7 +23,8 @@ from rcmd.ipmp.api.lease import Lease
 from rcmd.ipmp.dhcp.clients import ClientOrder, clients_wanted
 from rcmd.ipmp.dhcp.leasing import RAN_OUT
 from rcmd.ipmp.rules.refusals import PAUSES_S
-from rcmd.model import InterfaceConfig, Link
+from rcmd.model.network import Link
+from rcmd.model.settings import InterfaceConfig
 from rcmd.ports.lease_client import (
     ClientNews,
     Ended,

@@ -56,7 +56,8 @@ from rcmd.ipmp.api.events import (
 )
 from rcmd.ipmp.api.probes import UnsentProbe
 from rcmd.ipmp.engine import Engine
-from rcmd.model import Identity, IPAddress, IPInterface, Preparations, Problem, ProblemCode
+from rcmd.model.network import Identity, IPAddress, IPInterface
+from rcmd.model.status import Preparations, Problem, ProblemCode
 from rcmd.ports.network import Announcer, Devices, Kernel, Probes
 from rcmd.ports.store import HistoryEvent, Journal, SavedSysctls
 from rcmd.rcm.problems import Problems, recalled_from

@@ -10,7 +10,7 @@ from rcmd.ipmp.api.memberships import MembershipsSeen
 from rcmd.ipmp.multicast.tracking import is_news, own_addresses, own_groups
 from rcmd.kernel.memberships import MembershipTables
 from rcmd.kernel.rtnetlink import Rtnetlink
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 POLL_S = 1.0
 """So long an application that joins a group may have to wait until rcmd knows of it."""

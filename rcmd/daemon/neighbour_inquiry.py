@@ -19,7 +19,7 @@ from typing import Protocol
 from rcmd.daemon.loop import Daemon
 from rcmd.kernel.neighbour_table import NeighbourTable
 from rcmd.kernel.probes.packets import BROADCAST, arp_request, neighbor_solicitation
-from rcmd.model import IPAddress, IPInterface, IPNetwork
+from rcmd.model.network import IPAddress, IPInterface, IPNetwork
 
 MOST_GATEWAYS = 8
 """Of each interface; they are asked at once.  The other neighbours take turns."""

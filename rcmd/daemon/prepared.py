@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp.api.commands import Cause, Move
 from rcmd.ipmp.api.events import KernelChange, LinkGone, LinkSeen, Moved
-from rcmd.model import KernelAddress, Route
+from rcmd.model.network import KernelAddress, Route
 
 Item = KernelAddress | Route
 

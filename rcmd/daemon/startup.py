@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rcmd.configuration import Loaded, load
 from rcmd.daemon.loop import MEMORY_KEY, ROUTES_KEY
 from rcmd.ipmp.state.snapshot import Memory, read_memory
-from rcmd.model import Problem, ProblemCode, ProblemSeverity
+from rcmd.model.status import Problem, ProblemCode, ProblemSeverity
 from rcmd.platform.aside import keep_aside
 from rcmd.platform.files import read_tree
 from rcmd.platform.instance import boot_id

@@ -27,7 +27,8 @@ from rcmd.ipmp.rules.refusals import PAUSES_S, Refusals
 from rcmd.ipmp.state.backoff import Patience, Turn
 from rcmd.ipmp.state.bystanders import bystanders
 from rcmd.ipmp.state.restore_policy import QUIET_S
-from rcmd.model import LoadSpreading, Problem, ProblemCode, ProblemSeverity
+from rcmd.model.kinds import LoadSpreading
+from rcmd.model.status import Problem, ProblemCode, ProblemSeverity
 from rcmd.ports.network import Devices
 from rcmd.ports.store import Journal, SavedSysctls
 

@@ -47,7 +47,9 @@ from rcmd.kernel.probes.prober import Prober
 from rcmd.kernel.rtnetlink import Overrun, Rtnetlink
 from rcmd.kernel.sock_diag import list_bound_sockets
 from rcmd.kernel.sysfs import link_speed, shows
-from rcmd.model import Link, ProblemCode, Route, Weights
+from rcmd.model.kinds import Weights
+from rcmd.model.network import Link, Route
+from rcmd.model.status import ProblemCode
 from rcmd.platform import udev
 from rcmd.platform.dhcp_client import DhcpClient
 from rcmd.platform.files import has_hostname_file

@@ -20,7 +20,8 @@ from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent, Member
 from rcmd.ipmp.state.restoring import recollect_member
 from rcmd.ipmp.state.snapshot import Memory
-from rcmd.model import Configuration, InterfaceConfig, IPAddress
+from rcmd.model.network import IPAddress
+from rcmd.model.settings import Configuration, InterfaceConfig
 
 
 def configure(

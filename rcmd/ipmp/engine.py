@@ -73,7 +73,9 @@ from rcmd.ipmp.state.restoring import memorise, recollect
 from rcmd.ipmp.state.route_record import RouteRecord
 from rcmd.ipmp.state.snapshot import Memory
 from rcmd.ipmp.status import status_of
-from rcmd.model import Configuration, ProbeStatus, RouteKey, Status, TargetStatus
+from rcmd.model.network import RouteKey
+from rcmd.model.settings import Configuration
+from rcmd.model.status import ProbeStatus, Status, TargetStatus
 
 MOST_FORECAST = 64
 """Members of a group whose failures are forecast; to do that costs the square of their number."""

@@ -30,7 +30,8 @@ from rcmd.ipmp.api.source_news import SourceNews
 from rcmd.ipmp.rules.health import LINK_UP_PER_MINUTE
 from rcmd.ipmp.state.losses import Fate, Tale, Thing, Topic
 from rcmd.ipmp.state.memberships import is_autojoin
-from rcmd.model import Family, IPAddress, IPInterface, KernelAddress, ProbeMethod, Route
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family, IPAddress, IPInterface, KernelAddress, Route
 
 
 def link_changed(name: str, *, is_up: bool) -> Report:

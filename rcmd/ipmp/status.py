@@ -14,16 +14,15 @@ from rcmd.ipmp.probing.status import probe_state, unsent_probes
 from rcmd.ipmp.rules.health import Health
 from rcmd.ipmp.state.group_state import Scene, label_of
 from rcmd.ipmp.state.member import Intent, Member
-from rcmd.model import (
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import Family, KernelAddress
+from rcmd.model.status import (
     FUNCTIONING,
-    AddressKind,
     AddressStatus,
-    Family,
     GroupState,
     GroupStatus,
     InterfaceState,
     InterfaceStatus,
-    KernelAddress,
     ProbeState,
     Status,
 )

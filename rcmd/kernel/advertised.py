@@ -13,7 +13,7 @@ from typing import NamedTuple
 from rcmd.ipmp.rules.address_flags import IFA_F_MANAGETEMPADDR, IFA_F_PERMANENT, IFA_F_TEMPORARY
 from rcmd.kernel.netlink.attributes import attributes
 from rcmd.kernel.netlink.message import RTN_UNICAST, MalformedMessage, MessageType
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 MOST = 200
 """Routes of one device, and as many addresses."""

@@ -19,7 +19,7 @@ from random import Random
 from typing import Protocol
 
 from rcmd.kernel.announcement_pace import CallLater, Cancellable, Pace
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from rcmd.ipmp.api.events import Plumbed
 from rcmd.kernel import path_hash, sysctls
 from rcmd.kernel.rtnetlink import KernelRefused, Rtnetlink
 from rcmd.kernel.sysfs import identity_of
-from rcmd.model import Identity, Link, LoadSpreading
+from rcmd.model.kinds import LoadSpreading
+from rcmd.model.network import Identity, Link
 
 
 class DeviceRefused(RcmError):

@@ -17,7 +17,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from rcmd.ipmp.api.memberships import Membership
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Collection, Iterable
 
 from rcmd.kernel.netlink.message import RTN_UNICAST
-from rcmd.model import Link
+from rcmd.model.network import Link
 
 _RTMSG_BYTES = 12
 _TYPE_AT = 7

@@ -20,7 +20,7 @@ from typing import Final
 from rcmd.ipmp.api.events import Neighbour, NeighboursSeen
 from rcmd.kernel.netlink.attributes import attributes, message, number
 from rcmd.kernel.netlink.message import NLM_F_DUMP, MalformedMessage, MessageType, split
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 _log = logging.getLogger(__name__)
 

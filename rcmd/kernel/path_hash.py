@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import assert_never
 
 from rcmd.kernel.sysctls import PROC_SYS
-from rcmd.model import LoadSpreading
+from rcmd.model.kinds import LoadSpreading
 
 _FAMILIES = ("net/ipv4", "net/ipv6")
 _POLICY = "fib_multipath_hash_policy"

@@ -26,7 +26,7 @@ from rcmd.kernel.netlink.message import (
     MalformedMessage,
 )
 from rcmd.kernel.netlink.sockets import CommandSocket, DumpInterrupted, KernelRefused
-from rcmd.model import RCMD_PROTOCOL, Family, IPNetwork
+from rcmd.model.network import RCMD_PROTOCOL, Family, IPNetwork
 from rcmd.ports.pinned_routes import Anchored, Tie
 from rcmd.ports.plan import MovableKind
 

@@ -17,7 +17,7 @@ from ipaddress import IPv4Network
 
 from rcmd.ipmp.api.events import AddressGone, KernelChange
 from rcmd.kernel.netlink.message import Header
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 IFA_F_SECONDARY = 0x01
 

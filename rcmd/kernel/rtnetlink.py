@@ -69,7 +69,7 @@ from rcmd.kernel.netlink.sockets import (
 )
 from rcmd.kernel.removals import Cascade, may_be_request
 from rcmd.kernel.requesters import requester
-from rcmd.model import Family, IPAddress, KernelAddress, Link, Route, RouteKey
+from rcmd.model.network import Family, IPAddress, KernelAddress, Link, Route, RouteKey
 
 __all__ = ["KernelRefused", "Overrun", "Rtnetlink"]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rcmd.kernel.netlink.message import HEADER, NLM_F_DUMP, NLM_F_REQUEST, MalformedMessage
 from rcmd.kernel.netlink.sockets import CommandSocket, KernelRefused
-from rcmd.model import Family
+from rcmd.model.network import Family
 from rcmd.ports.sockets import BoundSocket, SocketProtocol
 
 _log = logging.getLogger(__name__)

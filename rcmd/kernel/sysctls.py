@@ -24,7 +24,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from rcmd.errors import RcmError
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 _log = logging.getLogger(__name__)
 

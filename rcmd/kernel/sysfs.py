@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rcmd.foreign_text import escaped
-from rcmd.model import Identity
+from rcmd.model.network import Identity
 
 _log = logging.getLogger(__name__)
 

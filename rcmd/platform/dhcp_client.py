@@ -29,7 +29,7 @@ from rcmd.configuration import Loaded
 from rcmd.errors import RcmError
 from rcmd.foreign_text import from_bytes
 from rcmd.ipmp.dhcp.clients import ClientOrder
-from rcmd.model import Fault
+from rcmd.model.settings import Fault
 from rcmd.platform import udhcpc_words
 from rcmd.platform.scripts.output import LineReader
 from rcmd.ports.lease_client import ClientNews, Ended, RanOut, Refused, Unanswered

@@ -23,7 +23,7 @@ from rcmd.configuration.files import (
 )
 from rcmd.configuration.text import printable
 from rcmd.kernel.device_names import existing_names
-from rcmd.model import Fault
+from rcmd.model.settings import Fault
 
 _log = logging.getLogger(__name__)
 

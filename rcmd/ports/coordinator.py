@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rcmd.errors import Veto
-from rcmd.model import Identity, ProbeStatus, Status, TargetStatus
+from rcmd.model.network import Identity
+from rcmd.model.status import ProbeStatus, Status, TargetStatus
 from rcmd.ports.plan import DetachPlan
 from rcmd.ports.resource import Resource
 from rcmd.ports.script import ScriptStatus

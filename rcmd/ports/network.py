@@ -29,7 +29,8 @@ from rcmd.ipmp.api.events import (
 )
 from rcmd.ipmp.api.nexthops import Sibling
 from rcmd.ipmp.api.probes import UnsentProbe
-from rcmd.model import Identity, IPAddress, Link, LoadSpreading
+from rcmd.model.kinds import LoadSpreading
+from rcmd.model.network import Identity, IPAddress, Link
 
 OnAdded = Callable[[Collection[Refusal]], None]
 """Told what was refused, when the addresses of a move are where they go: neighbours may know now,

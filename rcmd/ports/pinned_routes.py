@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rcmd.model import IPNetwork
+from rcmd.model.network import IPNetwork
 from rcmd.ports.plan import KERNELS_OWN, MovableKind
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 
 class SocketProtocol(StrEnum):

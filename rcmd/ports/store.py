@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from rcmd.model import Identity
+from rcmd.model.network import Identity
 
 
 @dataclass(frozen=True, slots=True)

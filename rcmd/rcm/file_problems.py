@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from rcmd.configuration import Loaded
 from rcmd.configuration.files import hostname_interface
-from rcmd.model import Fault, Problem, ProblemCode, ProblemSeverity
+from rcmd.model.settings import Fault
+from rcmd.model.status import Problem, ProblemCode, ProblemSeverity
 from rcmd.rcm.runtime import Machine
 
 NOT_TAKEN = "what runs is what was read before"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp.forecast.problems import worst_first
-from rcmd.model import Problem, ProblemCode
+from rcmd.model.status import Problem, ProblemCode
 
 STARTING_US = 30_000_000
 """So long after a start a problem that the last process knew is taken for the same one."""

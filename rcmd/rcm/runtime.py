@@ -9,7 +9,8 @@ from rcmd.configuration import Loaded
 from rcmd.ipmp.api.commands import Report
 from rcmd.ipmp.api.events import Event
 from rcmd.ipmp.engine import Engine
-from rcmd.model import Identity, Preparations, Problem, ProblemCode
+from rcmd.model.network import Identity
+from rcmd.model.status import Preparations, Problem, ProblemCode
 from rcmd.rcm.problems import Problems
 
 

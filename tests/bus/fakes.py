@@ -16,16 +16,14 @@ from rcmd.bus.polkit import POLKIT, Authority
 from rcmd.bus.service import BusService
 from rcmd.bus.wire import Kind, Message, marshal
 from rcmd.errors import RcmError
-from rcmd.model import (
-    AddressKind,
+from rcmd.model.kinds import AddressKind, ProbeMethod
+from rcmd.model.network import Family, Identity
+from rcmd.model.status import (
     AddressStatus,
-    Family,
     GroupState,
     GroupStatus,
-    Identity,
     InterfaceState,
     InterfaceStatus,
-    ProbeMethod,
     ProbeOutcome,
     ProbeState,
     ProbeStatus,

@@ -15,7 +15,7 @@ import pytest
 
 from rcmd.bus.connection import Connection
 from rcmd.bus.names import MANAGER, OBJECT_MANAGER, ROOT, SERVICE
-from rcmd.model import InterfaceState
+from rcmd.model.status import InterfaceState
 
 from .fakes import Stage, ask_bus, interface, stage, status
 

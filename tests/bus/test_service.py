@@ -37,7 +37,7 @@ from rcmd.bus.objects import ServiceState
 from rcmd.bus.values import plain, variant
 from rcmd.bus.wire import marshal
 from rcmd.errors import Busy, Veto, Vetoed
-from rcmd.model import InterfaceState
+from rcmd.model.status import InterfaceState
 from rcmd.ports.plan import MovableKind, PlannedMove
 from rcmd.ports.sockets import Session
 

@@ -7,8 +7,8 @@ from ipaddress import ip_interface
 
 from rcmd.bus.status_document import status_document
 from rcmd.ctl.picture import picture_of
-from rcmd.model import (
-    AddressKind,
+from rcmd.model.kinds import AddressKind
+from rcmd.model.status import (
     AddressStatus,
     Preparations,
     Problem,

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from rcmd.configuration import ConfigurationFiles, Loaded, load
-from rcmd.model import Address, AddressKind, Family, InterfaceConfig
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import Family
+from rcmd.model.settings import Address, InterfaceConfig
 
 HOSTS = """\
 127.0.0.1 localhost

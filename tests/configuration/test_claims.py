@@ -12,7 +12,7 @@ from rcmd.configuration.conflicts import (
     find_claims,
 )
 from rcmd.configuration.conflicts.ifupdown import read_inclusions
-from rcmd.model import Fault
+from rcmd.model.settings import Fault
 
 
 def vendor(text: str) -> tuple[NetworkFile, ...]:

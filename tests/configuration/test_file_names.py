@@ -1,7 +1,8 @@
 import pytest
 
 from rcmd.configuration.files import HostnameName, hostname_interface, hostname_name, ignored
-from rcmd.model import Family, Fault
+from rcmd.model.network import Family
+from rcmd.model.settings import Fault
 
 
 @pytest.mark.parametrize(

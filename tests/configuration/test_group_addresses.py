@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_interface
 import pytest
 
 from rcmd.configuration import ConfigurationFiles, Loaded, load
-from rcmd.model import Address
+from rcmd.model.settings import Address
 
 MEMBERS = {"net0": "10.20.30.1/24 group front\n", "net1": "10.20.30.2/24 group front\n"}
 

@@ -6,7 +6,7 @@ import pytest
 
 from configuration.reading import briefs, files, loaded, messages, one
 from rcmd.configuration import ConfigurationFiles, load
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 
 def errors(result):

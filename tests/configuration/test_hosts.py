@@ -3,7 +3,7 @@ from ipaddress import ip_address
 import pytest
 
 from rcmd.configuration.hosts import Hosts, literal_address, words_of
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 TEXT = """\
 # 10.0.0.9 web

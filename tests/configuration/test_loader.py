@@ -1,7 +1,7 @@
 from configuration.reading import briefs, files, loaded, messages, one
 from rcmd.configuration import ConfigurationFiles, check, load
 from rcmd.configuration.files import SETTINGS_PATH
-from rcmd.model import Configuration, Fault, Settings
+from rcmd.model.settings import Configuration, Fault, Settings
 
 
 def test_no_files_are_a_configuration_too():

@@ -1,7 +1,7 @@
 import pytest
 
 from rcmd.configuration.mpathd import parse_mpathd
-from rcmd.model import Settings
+from rcmd.model.settings import Settings
 
 
 def read(text: str) -> tuple[Settings, list[str]]:

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, ip_address
 
 from configuration.reading import briefs, files, loaded, messages, one
 from rcmd.configuration import load
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 
 def test_sample_1_a_name_is_looked_up_masked_and_brought_up():

@@ -5,7 +5,8 @@ import pytest
 
 from rcmd.configuration.mpathd import parse_mpathd
 from rcmd.configuration.settings import parse_settings
-from rcmd.model import GroupSettings, LoadSpreading, ProbeMethod, Settings, Weights, WhenRemoved
+from rcmd.model.kinds import LoadSpreading, ProbeMethod, Weights, WhenRemoved
+from rcmd.model.settings import GroupSettings, Settings
 
 EVERYTHING = """\
 # all of it

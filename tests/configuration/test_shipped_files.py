@@ -6,7 +6,7 @@ from configuration.reading import briefs
 from rcmd.configuration import ConfigurationFiles, load
 from rcmd.configuration.mpathd import parse_mpathd
 from rcmd.configuration.settings import parse_settings
-from rcmd.model import GroupSettings, Settings
+from rcmd.model.settings import GroupSettings, Settings
 
 ETC = Path(__file__).parents[2] / "etc"
 

@@ -11,7 +11,7 @@ import pytest
 from rcmd.configuration.interface_files.grammar import WORDS
 from rcmd.configuration.settings import parse_settings
 from rcmd.ctl.verbs import NAMES
-from rcmd.model import Settings
+from rcmd.model.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 COMPLETION = ROOT / "etc" / "bash-completion" / "rcmctl"

@@ -10,7 +10,7 @@ import pytest
 from rcmd.ctl.output import Tone
 from rcmd.ctl.picture import picture_of
 from rcmd.ctl.problems import problem_lines
-from rcmd.model import Problem, ProblemCode, ProblemSeverity
+from rcmd.model.status import Problem, ProblemCode, ProblemSeverity
 
 NOON_US = 1795345200_000_000
 """2026-11-22 12:00 in Berlin."""

@@ -37,7 +37,7 @@ from rcmd.kernel.probes.packets import EchoContent, EchoSeal, arp_request, neigh
 from rcmd.kernel.probes.times import ReadMoment
 from rcmd.kernel.probes.values import Probe, ProbedInterface, ProbeKind
 from rcmd.kernel.rtnetlink import Rtnetlink
-from rcmd.model import Family, KernelAddress, Route
+from rcmd.model.network import Family, KernelAddress, Route
 from rcmd.platform import kernel_log, udhcpc_words
 from rcmd.platform.files import read_tree
 from rcmd.platform.scripts.state import AskedFile

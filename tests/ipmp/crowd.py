@@ -30,19 +30,9 @@ from rcmd.ipmp.api.events import (
 from rcmd.ipmp.api.probes import ProbeKind
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.state.kernel_view import KernelView
-from rcmd.model import (
-    Address,
-    AddressKind,
-    Configuration,
-    Family,
-    GroupSettings,
-    InterfaceConfig,
-    KernelAddress,
-    Link,
-    ProbeMethod,
-    Route,
-    Settings,
-)
+from rcmd.model.kinds import AddressKind, ProbeMethod
+from rcmd.model.network import Family, KernelAddress, Link, Route
+from rcmd.model.settings import Address, Configuration, GroupSettings, InterfaceConfig, Settings
 
 FIRST = IPv4Address("10.85.1.0")
 ROUTED = int(IPv4Address("20.0.0.0"))

@@ -14,7 +14,8 @@ from rcmd.ipmp.probing.prober import Prober
 from rcmd.ipmp.probing.source import ProbeSource
 from rcmd.ipmp.probing.targets import TargetList
 from rcmd.ipmp.probing.timing import DetectionTime
-from rcmd.model import Family, IPAddress, ProbeMethod
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family, IPAddress
 
 SOURCE = IPv4Address("10.0.0.1")
 PREFIX = IPv4Network("10.0.0.0/24")

@@ -9,15 +9,8 @@ from rcmd.ipmp.rules.health import Health
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.kernel_view import KernelView
 from rcmd.ipmp.state.member import Member
-from rcmd.model import (
-    RCMD_PROTOCOL,
-    Address,
-    Configuration,
-    Family,
-    InterfaceConfig,
-    KernelAddress,
-    Link,
-)
+from rcmd.model.network import RCMD_PROTOCOL, Family, KernelAddress, Link
+from rcmd.model.settings import Address, Configuration, InterfaceConfig
 
 NUMBERS = {"hme0": 4, "hme1": 5, "hme2": 6}
 

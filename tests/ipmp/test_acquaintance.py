@@ -15,7 +15,7 @@ from rcmd.ipmp.probing.acquaintance import (
     SHUNNED_S,
     Acquaintance,
 )
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 HOSTS = [ip_address(f"192.0.2.{number}") for number in range(1, 200)]
 A, B, C, D = HOSTS[:4]

@@ -8,7 +8,7 @@ from rcmd.ipmp.api.commands import Report
 from rcmd.ipmp.api.events import AddressSeen, LinkGone
 from rcmd.ipmp.reconcile.adoption import absorb_change
 from rcmd.ipmp.state.group_state import Scene
-from rcmd.model import KernelAddress
+from rcmd.model.network import KernelAddress
 
 from .scenes import config, on, scene
 

@@ -17,7 +17,7 @@ from rcmd.ipmp.rules.slaac import (
     refreshed,
     stand_in,
 )
-from rcmd.model import RCMD_PROTOCOL, KernelAddress
+from rcmd.model.network import RCMD_PROTOCOL, KernelAddress
 
 PUBLIC = KernelAddress(
     4,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from rcmd.ipmp.placement.arp_source import bare_members
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent
-from rcmd.model import Family, InterfaceConfig
+from rcmd.model.network import Family
+from rcmd.model.settings import InterfaceConfig
 
 from .scenes import NUMBERS, on, scene
 

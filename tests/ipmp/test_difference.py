@@ -10,7 +10,7 @@ from rcmd.ipmp.reconcile.difference import Difference
 from rcmd.ipmp.state.address_book import RouteAtHome
 from rcmd.ipmp.state.batches import item_key
 from rcmd.ipmp.state.group_state import Scene, kernel_label, number_in
-from rcmd.model import RCMD_PROTOCOL, Route, RouteKey
+from rcmd.model.network import RCMD_PROTOCOL, Route, RouteKey
 
 from .scenes import NUMBERS, config, on, scene
 

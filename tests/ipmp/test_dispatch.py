@@ -10,7 +10,7 @@ from rcmd.ipmp.probing.dispatch import (
     Dispatch,
     WayChanged,
 )
-from rcmd.model import ProbeMethod
+from rcmd.model.kinds import ProbeMethod
 
 ICMP, ARP = ProbeMethod.ICMP, ProbeMethod.ARP
 WHY = "Operation not permitted (EPERM)"

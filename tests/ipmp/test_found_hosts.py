@@ -13,7 +13,7 @@ from rcmd.ipmp.probing.found_hosts import MISSES_TO_GIVE_UP
 from rcmd.ipmp.probing.group import ProbeGroup
 from rcmd.ipmp.probing.prober import Prober
 from rcmd.ipmp.probing.result import Outlook
-from rcmd.model import Family, IPAddress
+from rcmd.model.network import Family, IPAddress
 
 from .probe_bench import RTT, Bench, make_prober
 

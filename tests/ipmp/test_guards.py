@@ -9,7 +9,7 @@ import pytest
 from rcmd.ipmp.api.events import LinkGone, LinkSeen
 from rcmd.ipmp.state.kernel_view import KernelView
 from rcmd.ipmp.state.membership_checks import captivity, examine
-from rcmd.model import Link
+from rcmd.model.network import Link
 
 ETHERNET, INFINIBAND = 1, 32
 

@@ -10,7 +10,7 @@ from rcmd.ipmp.rules.health import Health
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent
 from rcmd.ipmp.state.snapshot import Memory
-from rcmd.model import Configuration
+from rcmd.model.settings import Configuration
 
 from .scenes import config, scene
 

@@ -27,7 +27,8 @@ from rcmd.ipmp.state.snapshot import (
     Recall,
     read_memory,
 )
-from rcmd.model import InterfaceConfig, KernelAddress, Route, RouteKey
+from rcmd.model.network import KernelAddress, Route, RouteKey
+from rcmd.model.settings import InterfaceConfig
 
 ADDRESS = KernelAddress(
     4,

@@ -11,7 +11,7 @@ from rcmd.ipmp.api.commands import Cause, Move, Report, Severity
 from rcmd.ipmp.api.events import Moved
 from rcmd.ipmp.api.probes import DetectionTimeLowered, DetectionTimeRaised
 from rcmd.ipmp.api.source_news import SourceNews
-from rcmd.model import Family, KernelAddress
+from rcmd.model.network import Family, KernelAddress
 
 GOOD = (
     messages.link_changed("hme0", is_up=True),

@@ -15,7 +15,7 @@ from rcmd.ipmp.reconcile.difference import Difference
 from rcmd.ipmp.state.batches import item_key, stay_key
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.memberships import GroupAtHome, autojoin, is_autojoin
-from rcmd.model import Family, KernelAddress
+from rcmd.model.network import Family, KernelAddress
 
 from .scenes import NUMBERS, config, on, scene
 

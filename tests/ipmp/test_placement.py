@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rcmd.ipmp.rules.placement import Candidate, Fitness, Movable, placement
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 V4 = frozenset({Family.IPV4})
 BOTH = frozenset(Family)

@@ -13,7 +13,7 @@ from rcmd.ipmp.reconcile.slaac_copies import PrefixRoutes
 from rcmd.ipmp.rules.address_flags import IFA_F_NOPREFIXROUTE
 from rcmd.ipmp.rules.prefix_routes import is_made_by_kernel
 from rcmd.ipmp.rules.slaac import PREFIX_ROUTE_METRIC
-from rcmd.model import RCMD_PROTOCOL, KernelAddress, Route
+from rcmd.model.network import RCMD_PROTOCOL, KernelAddress, Route
 
 from .scenes import NUMBERS, config, scene
 

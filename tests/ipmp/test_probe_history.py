@@ -8,7 +8,7 @@ from rcmd.ipmp.api.probes import Answer
 from rcmd.ipmp.probing.decisions import Decisions
 from rcmd.ipmp.probing.history import SIZE, ProbeHistory, SlotState
 from rcmd.ipmp.probing.targets import Target
-from rcmd.model import TargetState
+from rcmd.model.status import TargetState
 
 FIRST = Target(ip_address("10.0.0.1"), TargetState.ACTIVE, 0.0)
 SECOND = Target(ip_address("10.0.0.2"), TargetState.ACTIVE, 0.0)

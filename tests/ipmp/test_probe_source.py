@@ -10,7 +10,8 @@ from rcmd.ipmp.probing.source import (
     duplicates,
     source_for,
 )
-from rcmd.model import Family, ProbeMethod
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family
 
 
 def candidate(text, **flags):

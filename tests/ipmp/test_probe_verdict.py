@@ -2,7 +2,7 @@ import pytest
 
 from rcmd.ipmp.probing.group import ProbeGroup
 from rcmd.ipmp.probing.result import Outlook, Peer, ProbeVerdict, Scope, classify, verdict_of
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 from .probe_bench import (
     ICMP4,

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from rcmd.ipmp.api.probes import Answer, ProbeKind
 from rcmd.ipmp.probing.history import ANSWERS_TO_REPAIR, LOSSES_TO_FAIL, SlotState
 from rcmd.ipmp.probing.source import ProbeSource
-from rcmd.model import ProbeMethod, TargetState
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.status import TargetState
 
 from .probe_bench import (
     ICMP4,

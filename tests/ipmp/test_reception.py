@@ -4,7 +4,7 @@ import pytest
 
 from rcmd.ipmp.api.probes import Answer, ClockAnomaly, DetectionTimeRaised, ProbeKind
 from rcmd.ipmp.probing.source import ProbeSource
-from rcmd.model import ProbeMethod
+from rcmd.model.kinds import ProbeMethod
 
 from .probe_bench import ICMP4, RTT, Bench, make_prober, proven, routers, silent, step
 

@@ -7,7 +7,8 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 from rcmd.ipmp.forecast.redundancy import objection
 from rcmd.ipmp.rules.health import Health
-from rcmd.model import Address, Family, InterfaceConfig, KernelAddress, Route
+from rcmd.model.network import Family, KernelAddress, Route
+from rcmd.model.settings import Address, InterfaceConfig
 
 from .scenes import config, scene
 

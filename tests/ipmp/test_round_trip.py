@@ -7,7 +7,8 @@ from rcmd.ipmp.probing.group import ProbeGroup
 from rcmd.ipmp.probing.round_trip import RoundTrip
 from rcmd.ipmp.probing.targets import TargetList
 from rcmd.ipmp.probing.timing import DetectionTime
-from rcmd.model import Family, TargetState
+from rcmd.model.network import Family
+from rcmd.model.status import TargetState
 
 from .probe_bench import PREFIX, RTT, Bench, make_prober, routers
 

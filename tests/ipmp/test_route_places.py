@@ -13,7 +13,7 @@ from rcmd.ipmp.state.address_book import Ledger, RouteAtHome
 from rcmd.ipmp.state.batches import ItemKey
 from rcmd.ipmp.state.route_places import Place, RoutePlaces
 from rcmd.ipmp.state.route_table import RouteTable
-from rcmd.model import Family, Route, RouteKey
+from rcmd.model.network import Family, Route, RouteKey
 
 GATEWAY = IPv4Address("10.0.0.1")
 HOMES = ("hme0", "hme1")

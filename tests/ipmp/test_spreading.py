@@ -13,7 +13,9 @@ from rcmd.ipmp.placement.desired import arrange
 from rcmd.ipmp.reconcile.multipath import Spreading
 from rcmd.ipmp.rules.refusals import PAUSES_S
 from rcmd.ipmp.state.group_state import Scene
-from rcmd.model import Family, GroupSettings, LoadSpreading, Settings
+from rcmd.model.kinds import LoadSpreading
+from rcmd.model.network import Family
+from rcmd.model.settings import GroupSettings, Settings
 
 from .scenes import NUMBERS, config, scene
 

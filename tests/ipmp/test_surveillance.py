@@ -17,16 +17,9 @@ from rcmd.ipmp.probing.result import Outlook
 from rcmd.ipmp.probing.routers import Routers, routers_of
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent
-from rcmd.model import (
-    Address,
-    AddressKind,
-    Family,
-    GroupSettings,
-    InterfaceConfig,
-    ProbeMethod,
-    Route,
-    Settings,
-)
+from rcmd.model.kinds import AddressKind, ProbeMethod
+from rcmd.model.network import Family, Route
+from rcmd.model.settings import Address, GroupSettings, InterfaceConfig, Settings
 
 from .scenes import NUMBERS, on, scene
 

@@ -12,7 +12,9 @@ from rcmd.ipmp.messages import loss
 from rcmd.ipmp.reconcile.adoption import absorb_change
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.losses import MOST_PATIENT_S, Fate
-from rcmd.model import GroupSettings, KernelAddress, Settings, WhenRemoved
+from rcmd.model.kinds import WhenRemoved
+from rcmd.model.network import KernelAddress
+from rcmd.model.settings import GroupSettings, Settings
 
 from .scenes import config, on, scene
 

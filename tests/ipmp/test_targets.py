@@ -6,7 +6,9 @@ from rcmd.ipmp.api.probes import HostFound, ProbeKind, TargetDead
 from rcmd.ipmp.probing.group import ProbeGroup
 from rcmd.ipmp.probing.source import ProbeSource
 from rcmd.ipmp.probing.targets import TargetKind, TargetList
-from rcmd.model import Family, ProbeMethod, TargetState
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family
+from rcmd.model.status import TargetState
 
 from .probe_bench import (
     ICMP4,

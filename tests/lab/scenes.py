@@ -18,7 +18,7 @@ from rcmd.ipmp.api.events import KernelSnapshot
 from rcmd.kernel.rtnetlink import Rtnetlink
 from rcmd.lab.errors import LabError
 from rcmd.lab.lab import Lab
-from rcmd.model import KernelAddress, Route
+from rcmd.model.network import KernelAddress, Route
 
 Answer = TypeVar("Answer")
 SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"

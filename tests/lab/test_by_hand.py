@@ -35,7 +35,7 @@ from scenes import (
 from rcmd.ipmp.api.commands import Cause, Move
 from rcmd.kernel.rtnetlink import Rtnetlink
 from rcmd.lab.lab import Lab
-from rcmd.model import RCMD_PROTOCOL, KernelAddress
+from rcmd.model.network import RCMD_PROTOCOL, KernelAddress
 
 pytestmark = pytest.mark.lab
 

@@ -29,7 +29,7 @@ from scenes import (
 
 from rcmd.ipmp.api.lease import RTPROT_DHCP
 from rcmd.lab.lab import Lab
-from rcmd.model import RCMD_PROTOCOL
+from rcmd.model.network import RCMD_PROTOCOL
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

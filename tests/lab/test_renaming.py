@@ -27,7 +27,7 @@ from scenes import (
 )
 
 from rcmd.lab.lab import Lab
-from rcmd.model import RCMD_PROTOCOL
+from rcmd.model.network import RCMD_PROTOCOL
 
 pytestmark = pytest.mark.lab
 

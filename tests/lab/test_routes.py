@@ -29,7 +29,7 @@ from scenes import (
 from there_and_back import begin_spreading, go_and_return
 
 from rcmd.lab.lab import Lab
-from rcmd.model import RCMD_PROTOCOL, Route
+from rcmd.model.network import RCMD_PROTOCOL, Route
 
 pytestmark = pytest.mark.lab
 

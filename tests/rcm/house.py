@@ -36,7 +36,8 @@ from rcmd.ipmp.api.events import (
 from rcmd.ipmp.api.nexthops import Sibling
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.state.snapshot import Memory
-from rcmd.model import Identity, IPAddress, Link, LoadSpreading
+from rcmd.model.kinds import LoadSpreading
+from rcmd.model.network import Identity, IPAddress, Link
 from rcmd.platform.store.store import Store
 from rcmd.ports.coordinator import Caller
 from rcmd.ports.network import OnAdded

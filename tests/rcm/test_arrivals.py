@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from rcmd.configuration import Loaded
-from rcmd.model import Link
+from rcmd.model.network import Link
 from rcmd.rcm.operations.arrivals import Arrivals
 
 from .house import House

@@ -12,7 +12,8 @@ from rcmd.configuration import Loaded
 from rcmd.daemon.boot import settle
 from rcmd.errors import ConfigurationError, NoSuchResource, RcmError, Vetoed
 from rcmd.ipmp.engine import Engine
-from rcmd.model import Configuration, Fault, Identity
+from rcmd.model.network import Identity
+from rcmd.model.settings import Configuration, Fault
 from rcmd.rcm.operations.transaction import UndoStack
 
 from .house import HME0, PAIR, ROOT, House, ModelDevices

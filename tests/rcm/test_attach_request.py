@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from rcmd.errors import Busy, NoSuchResource
-from rcmd.model import InterfaceState
+from rcmd.model.status import InterfaceState
 from rcmd.ports.hardware import (
     AuthorizeUsb,
     HardwareStep,

@@ -19,7 +19,8 @@ from rcmd.errors import (
 )
 from rcmd.ipmp.api.memberships import MembershipsSeen
 from rcmd.ipmp.state.route_words import describe_route
-from rcmd.model import InterfaceState, Link, TargetMode, TargetStatus
+from rcmd.model.network import Link
+from rcmd.model.status import InterfaceState, TargetMode, TargetStatus
 from rcmd.ports.plan import MovableKind
 from rcmd.rcm.operations import checks
 from rcmd.rcm.operations.coordination import Coordination
@@ -305,7 +306,7 @@ def test_faulty_file_shows_beside_its_interface(play: Play) -> None:
 def test_routes_are_described_as_iproute2_would(play: Play) -> None:
     from ipaddress import ip_address, ip_network
 
-    from rcmd.model import Route
+    from rcmd.model.network import Route
 
     gateway = ip_address("192.168.85.1")
     assert describe_route(Route(1, ip_network("0.0.0.0/0"), gateway)) == "default via 192.168.85.1"

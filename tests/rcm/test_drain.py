@@ -10,7 +10,7 @@ from failing_tables import FailingStore
 
 from rcmd.daemon.startup import remembered
 from rcmd.errors import Busy, RolledBack, Veto
-from rcmd.model import InterfaceState
+from rcmd.model.status import InterfaceState
 from rcmd.ports.hardware import PowerOff, PowerOn
 from rcmd.ports.store import OperationKind, Step
 from rcmd.rcm.operations import power_off as drain

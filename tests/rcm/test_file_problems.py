@@ -9,7 +9,8 @@ import pytest
 
 from rcmd.configuration import ConfigurationFiles, Loaded, load
 from rcmd.errors import ConfigurationError
-from rcmd.model import Fault, Problem, ProblemCode, ProblemSeverity
+from rcmd.model.settings import Fault
+from rcmd.model.status import Problem, ProblemCode, ProblemSeverity
 
 from .house import HME0, ROOT, House
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pytest
 
 from rcmd.errors import RolledBack, Veto, Vetoed
-from rcmd.model import KernelAddress, Route
+from rcmd.model.network import KernelAddress, Route
 from rcmd.ports.pinned_routes import Anchored, Tie
 from rcmd.ports.plan import DetachPlan, Fate, PlannedMove
 from rcmd.rcm.operations import foresight

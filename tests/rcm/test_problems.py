@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rcmd.model import Problem, ProblemCode, ProblemSeverity
+from rcmd.model.status import Problem, ProblemCode, ProblemSeverity
 from rcmd.rcm.problems import STARTING_US, Problems, recalled_from
 
 FAILED = Problem(ProblemCode.INTERFACE_FAILED, ProblemSeverity.ERROR, "hme0", "no carrier")

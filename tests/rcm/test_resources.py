@@ -13,7 +13,7 @@ from rcmd.errors import InvalidArgument, NoSuchResource
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.state.member import Intent
 from rcmd.kernel.sysfs import identity_of
-from rcmd.model import KernelAddress, Link, Route
+from rcmd.model.network import KernelAddress, Link, Route
 from rcmd.platform.hardware.reading import survey
 from rcmd.ports.hardware import (
     AuthorizeUsb,

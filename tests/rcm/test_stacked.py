@@ -10,7 +10,7 @@ import pytest
 
 from rcmd.errors import Vetoed
 from rcmd.ipmp.state.member import Intent
-from rcmd.model import InterfaceState
+from rcmd.model.status import InterfaceState
 from rcmd.ports.store import OperationKind, Step
 from rcmd.rcm.operations.recovery import recover
 from rcmd.rcm.operations.slot_notice import NoticeKind, SlotNotice

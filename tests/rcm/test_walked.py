@@ -9,7 +9,7 @@ import pytest
 
 from rcmd.errors import Busy, RolledBack
 from rcmd.ipmp.api.events import Leave, Unplumb
-from rcmd.model import InterfaceState
+from rcmd.model.status import InterfaceState
 from rcmd.ports.hardware import PowerOff, RemoveFunction
 from rcmd.ports.store import OperationKind, Step
 from rcmd.rcm.operations.power_off import Drains

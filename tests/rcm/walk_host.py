@@ -14,7 +14,8 @@ from stories.kernel import Device, Kernel
 from rcmd.configuration import ConfigurationFiles, Loaded, load
 from rcmd.configuration.files import hostname_interface
 from rcmd.ipmp.api.events import KernelChange
-from rcmd.model import AddressKind, IPAddress, KernelAddress, Route
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import IPAddress, KernelAddress, Route
 from rcmd.platform.store.database import volatile_database
 from rcmd.ports.hardware import PowerOff
 

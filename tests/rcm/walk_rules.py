@@ -7,15 +7,9 @@ from dataclasses import dataclass, field
 
 from rcmd.ipmp.rules.health import Health
 from rcmd.ipmp.state.member import Intent
-from rcmd.model import (
-    AddressKind,
-    AddressStatus,
-    InterfaceState,
-    InterfaceStatus,
-    IPAddress,
-    Status,
-    family_of,
-)
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import IPAddress, family_of
+from rcmd.model.status import AddressStatus, InterfaceState, InterfaceStatus, Status
 
 from .lifetime import Lifetime
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 
 from rcmd.ipmp.api.events import AddressGone, AddressSeen
-from rcmd.model import RCMD_PROTOCOL, IPAddress, KernelAddress
+from rcmd.model.network import RCMD_PROTOCOL, IPAddress, KernelAddress
 
 from .kernel import Device, Kernel
 

@@ -32,7 +32,7 @@ from rcmd.ipmp.api.events import (
 )
 from rcmd.ipmp.api.memberships import Membership
 from rcmd.ipmp.rules.address_flags import IFA_F_MCAUTOJOIN
-from rcmd.model import (
+from rcmd.model.network import (
     SMALLEST_MTU,
     Family,
     IPAddress,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rcmd.ipmp.api.events import Leased, LeaseLost
 from rcmd.ipmp.api.lease import Lease, LeaseRoute
 from rcmd.ipmp.dhcp.clients import ClientOrder, clients_wanted
-from rcmd.model import KernelAddress
+from rcmd.model.network import KernelAddress
 
 if TYPE_CHECKING:
     from .teller import Teller

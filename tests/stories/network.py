@@ -15,7 +15,8 @@ from random import Random
 from rcmd.ipmp.api.commands import LookForNeighbours, UnwatchInterface, WatchInterface
 from rcmd.ipmp.api.events import Neighbour, NeighboursSeen, ProbeAnswer
 from rcmd.ipmp.api.probes import ProbeKind, ProbeRequest, UnsentProbe
-from rcmd.model import Family, IPAddress, ProbeMethod, family_of
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family, IPAddress, family_of
 
 from .kernel import Device, Kernel
 

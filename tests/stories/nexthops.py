@@ -22,7 +22,7 @@ from rcmd.ipmp.api.nexthops import (
     SpreadItem,
     SpreadRoute,
 )
-from rcmd.model import IPAddress, IPInterface
+from rcmd.model.network import IPAddress, IPInterface
 
 IsRunning = Callable[[int], bool]
 AddressesOf = Callable[[int], Iterable[IPInterface]]

@@ -23,16 +23,9 @@ from ipaddress import IPv6Network, ip_address, ip_interface, ip_network
 from rcmd.ipmp.api.commands import Move, Plumb, Release, Report
 from rcmd.ipmp.rules.address_flags import IFA_F_NODAD
 from rcmd.ipmp.state.address_book import RouteAtHome
-from rcmd.model import (
-    RCMD_PROTOCOL,
-    AddressStatus,
-    IPNetwork,
-    KernelAddress,
-    ProbeMethod,
-    ProblemCode,
-    Route,
-    Status,
-)
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import RCMD_PROTOCOL, IPNetwork, KernelAddress, Route
+from rcmd.model.status import AddressStatus, ProblemCode, Status
 
 from .advertising import in_service
 from .kernel import Device

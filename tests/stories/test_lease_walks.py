@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rcmd.ipmp.api.events import Leased, LeaseLost
 from rcmd.ipmp.api.lease import RTPROT_DHCP, Lease, LeaseRoute
 from rcmd.ipmp.dhcp.clients import ClientOrder, clients_wanted
-from rcmd.model import RCMD_PROTOCOL, KernelAddress
+from rcmd.model.network import RCMD_PROTOCOL, KernelAddress
 
 from .walk import FILES, NAMES, Step, Walk, steps
 

@@ -8,9 +8,9 @@ from ipaddress import ip_address
 
 from rcmd.ipmp.api.commands import Report
 from rcmd.ipmp.engine import Engine
-from rcmd.model import (
-    Family,
-    ProbeMethod,
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family
+from rcmd.model.status import (
     ProbeOutcome,
     ProbeState,
     ProbeStatus,

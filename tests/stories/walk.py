@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from rcmd.ipmp.api.events import KernelSnapshot
 from rcmd.ipmp.state.member import Intent
-from rcmd.model import AddressKind, IPAddress, KernelAddress, Route, RouteKey
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import IPAddress, KernelAddress, Route, RouteKey
 
 from .world import World
 

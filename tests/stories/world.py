@@ -57,22 +57,10 @@ from rcmd.ipmp.state.kernel_view import RouteKey
 from rcmd.ipmp.state.member import Intent, Member
 from rcmd.ipmp.state.memberships import GroupAtHome, is_autojoin
 from rcmd.ipmp.state.snapshot import Memory
-from rcmd.model import (
-    RCMD_PROTOCOL,
-    AddressKind,
-    Configuration,
-    Family,
-    InterfaceConfig,
-    InterfaceState,
-    InterfaceStatus,
-    IPAddress,
-    KernelAddress,
-    LoadSpreading,
-    ProbeMethod,
-    Route,
-    Status,
-    family_of,
-)
+from rcmd.model.kinds import AddressKind, LoadSpreading, ProbeMethod
+from rcmd.model.network import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, Route, family_of
+from rcmd.model.settings import Configuration, InterfaceConfig
+from rcmd.model.status import InterfaceState, InterfaceStatus, Status
 
 from .advertising import Advertising, in_service
 from .kernel import Kernel

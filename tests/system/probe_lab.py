@@ -16,7 +16,7 @@ from pathlib import Path
 from rcmd.kernel.probes.packets import internet_checksum
 from rcmd.kernel.probes.sockets import ProbeSockets
 from rcmd.kernel.probes.values import Answer, Ignored, Probe, ProbedInterface, ProbeKind
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 CLONE_NEWNET = 0x4000_0000
 ETH_P_ALL = 0x0003

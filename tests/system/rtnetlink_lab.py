@@ -14,7 +14,7 @@ from typing import Any
 from rcmd.ipmp.api.commands import Cause, Move
 from rcmd.ipmp.api.events import KernelChange, Moved
 from rcmd.kernel.rtnetlink import Rtnetlink
-from rcmd.model import RCMD_PROTOCOL, KernelAddress, Route
+from rcmd.model.network import RCMD_PROTOCOL, KernelAddress, Route
 
 CLONE_NEWNET = 0x4000_0000
 PERMANENT = 0x80

@@ -14,7 +14,7 @@ import threading
 from itertools import count
 from pathlib import Path
 
-from rcmd.model import Identity
+from rcmd.model.network import Identity
 from rcmd.platform.store.changes import Changes
 from rcmd.platform.store.hand_over import HandOver
 from rcmd.platform.store.store import Store, StoreError

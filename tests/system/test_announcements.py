@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from rcmd.kernel.announcements import Announcer, PacketSockets, gratuitous_arp, unsolicited_na
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 MAC = "02:00:00:00:00:07"
 MAC_BYTES = bytes.fromhex("020000000007")

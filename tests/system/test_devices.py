@@ -10,7 +10,7 @@ from rcmd.ipmp.api.commands import Plumb, Release
 from rcmd.kernel import sysctls
 from rcmd.kernel.devices import DeviceRefused, KernelDevices
 from rcmd.kernel.netlink.sockets import KernelRefused
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 MAC = "02:00:00:00:00:99"
 

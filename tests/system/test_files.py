@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rcmd.configuration import ConfigurationFiles, load
-from rcmd.model import Fault
+from rcmd.model.settings import Fault
 from rcmd.platform.files import LARGEST, LARGEST_IN_ALL, has_hostname_file, read_tree
 
 

@@ -13,7 +13,7 @@ from rcmd.ipmp.state.memberships import autojoin
 from rcmd.kernel.netlink.encoding import encode_let_out
 from rcmd.kernel.netlink.message import HEADER
 from rcmd.kernel.netlink.multicast_routes import group_route
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 GROUPS = [ip_address("239.1.2.3"), ip_address("ff05::1:3")]
 

@@ -14,7 +14,7 @@ from rcmd.ipmp.api.events import KernelChange, LinkSeen, RouteGone, RouteSeen
 from rcmd.kernel import rtnetlink
 from rcmd.kernel.minded import Minded
 from rcmd.kernel.netlink.sockets import EventSocket
-from rcmd.model import RCMD_PROTOCOL, Route
+from rcmd.model.network import RCMD_PROTOCOL, Route
 
 pytestmark = pytest.mark.lab
 

@@ -20,7 +20,7 @@ from rcmd.kernel.netlink import decoding, encoding
 from rcmd.kernel.netlink.encoding import Operation, encode
 from rcmd.kernel.netlink.layout import LINK, ROUTE, Layout
 from rcmd.kernel.netlink.message import HEADER, MalformedMessage
-from rcmd.model import Family, KernelAddress, Route
+from rcmd.model.network import Family, KernelAddress, Route
 
 from netlink_oracle import ADDRESSES, LINKS, ROUTES, Oracle  # isort: skip
 

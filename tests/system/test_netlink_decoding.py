@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rcmd.kernel.netlink.decoding import decode_address, decode_link, decode_route
 from rcmd.kernel.netlink.encoding import Operation, encode, encode_set_link
 from rcmd.kernel.netlink.message import HEADER, MalformedMessage, MessageType, link_lost, split
-from rcmd.model import KernelAddress, Route
+from rcmd.model.network import KernelAddress, Route
 
 ADDRESS = encode(
     Operation.ADD,

@@ -9,7 +9,7 @@ import pytest
 from rcmd.ipmp.api.nexthops import GroupRoute, Nexthop, NexthopGroup, Path, PinRule, Sibling
 from rcmd.kernel.netlink import nexthops, rules
 from rcmd.kernel.netlink.message import HEADER, MalformedMessage, MessageType
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 GATEWAY = ip_address("192.0.2.1")
 GATEWAY6 = ip_address("2001:db8::1")

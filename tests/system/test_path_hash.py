@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rcmd.kernel import path_hash
-from rcmd.model import LoadSpreading
+from rcmd.model.kinds import LoadSpreading
 
 
 def proc_sys(root: Path, *names: str) -> Path:

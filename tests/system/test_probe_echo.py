@@ -29,7 +29,7 @@ from probe_lab import (
 )
 
 from rcmd.kernel.probes.values import ALL_HOSTS, ALL_NODES, Ignored, ProbeKind, Unsent
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 pytestmark = pytest.mark.lab
 

@@ -18,7 +18,7 @@ from probe_lab import (
 )
 
 from rcmd.kernel.probes.values import ProbeKind
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 pytestmark = pytest.mark.lab
 

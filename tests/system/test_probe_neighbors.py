@@ -29,7 +29,7 @@ from rcmd.kernel.probes.acquaintances import Standing
 from rcmd.kernel.probes.arp_ndp import WINDOW_NS, Questions
 from rcmd.kernel.probes.times import ReadMoment
 from rcmd.kernel.probes.values import ALL_NODES, Answer, Ignored, ProbeKind
-from rcmd.model import Family, IPAddress
+from rcmd.model.network import Family, IPAddress
 
 pytestmark = pytest.mark.lab
 

@@ -31,7 +31,7 @@ from probe_lab import (
 
 from rcmd.kernel.probes.sockets import ProbeSockets
 from rcmd.kernel.probes.values import Answer, ProbeKind, Unsent
-from rcmd.model import Family, IPAddress
+from rcmd.model.network import Family, IPAddress
 
 pytestmark = pytest.mark.lab
 

@@ -10,7 +10,8 @@ from rcmd.ipmp.api.commands import SendProbes, UnwatchInterface, WatchInterface
 from rcmd.ipmp.api.probes import ProbeKind, ProbeRequest, UnsentProbe
 from rcmd.kernel.probes.prober import Prober
 from rcmd.kernel.probes.values import reason_of
-from rcmd.model import Family, ProbeMethod
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family
 
 ARP = ProbeMethod.ARP
 SOURCE, TARGET = ip_address("192.0.2.1"), ip_address("192.0.2.2")

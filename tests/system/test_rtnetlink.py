@@ -24,7 +24,7 @@ from rtnetlink_lab import (
 from rcmd.ipmp.api.events import AddressGone, AddressSeen, LinkGone, LinkSeen
 from rcmd.ipmp.state.memberships import autojoin, is_autojoin
 from rcmd.kernel.rtnetlink import KernelRefused, Rtnetlink
-from rcmd.model import RCMD_PROTOCOL, KernelAddress, Route
+from rcmd.model.network import RCMD_PROTOCOL, KernelAddress, Route
 
 pytestmark = pytest.mark.lab
 

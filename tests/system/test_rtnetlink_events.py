@@ -29,7 +29,7 @@ from rcmd.kernel.netlink.message import Header, MessageType
 from rcmd.kernel.netlink.sockets import CommandSocket, EventSocket
 from rcmd.kernel.requesters import requester
 from rcmd.kernel.rtnetlink import Overrun, Rtnetlink
-from rcmd.model import Family, Link
+from rcmd.model.network import Family, Link
 
 pytestmark = pytest.mark.lab
 

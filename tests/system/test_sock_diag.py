@@ -16,7 +16,7 @@ from rcmd.kernel import sock_diag
 from rcmd.kernel.netlink.message import MalformedMessage
 from rcmd.kernel.netlink.sockets import CommandSocket, KernelRefused
 from rcmd.kernel.sock_diag import bound_sockets, decode, encode_dump, list_bound_sockets
-from rcmd.model import Family
+from rcmd.model.network import Family
 from rcmd.ports.sockets import BoundSocket, SocketProtocol
 
 HOLDER = """

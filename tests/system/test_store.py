@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from failing_tables import FailingStore
 
-from rcmd.model import Identity
+from rcmd.model.network import Identity
 from rcmd.platform.store import database as database_module
 from rcmd.platform.store import store as store_module
 from rcmd.platform.store import tables

@@ -14,7 +14,7 @@ from rcmd.kernel.sysctls import (
     read_member,
     restore,
 )
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 IPV4 = (Family.IPV4,)
 IPV6 = (Family.IPV6,)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rcmd.kernel.sysfs import identity_of, permanent_address, shows
-from rcmd.model import Identity
+from rcmd.model.network import Identity
 
 MAC = "02:00:00:00:00:07"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from failing_tables import FailingStore, SlowTables
 
-from rcmd.model import Identity
+from rcmd.model.network import Identity
 from rcmd.platform.store import hand_over as hand_over_module
 from rcmd.platform.store.changes import HISTORY_LIMIT, NICS_KEPT, Changes
 from rcmd.platform.store.database import StoreError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rcmd.model import Fault
+from rcmd.model.settings import Fault
 
 
 class Manager(StrEnum):

@@ -10,7 +10,9 @@ from typing import Generic, TypeVar
 from rcmd.configuration.netmasks import Netmasks, class_prefix
 from rcmd.configuration.text import Place
 from rcmd.configuration.values import is_link_local
-from rcmd.model import Address, AddressKind, Family, InterfaceConfig, IPAddress
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import Family, IPAddress
+from rcmd.model.settings import Address, InterfaceConfig
 
 T = TypeVar("T")
 

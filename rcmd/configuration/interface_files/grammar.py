@@ -15,7 +15,7 @@ from rcmd.configuration.hosts import Hosts, literal_address
 from rcmd.configuration.interface_files.builder import Computed, Draft, Logical, Noted
 from rcmd.configuration.interface_files.commands import Word
 from rcmd.configuration.text import Place, printable, quoted
-from rcmd.model import Family, IPAddress, family_of
+from rcmd.model.network import Family, IPAddress, family_of
 
 HIGHEST_MTU = 65_535
 LOWEST_MTU = {Family.IPV4: 68, Family.IPV6: 1280}

@@ -23,7 +23,8 @@ from rcmd.configuration.interface_files.commands import Command, Word, split_com
 from rcmd.configuration.interface_files.grammar import LOWEST_MTU, WORDS, Run, unknown_word
 from rcmd.configuration.netmasks import Netmasks
 from rcmd.configuration.values import is_link_local
-from rcmd.model import AddressKind, Family
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import Family
 
 META_INTERFACE = "meta-interfaces are not used here: put the data addresses in the file of a member"
 _ENOUGH = 1000

@@ -15,7 +15,9 @@ from rcmd.configuration.interface_files.commands import split_commands
 from rcmd.configuration.interface_files.hostname_file import HostnameFileReader, warn_of_surprises
 from rcmd.configuration.netmasks import parse_netmasks
 from rcmd.configuration.text import Place, quoted
-from rcmd.model import Address, AddressKind, Family, InterfaceConfig, IPAddress
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import Family, IPAddress
+from rcmd.model.settings import Address, InterfaceConfig
 
 _HOSTNAME = r"[A-Za-z0-9]([A-Za-z0-9.-]{0,253}[A-Za-z0-9])?"
 

@@ -8,7 +8,7 @@ from rcmd.ctl.output import Line, Output, Span, Tone
 from rcmd.ctl.picture import Picture, is_lost, picture_of
 from rcmd.ctl.table import table
 from rcmd.ctl.verb import Manager, Verb
-from rcmd.model import AddressStatus
+from rcmd.model.status import AddressStatus
 
 
 async def _run(manager: Manager, _: Namespace, output: Output) -> int:

@@ -9,7 +9,8 @@ from rcmd.ctl.output import Line, Output, Span, Tone
 from rcmd.ctl.picture import Picture, is_inactive, picture_of
 from rcmd.ctl.table import table
 from rcmd.ctl.verb import Manager, Verb
-from rcmd.model import GroupState, GroupStatus, LoadSpreading, ProbeState
+from rcmd.model.kinds import LoadSpreading
+from rcmd.model.status import GroupState, GroupStatus, ProbeState
 
 TONES = {
     GroupState.OK: Tone.PLAIN,

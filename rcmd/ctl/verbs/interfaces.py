@@ -8,7 +8,7 @@ from rcmd.ctl.output import Line, Output, Span, Tone
 from rcmd.ctl.picture import Picture, is_inactive, picture_of
 from rcmd.ctl.table import table
 from rcmd.ctl.verb import Manager, Verb
-from rcmd.model import InterfaceState, InterfaceStatus, ProbeState
+from rcmd.model.status import InterfaceState, InterfaceStatus, ProbeState
 
 TONES = {
     InterfaceState.RUNNING: Tone.PLAIN,

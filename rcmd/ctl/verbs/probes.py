@@ -14,7 +14,7 @@ from rcmd.ctl.table import NOTHING
 from rcmd.ctl.verb import Manager, Verb
 from rcmd.ctl.verbs.targets import is_probing
 from rcmd.errors import RcmError
-from rcmd.model import ProbeOutcome
+from rcmd.model.status import ProbeOutcome
 
 DISABLED = "probe-based failure detection is disabled"
 

@@ -14,7 +14,7 @@ from rcmd.ctl.table import Cell, blocks, table
 from rcmd.ctl.verb import Manager, Verb
 from rcmd.ctl.verbs.groups import group_table
 from rcmd.ctl.verbs.interfaces import link, tone
-from rcmd.model import AddressStatus, InterfaceStatus
+from rcmd.model.status import AddressStatus, InterfaceStatus
 
 _WIDTH = 80
 """Of output that does not go to a terminal."""

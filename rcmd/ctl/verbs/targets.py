@@ -10,7 +10,7 @@ from rcmd.ctl.output import Line, Output, Span, Tone
 from rcmd.ctl.table import table
 from rcmd.ctl.verb import Manager, Verb
 from rcmd.errors import RcmError
-from rcmd.model import TargetMode, TargetState
+from rcmd.model.status import TargetMode, TargetState
 
 
 async def _run(manager: Manager, _: Namespace, output: Output) -> int:

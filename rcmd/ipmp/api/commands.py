@@ -8,7 +8,8 @@ from enum import IntEnum, StrEnum
 
 from rcmd.ipmp.api.nexthops import SpreadItem
 from rcmd.ipmp.api.probes import ProbeRequest
-from rcmd.model import Family, IPAddress, KernelAddress, LoadSpreading, ProbeMethod, Route
+from rcmd.model.kinds import LoadSpreading, ProbeMethod
+from rcmd.model.network import Family, IPAddress, KernelAddress, Route
 
 
 class Severity(IntEnum):

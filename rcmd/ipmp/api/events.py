@@ -10,7 +10,8 @@ from rcmd.ipmp.api.lease import Lease
 from rcmd.ipmp.api.memberships import MembershipsSeen
 from rcmd.ipmp.api.nexthops import PinnedRoute, PinRule, SpreadItem, SpreadRoute
 from rcmd.ipmp.api.probes import ProbeKind, UnsentProbe
-from rcmd.model import Configuration, Family, InterfaceConfig, IPAddress, KernelAddress, Link, Route
+from rcmd.model.network import Family, IPAddress, KernelAddress, Link, Route
+from rcmd.model.settings import Configuration, InterfaceConfig
 
 
 @dataclass(frozen=True, slots=True)

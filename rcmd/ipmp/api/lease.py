@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from rcmd.model import RCMD_PROTOCOL, KernelAddress, Route
+from rcmd.model.network import RCMD_PROTOCOL, KernelAddress, Route
 
 RTPROT_DHCP = 16
 """Marks the routes of a lease at home (linux:rtnetlink.h)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from rcmd.model import Family, IPAddress, IPNetwork, Route, family_of
+from rcmd.model.network import Family, IPAddress, IPNetwork, Route, family_of
 
 FIRST_ID = 15301
 """Of our nexthops: 153 is `RCMD_PROTOCOL`."""

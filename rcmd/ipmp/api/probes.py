@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from rcmd.model import Family, IPAddress, ProbeMethod
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family, IPAddress
 
 
 class ProbeKind(Enum):

@@ -12,7 +12,7 @@ from rcmd.ipmp.dhcp import messages
 from rcmd.ipmp.state.address_book import RouteAtHome
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent, Member
-from rcmd.model import Family, Route, RouteKey
+from rcmd.model.network import Family, Route, RouteKey
 
 RAN_OUT = "it ran out and was not renewed"
 UNWANTED = "nobody asks for it any more"

@@ -13,7 +13,8 @@ from rcmd.ipmp.placement.capability import incapacity
 from rcmd.ipmp.placement.shortcomings import is_new, is_usable, what_keeps
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Member
-from rcmd.model import Family, Problem, ProblemCode, ProblemSeverity
+from rcmd.model.network import Family
+from rcmd.model.status import Problem, ProblemCode, ProblemSeverity
 
 
 def no_spare(scene: Scene, group: str, members: Sequence[Member]) -> Problem:

@@ -21,7 +21,7 @@ from rcmd.ipmp.state.arranged import Targets
 from rcmd.ipmp.state.batches import ItemKey, item_key, stay_key
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.tidied import note_tidied
-from rcmd.model import IPInterface, KernelAddress, Route, RouteKey
+from rcmd.model.network import IPInterface, KernelAddress, Route, RouteKey
 
 _OF_NO_USE = (Fitness.DOWN, Fitness.BROKEN)
 

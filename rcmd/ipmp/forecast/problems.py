@@ -15,7 +15,7 @@ from rcmd.ipmp.placement.shortcomings import is_usable
 from rcmd.ipmp.reconcile.absences import absent_addresses, absent_leases, unserved_addresses
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Member
-from rcmd.model import (
+from rcmd.model.status import (
     AddressStatus,
     GroupState,
     GroupStatus,

@@ -18,7 +18,7 @@ from rcmd.ipmp.state.address_book import MovableKey, RouteAtHome
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Member
 from rcmd.ipmp.state.route_words import describe_route
-from rcmd.model import Family, RouteKey, family_of
+from rcmd.model.network import Family, RouteKey, family_of
 
 MOST_NAMED = 3
 """Routes in one sentence."""

@@ -27,7 +27,7 @@ from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.kernel_view import KernelView, essence
 from rcmd.ipmp.state.member import Intent, Member
 from rcmd.ipmp.state.reachability import Reach
-from rcmd.model import IPAddress, KernelAddress, Route, RouteKey
+from rcmd.model.network import IPAddress, KernelAddress, Route, RouteKey
 
 MOST_ROUNDS = 50
 """It is over after a few; a rehearsal must end even where a detach would not."""

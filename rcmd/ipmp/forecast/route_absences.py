@@ -10,7 +10,8 @@ from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent
 from rcmd.ipmp.state.on_link import OnLink
 from rcmd.ipmp.state.route_words import describe_route
-from rcmd.model import Problem, ProblemCode, ProblemSeverity, Route
+from rcmd.model.network import Route
+from rcmd.model.status import Problem, ProblemCode, ProblemSeverity
 
 MOST_LISTED = 3
 

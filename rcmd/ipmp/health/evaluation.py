@@ -17,7 +17,7 @@ from rcmd.ipmp.rules.placement import Fitness
 from rcmd.ipmp.state.group_state import Circles, Scene
 from rcmd.ipmp.state.member import Intent, Member
 from rcmd.ipmp.state.membership_checks import Verdict, captivity, examine
-from rcmd.model import Family, Link
+from rcmd.model.network import Family, Link
 
 FINE = Verdict()
 PROBED = (Condition.PROBES_LOST, Condition.ANSWERED)

@@ -11,7 +11,7 @@ from rcmd.ipmp.state.arranged import Targets
 from rcmd.ipmp.state.batches import Batches
 from rcmd.ipmp.state.group_state import Circles, Scene
 from rcmd.ipmp.state.memberships import GroupAtHome, autojoin, is_autojoin
-from rcmd.model import IPAddress, KernelAddress
+from rcmd.model.network import IPAddress, KernelAddress
 
 
 def host_of(scene: Scene, key: GroupAtHome) -> str | None:

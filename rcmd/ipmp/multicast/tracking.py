@@ -13,7 +13,7 @@ from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.losses import Fate, Thing, Topic, is_by_kernel
 from rcmd.ipmp.state.member import Member
 from rcmd.ipmp.state.memberships import ELSEWHERE, Chosen, GroupAtHome, Joined, is_autojoin
-from rcmd.model import SMALLEST_MTU, Family, IPAddress, KernelAddress, family_of
+from rcmd.model.network import SMALLEST_MTU, Family, IPAddress, KernelAddress, family_of
 
 KERNELS_OWN = frozenset(
     ip_address(group)

@@ -33,16 +33,8 @@ from rcmd.ipmp.state.batches import ItemKey
 from rcmd.ipmp.state.group_state import Circles, Scene
 from rcmd.ipmp.state.kernel_view import DEFAULT_IPV6_METRIC
 from rcmd.ipmp.state.member import Member
-from rcmd.model import (
-    Family,
-    IPAddress,
-    IPInterface,
-    IPNetwork,
-    KernelAddress,
-    LoadSpreading,
-    Route,
-    Weights,
-)
+from rcmd.model.kinds import LoadSpreading, Weights
+from rcmd.model.network import Family, IPAddress, IPInterface, IPNetwork, KernelAddress, Route
 
 HEAVIEST = 255
 MOST_PINNED = 16

@@ -21,7 +21,7 @@ from rcmd.ipmp.multipath.groups import BundleKey, stand_in
 from rcmd.ipmp.multipath.pins import device_of
 from rcmd.ipmp.state.address_book import RouteAtHome
 from rcmd.ipmp.state.group_state import Scene
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 Owner = BundleKey | None
 """None: it belongs to no group that there is."""

@@ -22,7 +22,7 @@ from dataclasses import replace
 
 from rcmd.ipmp.api.nexthops import PinnedRoute, PinRule
 from rcmd.ipmp.multipath.groups import Bundle
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 MAIN = 254
 FIRST_TABLE = 1_530_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 RT_SCOPE_HOST = 254
 

@@ -11,7 +11,7 @@ from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Member
 from rcmd.ipmp.state.memberships import GroupAtHome
 from rcmd.ipmp.state.route_places import RouteCrowd
-from rcmd.model import SMALLEST_MTU, Family, IPAddress, RouteKey
+from rcmd.model.network import SMALLEST_MTU, Family, IPAddress, RouteKey
 
 
 def can_hold(scene: Scene, member: Member, family: Family) -> bool:

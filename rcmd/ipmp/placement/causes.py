@@ -7,7 +7,7 @@ from rcmd.ipmp.placement.capability import can_hold
 from rcmd.ipmp.rules.placement import Fitness
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 
 def origin_of(home: str, source: str | None, target: str | None) -> str | None:

@@ -14,7 +14,7 @@ from rcmd.ipmp.state.arranged import Targets
 from rcmd.ipmp.state.group_state import Circles, Fitnesses, Scene
 from rcmd.ipmp.state.member import Intent, Member
 from rcmd.ipmp.state.route_places import RouteCrowd
-from rcmd.model import Family, IPAddress
+from rcmd.model.network import Family, IPAddress
 
 Recalls = Mapping[MovableKey, str]
 NOBODY: Fitnesses = {}

@@ -20,7 +20,7 @@ from rcmd.ipmp.state.member import Intent, Member
 from rcmd.ipmp.state.on_link import is_near
 from rcmd.ipmp.state.reachability import networks_of
 from rcmd.ipmp.state.route_places import RouteCrowd
-from rcmd.model import IPAddress, IPNetwork, KernelAddress, RouteKey
+from rcmd.model.network import IPAddress, IPNetwork, KernelAddress, RouteKey
 
 
 @dataclass(slots=True)

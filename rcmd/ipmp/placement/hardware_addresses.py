@@ -17,7 +17,7 @@ from rcmd.ipmp.rules.address_flags import IFA_F_DADFAILED, IFA_F_OPTIMISTIC, IFA
 from rcmd.ipmp.state.group_state import Circles, Scene
 from rcmd.ipmp.state.member import Intent, Member
 from rcmd.ipmp.state.memberships import is_autojoin
-from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, Link
+from rcmd.model.network import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, Link
 
 
 def link_to_be(member: Member, link: Link) -> Link:

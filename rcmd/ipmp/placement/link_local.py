@@ -13,7 +13,7 @@ from rcmd.ipmp.rules.address_flags import IFA_F_NODAD
 from rcmd.ipmp.rules.slaac import undetected
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent, Member
-from rcmd.model import Family, KernelAddress
+from rcmd.model.network import Family, KernelAddress
 
 
 def is_its_own(scene: Scene, member: Member, address: KernelAddress) -> bool:

@@ -12,7 +12,7 @@ from rcmd.ipmp import messages
 from rcmd.ipmp.api.commands import Report
 from rcmd.ipmp.placement.desired import alternative
 from rcmd.ipmp.state.group_state import Scene
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 
 def missing_messages(scene: Scene, names: Collection[str]) -> list[Report]:

@@ -8,7 +8,7 @@ from rcmd.ipmp.rules.placement import Fitness, Movable
 from rcmd.ipmp.state.address_book import DataAddress, MovableKey
 from rcmd.ipmp.state.group_state import Circles, Fitnesses, Scene
 from rcmd.ipmp.state.member import Intent, Member
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 
 def shared_movables(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from rcmd.ipmp.api.events import Neighbour
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 MOST_KNOWN = 64
 ASK_AFTER_S = 2.0

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from rcmd.ipmp.api.probes import Answer
 from rcmd.ipmp.probing.history import SEQUENCE_MASK, SIZE
-from rcmd.model import Family, IPAddress
+from rcmd.model.network import Family, IPAddress
 
 ALL_HOSTS: dict[Family, IPAddress] = {
     Family.IPV4: IPv4Address("224.0.0.1"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rcmd.ipmp.probing.history import LOSSES_TO_FAIL
-from rcmd.model import ProbeMethod
+from rcmd.model.kinds import ProbeMethod
 
 BLOCKED_AFTER = LOSSES_TO_FAIL
 """Turns in a row in which nothing left..."""

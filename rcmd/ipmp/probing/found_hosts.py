@@ -17,7 +17,8 @@ from rcmd.ipmp.api.probes import Answer, HostsSilent, ProbeKind, ProbeRequest
 from rcmd.ipmp.probing.acquaintance import Acquaintance
 from rcmd.ipmp.probing.prober import Prober
 from rcmd.ipmp.probing.targets import TargetKind
-from rcmd.model import Family, IPAddress, ProbeMethod
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family, IPAddress
 
 LOSSES_TO_DOUBT = 2
 """Losses on end before the other members are asked whether they hear this one."""

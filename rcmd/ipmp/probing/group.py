@@ -17,7 +17,7 @@ from rcmd.ipmp.probing.missed_probes import MissedProbes
 from rcmd.ipmp.probing.prober import Prober
 from rcmd.ipmp.probing.result import ProbeVerdict, verdict_of
 from rcmd.ipmp.probing.timing import DetectionTime
-from rcmd.model import Family, IPAddress, family_of
+from rcmd.model.network import Family, IPAddress, family_of
 
 ProberKey = tuple[str, Family]
 

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from rcmd.ipmp.api.probes import Answer
 from rcmd.ipmp.probing.decisions import Decisions
 from rcmd.ipmp.probing.targets import Target
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 SIZE = 52
 """Ten answers of each of five targets, and two under way."""

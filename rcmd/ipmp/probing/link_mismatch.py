@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from rcmd.ipmp import messages
 from rcmd.ipmp.api.commands import Report
 from rcmd.ipmp.probing.group import ProbeGroup
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 LOOK_EVERY_S = 1.0
 

@@ -26,7 +26,8 @@ from rcmd.ipmp.probing.sources import ProbeSources
 from rcmd.ipmp.probing.targets import TargetList
 from rcmd.ipmp.state.group_state import Circles, Scene
 from rcmd.ipmp.state.member import Intent, Member
-from rcmd.model import Family, IPAddress, ProbeMethod
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family, IPAddress
 
 LONGEST_TICK_S = 0.25
 SHORTEST_TICK_S = 0.002

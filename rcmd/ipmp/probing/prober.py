@@ -33,7 +33,9 @@ from rcmd.ipmp.probing.replies import Reception
 from rcmd.ipmp.probing.source import ProbeSource
 from rcmd.ipmp.probing.targets import Target, TargetList
 from rcmd.ipmp.probing.timing import DetectionTime
-from rcmd.model import Family, IPAddress, ProbeMethod, TargetState
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family, IPAddress
+from rcmd.model.status import TargetState
 
 
 class Prober:

@@ -18,7 +18,8 @@ from rcmd.ipmp.probing.history import SIZE, ProbeHistory
 from rcmd.ipmp.probing.measuring import Measuring
 from rcmd.ipmp.probing.targets import Target, TargetList
 from rcmd.ipmp.probing.timing import DetectionTime
-from rcmd.model import Family, IPAddress, TargetState
+from rcmd.model.network import Family, IPAddress
+from rcmd.model.status import TargetState
 
 Admission = Callable[[IPAddress, float], bool]
 """Whether a host may become a target now; makes room for it."""

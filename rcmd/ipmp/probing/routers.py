@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Member
-from rcmd.model import Family, GroupSettings, IPAddress, family_of
+from rcmd.model.network import Family, IPAddress, family_of
+from rcmd.model.settings import GroupSettings
 
 
 @dataclass(frozen=True, slots=True)

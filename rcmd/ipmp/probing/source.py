@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Network
 
-from rcmd.model import Family, IPAddress, IPInterface, IPNetwork, ProbeMethod, family_of
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family, IPAddress, IPInterface, IPNetwork, family_of
 
 LINK_LOCAL = IPv6Network("fe80::/10")
 

@@ -22,15 +22,8 @@ from rcmd.ipmp.probing.source import (
 from rcmd.ipmp.rules.address_flags import IFA_F_DADFAILED, IFA_F_TENTATIVE
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent, Member
-from rcmd.model import (
-    AddressKind,
-    Family,
-    IPAddress,
-    IPInterface,
-    IPNetwork,
-    ProbeMethod,
-    family_of,
-)
+from rcmd.model.kinds import AddressKind, ProbeMethod
+from rcmd.model.network import Family, IPAddress, IPInterface, IPNetwork, family_of
 
 
 @dataclass(slots=True)

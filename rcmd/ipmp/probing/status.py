@@ -14,8 +14,8 @@ from rcmd.ipmp.probing.targets import TargetKind
 from rcmd.ipmp.rules.health import Health
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Member
-from rcmd.model import (
-    IPAddress,
+from rcmd.model.network import IPAddress
+from rcmd.model.status import (
     ProbeOutcome,
     ProbeState,
     ProbeStatus,

@@ -23,7 +23,8 @@ from collections.abc import Iterator, Sequence
 from enum import Enum, auto
 
 from rcmd.ipmp.probing.round_trip import RoundTrip
-from rcmd.model import Family, IPAddress, IPNetwork, TargetState, family_of
+from rcmd.model.network import Family, IPAddress, IPNetwork, family_of
+from rcmd.model.status import TargetState
 
 MOST_ACTIVE = 5
 FEWEST_ACTIVE = 3

@@ -9,17 +9,9 @@ from rcmd.ipmp.placement.capability import incapacity
 from rcmd.ipmp.rules.placement import Fitness
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent, Member
-from rcmd.model import (
-    AddressKind,
-    AddressStatus,
-    Family,
-    IPAddress,
-    Problem,
-    ProblemCode,
-    ProblemSeverity,
-    RouteKey,
-    family_of,
-)
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import Family, IPAddress, RouteKey, family_of
+from rcmd.model.status import AddressStatus, Problem, ProblemCode, ProblemSeverity
 
 _FILES = {Family.IPV4: "/etc/hostname", Family.IPV6: "/etc/hostname6"}
 _SETTINGS = "/etc/rcmd/rcmd.yaml"

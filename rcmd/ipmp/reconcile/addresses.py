@@ -13,7 +13,7 @@ from rcmd.ipmp.state.arranged import Targets
 from rcmd.ipmp.state.batches import Batches, Edge
 from rcmd.ipmp.state.group_state import Circles, Scene, kernel_label
 from rcmd.ipmp.state.labels import LogicalNumbers
-from rcmd.model import Family, IPNetwork, KernelAddress
+from rcmd.model.network import Family, IPNetwork, KernelAddress
 
 
 class AddressDifference:

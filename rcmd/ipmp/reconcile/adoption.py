@@ -50,7 +50,15 @@ from rcmd.ipmp.state.arranged import Targets
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.kernel_view import KernelView
 from rcmd.ipmp.state.member import Intent, Member
-from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, Link, Route, RouteKey
+from rcmd.model.network import (
+    RCMD_PROTOCOL,
+    Family,
+    IPAddress,
+    KernelAddress,
+    Link,
+    Route,
+    RouteKey,
+)
 
 SCOPE_UNIVERSE = 0
 SCOPE_SITE = 200

@@ -38,7 +38,7 @@ from rcmd.ipmp.multicast.tracking import concerned_by
 from rcmd.ipmp.multipath.ownership import owner_of
 from rcmd.ipmp.reconcile.adoption import ifindex_of
 from rcmd.ipmp.state.group_state import Scene
-from rcmd.model import IPAddress, KernelAddress, Link, Route, RouteKey
+from rcmd.model.network import IPAddress, KernelAddress, Link, Route, RouteKey
 
 EVERYBODY = None
 Touched = frozenset[str] | None

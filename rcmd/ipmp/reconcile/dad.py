@@ -7,7 +7,8 @@ from rcmd.ipmp.api.commands import Command
 from rcmd.ipmp.rules.address_flags import IFA_F_DADFAILED
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent, Member
-from rcmd.model import AddressKind, Family, IPAddress, KernelAddress
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import Family, IPAddress, KernelAddress
 
 
 def look_at(scene: Scene, member: Member, address: KernelAddress, now: float) -> list[Command]:

@@ -13,7 +13,7 @@ from rcmd.ipmp.state.arranged import Targets
 from rcmd.ipmp.state.batches import Batches, ItemKey
 from rcmd.ipmp.state.group_state import Circles, Scene
 from rcmd.ipmp.state.labels import LogicalNumbers
-from rcmd.model import IPAddress, KernelAddress
+from rcmd.model.network import IPAddress, KernelAddress
 
 
 class Difference:

@@ -16,7 +16,7 @@ from rcmd.ipmp.state.group_state import Circles, Scene, kernel_label
 from rcmd.ipmp.state.labels import LogicalNumbers
 from rcmd.ipmp.state.member import Intent, Member
 from rcmd.ipmp.state.memberships import is_autojoin
-from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, RouteKey
+from rcmd.model.network import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, RouteKey
 
 
 class Leftovers:

@@ -31,7 +31,8 @@ from rcmd.ipmp.rules.refusals import Refusals
 from rcmd.ipmp.state.arranged import Targets
 from rcmd.ipmp.state.backoff import Patience, Turn
 from rcmd.ipmp.state.group_state import Circles, Scene
-from rcmd.model import Family, IPAddress, LoadSpreading
+from rcmd.model.kinds import LoadSpreading
+from rcmd.model.network import Family, IPAddress
 
 PINS = "pins"
 """All of them, where somebody takes any away."""

@@ -18,7 +18,7 @@ from rcmd.ipmp.state.address_book import MovableKey, RouteAtHome
 from rcmd.ipmp.state.carried import Carried
 from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Member
-from rcmd.model import RCMD_PROTOCOL, Link, Route, RouteKey
+from rcmd.model.network import RCMD_PROTOCOL, Link, Route, RouteKey
 
 
 def lose_name(scene: Scene, member: Member, link: Link) -> list[Command]:

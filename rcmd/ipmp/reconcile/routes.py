@@ -26,7 +26,7 @@ from rcmd.ipmp.state.leases import PROTOCOLS as LEASE_PROTOCOLS
 from rcmd.ipmp.state.member import Member
 from rcmd.ipmp.state.on_link import OnLink
 from rcmd.ipmp.state.route_places import Place, RouteCrowd
-from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, Route, RouteKey
+from rcmd.model.network import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, Route, RouteKey
 
 AT_ONCE = 32
 """So many routes move together with the addresses, which they hold up."""

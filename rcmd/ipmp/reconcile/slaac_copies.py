@@ -17,7 +17,7 @@ from rcmd.ipmp.rules.slaac import (
 )
 from rcmd.ipmp.state.address_book import DataAddress
 from rcmd.ipmp.state.group_state import Circles, Scene
-from rcmd.model import RCMD_PROTOCOL, Family, IPNetwork, KernelAddress, Route, RouteKey
+from rcmd.model.network import RCMD_PROTOCOL, Family, IPNetwork, KernelAddress, Route, RouteKey
 
 
 @dataclass(slots=True)

@@ -19,7 +19,8 @@ from rcmd.ipmp.state.losses import Fate, Forgotten, Thing, Topic, is_by_kernel
 from rcmd.ipmp.state.member import Member
 from rcmd.ipmp.state.restore_policy import Reaction
 from rcmd.ipmp.state.route_words import describe_route
-from rcmd.model import AddressKind, IPAddress, Route, RouteKey, WhenRemoved
+from rcmd.model.kinds import AddressKind, WhenRemoved
+from rcmd.model.network import IPAddress, Route, RouteKey
 
 
 def address_taken(scene: Scene, member: Member, gone: AddressGone, now: float) -> list[Command]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rcmd.model import Family, IPAddress, Route, RouteKey
+from rcmd.model.network import Family, IPAddress, Route, RouteKey
 
 RTPROT_BY_KERNEL = frozenset({1, 2, 9})
 """Redirect, kernel, router advertisement (linux:rtnetlink.h)."""

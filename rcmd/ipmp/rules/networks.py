@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
-from rcmd.model import IPAddress, IPNetwork
+from rcmd.model.network import IPAddress, IPNetwork
 
 Thing = TypeVar("Thing", bound=Hashable)
 

@@ -37,7 +37,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 
 class Fitness(IntEnum):

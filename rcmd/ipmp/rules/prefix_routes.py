@@ -13,7 +13,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 
 from rcmd.ipmp.rules.address_flags import IFA_F_NOPREFIXROUTE
-from rcmd.model import Family, IPAddress, IPNetwork, KernelAddress, Route
+from rcmd.model.network import Family, IPAddress, IPNetwork, KernelAddress, Route
 
 RTPROT_REDIRECT = 1
 RTPROT_KERNEL = 2

@@ -29,7 +29,7 @@ from rcmd.ipmp.rules.address_flags import (
     IFA_F_TEMPORARY,
     IFA_F_TENTATIVE,
 )
-from rcmd.model import RCMD_PROTOCOL, Family, IPNetwork, KernelAddress, Route
+from rcmd.model.network import RCMD_PROTOCOL, Family, IPNetwork, KernelAddress, Route
 
 IFAPROT_KERNEL_RA = 2
 RT_SCOPE_UNIVERSE = 0

@@ -18,13 +18,10 @@ from rcmd.ipmp.rules.address_flags import IFA_F_NODAD
 from rcmd.ipmp.rules.expiry import steady_expiry
 from rcmd.ipmp.rules.leads import Leads
 from rcmd.ipmp.state.leases import Leases
-from rcmd.model import (
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import (
     RCMD_PROTOCOL,
-    Address,
-    AddressKind,
-    Configuration,
     Family,
-    InterfaceConfig,
     IPAddress,
     IPInterface,
     KernelAddress,
@@ -32,6 +29,7 @@ from rcmd.model import (
     RouteKey,
     family_of,
 )
+from rcmd.model.settings import Address, Configuration, InterfaceConfig
 
 SCOPE_HOST = 254
 

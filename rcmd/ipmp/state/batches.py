@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rcmd.ipmp.api.commands import Cause, Move
 from rcmd.ipmp.state.kernel_view import KernelView
-from rcmd.model import IPInterface, KernelAddress, Route, RouteKey
+from rcmd.model.network import IPInterface, KernelAddress, Route, RouteKey
 
 
 class ItemKey(NamedTuple):

@@ -7,7 +7,7 @@ address may be answered by such a one: what comes in by it is no answer to the p
 from __future__ import annotations
 
 from rcmd.ipmp.state.group_state import Scene
-from rcmd.model import Family, IPNetwork
+from rcmd.model.network import Family, IPNetwork
 
 
 def bystanders(scene: Scene) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rcmd.ipmp.state.kernel_view import KernelView
-from rcmd.model import IPAddress, RouteKey
+from rcmd.model.network import IPAddress, RouteKey
 
 
 @dataclass(frozen=True, slots=True)

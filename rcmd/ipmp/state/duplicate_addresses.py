@@ -17,7 +17,7 @@ from enum import Enum, auto
 
 from rcmd.ipmp.rules.address_flags import IFA_F_DADFAILED, IFA_F_TENTATIVE
 from rcmd.ipmp.rules.slaac import undetected
-from rcmd.model import IPAddress, KernelAddress
+from rcmd.model.network import IPAddress, KernelAddress
 
 FIRST_RETRY_S = 10.0
 LONGEST_RETRY_S = 300.0

@@ -29,7 +29,9 @@ from rcmd.ipmp.state.member import Intent, Member
 from rcmd.ipmp.state.memberships import Memberships
 from rcmd.ipmp.state.restore_policy import Drift
 from rcmd.ipmp.state.route_places import Place, RoutePlaces
-from rcmd.model import Address, AddressKind, IPAddress, KernelAddress, RouteKey, Settings
+from rcmd.model.kinds import AddressKind
+from rcmd.model.network import IPAddress, KernelAddress, RouteKey
+from rcmd.model.settings import Address, Settings
 
 Circles = Container[str]
 """Those members that are looked at (`Member.circle`); None is everybody."""

@@ -30,7 +30,7 @@ from rcmd.ipmp.api.events import (
 )
 from rcmd.ipmp.api.nexthops import NexthopView, view_of
 from rcmd.ipmp.state.route_table import RouteTable
-from rcmd.model import Family, IPAddress, IPInterface, KernelAddress, Link, Route, RouteKey
+from rcmd.model.network import Family, IPAddress, IPInterface, KernelAddress, Link, Route, RouteKey
 
 DEFAULT_IPV6_METRIC = 1024
 """What the kernel makes of none (IP6_RT_PRIO_USER)."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from rcmd.ipmp.api.commands import Move
 from rcmd.ipmp.state.group_state import Scene, number_in
-from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, family_of
+from rcmd.model.network import RCMD_PROTOCOL, Family, IPAddress, family_of
 
 
 class LogicalNumbers:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rcmd.ipmp.api.lease import RTPROT_DHCP, Lease
-from rcmd.model import RCMD_PROTOCOL, IPAddress, IPNetwork, Route, RouteKey
+from rcmd.model.network import RCMD_PROTOCOL, IPAddress, IPNetwork, Route, RouteKey
 
 PROTOCOLS = frozenset({RTPROT_DHCP, RCMD_PROTOCOL})
 """Of the routes of a lease: at home, and away."""

@@ -16,7 +16,7 @@ from enum import Enum, auto
 
 from rcmd.ipmp.api.events import AddressGone
 from rcmd.ipmp.state.route_words import describe_route
-from rcmd.model import Family, IPAddress, Link, Route
+from rcmd.model.network import Family, IPAddress, Link, Route
 
 QUIET_S = 0.25
 MOST_PATIENT_S = 2.0

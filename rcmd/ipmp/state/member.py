@@ -8,7 +8,8 @@ from enum import Enum, auto
 from rcmd.ipmp.rules.health import LINK_SETTLE_S, Condition, Health, LinkWatch
 from rcmd.ipmp.rules.placement import Candidate, Fitness
 from rcmd.ipmp.state.address_book import MovableKey
-from rcmd.model import InterfaceConfig, IPAddress, KernelAddress, Link
+from rcmd.model.network import IPAddress, KernelAddress, Link
+from rcmd.model.settings import InterfaceConfig
 
 GONE = -1
 """No device has this ifindex."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rcmd.ipmp.state.kernel_view import KernelView
-from rcmd.model import Link
+from rcmd.model.network import Link
 
 VRF = "vrf"
 

@@ -25,7 +25,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 
 from rcmd.ipmp.api.memberships import Membership
 from rcmd.ipmp.rules.address_flags import IFA_F_MCAUTOJOIN, IFA_F_NODAD
-from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, family_of
+from rcmd.model.network import RCMD_PROTOCOL, Family, IPAddress, KernelAddress, family_of
 
 SCOPE_HOST = 254
 ELSEWHERE = -1

@@ -13,7 +13,7 @@ from rcmd.ipmp.rules.networks import Networks
 from rcmd.ipmp.state.batches import Batch
 from rcmd.ipmp.state.kernel_view import KernelView
 from rcmd.ipmp.state.reachability import SCOPE_LINK, networks_of
-from rcmd.model import Family, IPAddress, IPNetwork, KernelAddress, Route
+from rcmd.model.network import Family, IPAddress, IPNetwork, KernelAddress, Route
 
 
 def is_near(route: Route) -> bool:

@@ -20,7 +20,7 @@ from ipaddress import ip_network
 from rcmd.ipmp.rules.address_flags import IFA_F_NOPREFIXROUTE
 from rcmd.ipmp.rules.networks import Networks
 from rcmd.ipmp.state.kernel_view import KernelView
-from rcmd.model import IPAddress, IPNetwork, KernelAddress, Route
+from rcmd.model.network import IPAddress, IPNetwork, KernelAddress, Route
 
 SCOPE_LINK = 253
 """What is not farther away than the next hop."""

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from rcmd.ipmp.state.address_book import Ledger, MovableKey, RouteAtHome
-from rcmd.model import KernelAddress, Route
+from rcmd.model.network import KernelAddress, Route
 
 QUIET_S = 60.0
 """So long it has to be left alone, or is left alone by us."""

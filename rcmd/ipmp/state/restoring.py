@@ -21,7 +21,7 @@ from rcmd.ipmp.state.snapshot import (
     Memory,
     Recall,
 )
-from rcmd.model import RouteKey
+from rcmd.model.network import RouteKey
 
 
 def memorise(scene: Scene) -> Memory:

@@ -15,7 +15,7 @@ from rcmd.ipmp.rules.refusals import Refusals
 from rcmd.ipmp.state.address_book import Ledger, MovableKey, RouteAtHome
 from rcmd.ipmp.state.batches import ItemKey
 from rcmd.ipmp.state.route_table import Dropped, RouteTable
-from rcmd.model import Family, IPAddress, RouteKey
+from rcmd.model.network import Family, IPAddress, RouteKey
 
 RecalledTo = tuple[tuple[str, frozenset[MovableKey]], ...]
 """Interface and what is called to it; who comes first has the say."""

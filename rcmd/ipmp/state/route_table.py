@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rcmd.ipmp.rules.leads import Leads
 from rcmd.ipmp.rules.slaac import is_prefix_route
-from rcmd.model import Family, IPAddress, Route, RouteKey, RouteSlot
+from rcmd.model.network import Family, IPAddress, Route, RouteKey, RouteSlot
 
 _NONE: Mapping[RouteKey, Route] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rcmd.ipmp.state.kernel_view import DEFAULT_IPV6_METRIC
-from rcmd.model import Route
+from rcmd.model.network import Route
 
 _USUAL_METRICS = (0, DEFAULT_IPV6_METRIC)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from rcmd.ipmp.rules.plain_data import read_record
 from rcmd.ipmp.state.leases import LeaseMemory
-from rcmd.model import Family, IPAddress, KernelAddress, Route, family_of
+from rcmd.model.network import Family, IPAddress, KernelAddress, Route, family_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.losses import Fate, Thing, Topic
 from rcmd.ipmp.state.member import Intent
 from rcmd.ipmp.state.memberships import is_autojoin
-from rcmd.model import KernelAddress
+from rcmd.model.network import KernelAddress
 
 
 def note_tidied(scene: Scene, moved: Moved, now: float) -> None:

@@ -20,7 +20,7 @@ from rcmd.kernel.netlink.message import (
     RTNH_F_ONLINK,
     MalformedMessage,
 )
-from rcmd.model import Family, IPAddress, IPInterface, IPNetwork, KernelAddress, Link, Route
+from rcmd.model.network import Family, IPAddress, IPInterface, IPNetwork, KernelAddress, Link, Route
 
 _IFA_F_DEPRECATED = 0x20
 _RT_TABLE_LOCAL = 255

@@ -23,7 +23,7 @@ from rcmd.kernel.netlink.message import (
     RTNH_F_ONLINK,
     MessageType,
 )
-from rcmd.model import Family, KernelAddress, Route, family_of
+from rcmd.model.network import Family, KernelAddress, Route, family_of
 
 _ADDABLE_FLAGS = {
     Family.IPV4: 0x200 | 0x400,  # noprefixroute, mcautojoin

@@ -20,7 +20,7 @@ from rcmd.kernel.netlink.message import (
     MalformedMessage,
     MessageType,
 )
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 _ATTRIBUTE = struct.Struct("=HH")
 _TYPE_MASK = 0x3FFF

@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 
 from rcmd.kernel.netlink.attributes import attributes
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 _IFLA_INET6_CONF = 2
 _DEVCONF_DISABLE_IPV6 = 26

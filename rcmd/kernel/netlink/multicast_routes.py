@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from rcmd.kernel.netlink.message import RTN_LOCAL
-from rcmd.model import Family, IPAddress
+from rcmd.model.network import Family, IPAddress
 
 _RTMSG = struct.Struct("=8BI")
 """struct rtmsg: family, three lengths, table, protocol, scope, type, flags."""

@@ -6,7 +6,7 @@ import struct
 
 from rcmd.kernel.netlink.attributes import attribute, message
 from rcmd.kernel.netlink.message import NLM_F_CREATE, MessageType
-from rcmd.model import IPAddress, family_of
+from rcmd.model.network import IPAddress, family_of
 
 _NDMSG = struct.Struct("=BxxxiHBB")
 """struct ndmsg: family, ifindex, state, flags, type."""

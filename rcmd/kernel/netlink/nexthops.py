@@ -36,7 +36,7 @@ from rcmd.kernel.netlink.message import (
     MalformedMessage,
     MessageType,
 )
-from rcmd.model import RCMD_PROTOCOL, Family, IPAddress, Route
+from rcmd.model.network import RCMD_PROTOCOL, Family, IPAddress, Route
 
 _NHMSG = struct.Struct("=BBBBI")
 """struct nhmsg: family, scope, protocol, reserved, flags."""

@@ -15,7 +15,7 @@ from rcmd.kernel.netlink.message import (
     MalformedMessage,
     MessageType,
 )
-from rcmd.model import RCMD_PROTOCOL, Family
+from rcmd.model.network import RCMD_PROTOCOL, Family
 
 _HEAD = struct.Struct("=8BI")
 """struct fib_rule_hdr: family, lengths of destination and source, tos, table, 2 reserved, action,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 CONFIRMATIONS = 3
 """So often in a row somebody else has to answer before that is the target now."""

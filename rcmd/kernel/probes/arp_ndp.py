@@ -35,7 +35,7 @@ from rcmd.kernel.probes.packets import (
 )
 from rcmd.kernel.probes.times import ReadMoment
 from rcmd.kernel.probes.values import ALL_NODES, Answer, Ignored, Probe, ProbedInterface
-from rcmd.model import IPAddress
+from rcmd.model.network import IPAddress
 
 WINDOW_NS: Final = 3_000_000_000
 """How long a question may be answered; a repeated question replaces the one before."""

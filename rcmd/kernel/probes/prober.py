@@ -13,7 +13,8 @@ from rcmd.ipmp.api.probes import ProbeRequest, UnsentProbe
 from rcmd.kernel.neighbour_table import NeighbourTable
 from rcmd.kernel.probes.sockets import ProbeSockets
 from rcmd.kernel.probes.values import Probe, ProbedInterface, ProbeKind, reason_of
-from rcmd.model import Family, ProbeMethod
+from rcmd.model.kinds import ProbeMethod
+from rcmd.model.network import Family
 
 log = logging.getLogger(__name__)
 

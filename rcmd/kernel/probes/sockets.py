@@ -18,7 +18,7 @@ from rcmd.kernel.probes.packets import TAG_LENGTH, EchoSeal
 from rcmd.kernel.probes.times import ReadMoment
 from rcmd.kernel.probes.values import Answer, Ignored, Probe, ProbedInterface, ProbeKind, Unsent
 from rcmd.kernel.transmission import Transmission
-from rcmd.model import Family
+from rcmd.model.network import Family
 
 _log = logging.getLogger(__name__)
 

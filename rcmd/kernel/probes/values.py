@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 
-from rcmd.model import Family, IPAddress
+from rcmd.model.network import Family, IPAddress
 
 ALL_HOSTS = IPv4Address("224.0.0.1")
 ALL_NODES = IPv6Address("ff02::1")

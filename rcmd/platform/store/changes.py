@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
-from rcmd.model import Identity
+from rcmd.model.network import Identity
 from rcmd.ports.store import HistoryEvent, Operation, OperationKind, SavedSysctls, Step
 
 HISTORY_LIMIT = 10_000

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rcmd.foreign_text import escaped
-from rcmd.model import Identity
+from rcmd.model.network import Identity
 from rcmd.platform.store.changes import NICS_KEPT, Changes
 from rcmd.platform.store.database import StoreError
 from rcmd.platform.store.hand_over import HandOver

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rcmd.foreign_text import escaped
-from rcmd.model import Identity
+from rcmd.model.network import Identity
 from rcmd.platform.store.changes import HISTORY_LIMIT, NICS_KEPT, OPERATIONS_KEPT, Changes, Contents
 from rcmd.platform.store.database import StoreError, open_database, volatile_database
 from rcmd.ports.store import FINISHED, HistoryEvent, Operation, OperationKind, SavedSysctls, Step

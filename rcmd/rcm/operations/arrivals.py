@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from rcmd.model import Link
+from rcmd.model.network import Link
 from rcmd.rcm.operations.attach import Attacher
 
 

@@ -15,7 +15,8 @@ from rcmd.configuration.files import hostname_interface
 from rcmd.ipmp.api.commands import Report, Severity
 from rcmd.ipmp.api.events import Attach, Configured, Together
 from rcmd.ipmp.state.member import Intent
-from rcmd.model import Configuration, Identity, InterfaceConfig, Link
+from rcmd.model.network import Identity, Link
+from rcmd.model.settings import Configuration, InterfaceConfig
 from rcmd.ports.store import Journal
 from rcmd.rcm.runtime import Machine
 

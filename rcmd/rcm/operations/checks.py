@@ -32,7 +32,7 @@ from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.forecast.redundancy import objection_in
 from rcmd.ipmp.forecast.rehearsal import Rehearsal
 from rcmd.ipmp.state.member import Intent
-from rcmd.model import KernelAddress
+from rcmd.model.network import KernelAddress
 from rcmd.ports.hardware import PciFunction
 from rcmd.ports.resource import ResourceKind
 from rcmd.rcm.resources.removal import Removal

@@ -11,11 +11,10 @@ from rcmd.errors import Busy, ConfigurationError, RolledBack, Veto, Vetoed
 from rcmd.ipmp.api.commands import Report, Severity
 from rcmd.ipmp.api.events import Configured, Offline, UndoOffline
 from rcmd.ipmp.state.member import Intent, Member
-from rcmd.model import (
-    Identity,
+from rcmd.model.network import Identity, Link
+from rcmd.model.status import (
     InterfaceState,
     InterfaceStatus,
-    Link,
     ProbeStatus,
     Problem,
     ProblemCode,

@@ -37,7 +37,7 @@ from rcmd.ipmp.state.group_state import Scene
 from rcmd.ipmp.state.member import Intent
 from rcmd.ipmp.state.memberships import GroupAtHome, is_autojoin
 from rcmd.ipmp.state.route_words import describe_route
-from rcmd.model import Family, IPNetwork, KernelAddress, RouteKey
+from rcmd.model.network import Family, IPNetwork, KernelAddress, RouteKey
 from rcmd.ports.pinned_routes import Anchored, Tie
 from rcmd.ports.plan import LINK_LOCAL, TEST, MovableKind, PlannedMove
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from rcmd.errors import NoSuchResource
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.state.route_words import describe_route
-from rcmd.model import Link, Route
+from rcmd.model.network import Link, Route
 from rcmd.ports.hardware import Hardware
 from rcmd.ports.resource import Resource, ResourceKind
 from rcmd.rcm.resources.hardware_steps import removal_steps, restoring_steps

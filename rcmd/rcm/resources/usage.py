@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rcmd.ipmp.state.member import Intent, Member
-from rcmd.model import IPAddress, Link
+from rcmd.model.network import IPAddress, Link
 from rcmd.ports.hardware import PciFunction, Slot
 
 _CLASSES = {
