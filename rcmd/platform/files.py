@@ -24,6 +24,8 @@ from rcmd.configuration.files import (
 from rcmd.configuration.text import printable
 from rcmd.kernel.device_names import existing_names
 from rcmd.model.settings import Fault
+from rcmd.platform import regular_files
+from rcmd.platform.regular_files import NotRegular, TooLarge
 
 _log = logging.getLogger(__name__)
 
@@ -143,22 +145,15 @@ def _distrusted(status: os.stat_result) -> str:
 def _content(file: Path, largest: int) -> tuple[bytes, os.stat_result] | None:
     """The bytes of a file, and what is known of it; None where it does not exist."""
     try:
-        # To open a FIFO would hold the daemon up for ever, to open a device may do anything.
-        _check_regular(file.stat())
-        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with os.fdopen(descriptor, "rb") as opened:
-            status = os.fstat(descriptor)
-            _check_regular(status)
-            content = opened.read(largest + 1)
+        return regular_files.read(file, largest)
     except FileNotFoundError:
         if file.is_symlink():
             raise _Unreadable("a symbolic link to nothing") from None
         return None
+    except (NotRegular, TooLarge) as error:
+        raise _Unreadable(str(error.strerror)) from error
     except OSError as error:
         raise _Unreadable(f"cannot be read: {error.strerror}") from error
-    if len(content) > largest:
-        raise _Unreadable(f"larger than {largest} bytes")
-    return content, status
 
 
 def _decoded(content: bytes) -> str:
@@ -166,11 +161,6 @@ def _decoded(content: bytes) -> str:
         # What an editor of Windows calls Unicode.
         return content.decode("utf-16", "replace")
     return content.decode("utf-8-sig", "surrogateescape")
-
-
-def _check_regular(status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise _Unreadable("not a regular file")
 
 
 def read_tree(

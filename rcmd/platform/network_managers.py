@@ -22,6 +22,7 @@ from rcmd.configuration.conflicts.network_manager import MAIN_PATH as NETWORK_MA
 from rcmd.configuration.files import HOSTNAME_PREFIXES
 from rcmd.foreign_text import escaped
 from rcmd.kernel.sysfs import permanent_address
+from rcmd.platform import regular_files
 
 _log = logging.getLogger(__name__)
 
@@ -102,12 +103,10 @@ class _Tree:
         """None where there is no such file; a directory is none."""
         place = self.place(path)
         try:
-            status = place.stat()
-            if stat.S_ISDIR(status.st_mode):
+            if place.is_dir():
                 return None
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-                return SourceText(path, None)
-            return SourceText(path, place.read_text(encoding="utf-8", errors="replace"))
+            content, _ = regular_files.read(place, _LARGEST)
+            return SourceText(path, content.decode("utf-8", "replace"))
         except FileNotFoundError:
             return None
         except OSError as error:

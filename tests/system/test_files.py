@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -180,6 +181,19 @@ def test_what_cannot_be_read_is_a_fault(root):
         f"/etc/hostname.net2:1: larger than {LARGEST} bytes",
         "/etc/hostname.net3:1: cannot be read: Too many levels of symbolic links",
     ]
+
+
+def test_a_file_that_waits_is_a_fault_and_holds_nobody_up(root, monkeypatch):
+    """As /proc/kmsg does, which is a regular file."""
+    (root / "etc/hostname.net0").write_bytes(b"up\n")
+    monkeypatch.setattr(os, "read", wait)
+    assert [str(fault) for fault in read_tree(root).faults] == [
+        "/etc/hostname.net0:1: cannot be read: Resource temporarily unavailable"
+    ]
+
+
+def wait(descriptor, length):
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
 def test_a_byte_order_mark_is_not_a_word(root):

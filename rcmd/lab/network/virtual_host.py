@@ -24,7 +24,7 @@ from rcmd.lab.network.requirements import udevd
 from rcmd.lab.network.syscalls import Kind
 
 HOSTNAME = "rcmd-lab"
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 """Where the project's system files are when it runs from its source tree."""
 
 GENERAL_RULES = ("50-udev-default.rules", "99-systemd.rules")
