@@ -8,11 +8,19 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
-from rcm.house import House
+from rcm.house import DUAL, House
 
 from rcmd.daemon.prepared import Prepared, failing
 from rcmd.ipmp.api.commands import Cause, Move
-from rcmd.ipmp.api.events import Event, KernelChanged, LinkGone, LinkSeen, Moved
+from rcmd.ipmp.api.events import (
+    AddressGone,
+    AddressSeen,
+    Event,
+    KernelChanged,
+    LinkGone,
+    LinkSeen,
+    Moved,
+)
 from rcmd.ipmp.engine import Engine
 from rcmd.ipmp.rules.health import Health
 from rcmd.ipmp.state.member import Member
@@ -22,6 +30,7 @@ from rcmd.model.status import Preparations
 from rcmd.ports.network import OnAdded
 
 DATA = "192.168.85.19"
+DATA6 = "2001:db8::19"
 
 
 def address(ifindex: int, text: str = "10.0.0.1/24", **attributes: object) -> KernelAddress:
@@ -125,9 +134,9 @@ def test_signs() -> None:
 # --- in the daemon ---
 
 
-def play(story: Callable[[House], Awaitable[None]]) -> House:
+def play(story: Callable[[House], Awaitable[None]], files: dict[str, str] | None = None) -> House:
     async def main() -> House:
-        house = House()
+        house = House(files)
         while {it.source for it in house.kernel.prepared} != {"hme0", "hme1"}:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         house.kernel.moves.clear()
@@ -276,6 +285,35 @@ def test_the_bytes_of_the_message_are_enough(heard: list[int]) -> None:
         assert len(MADE) == 1
 
     house = play(story)
+    assert house.kinds() == ["link-down", "failure", "failover"]
+
+
+def test_what_was_done_is_nobody_elses_doing() -> None:
+    """Of IPv6 addresses the kernel does not say who moved them, and it may say so before the
+    engine is told that it was us."""
+
+    async def story(house: House) -> None:
+        link = house.model.device("hme0").link
+        there = house.model.device("hme1").link.ifindex
+        (address,) = (
+            it
+            for it in house.model.device("hme0").addresses.values()
+            if it.address.ip == ip_address(DATA6)
+        )
+        house.model.set_cable("hme0", False)
+        house.model.unread.clear()
+        house.daemon.link_lost(link.ifindex, house.has_carrier)
+        house.daemon.kernel_changed(
+            (
+                AddressSeen(replace(address, ifindex=there)),
+                AddressGone(address, is_by_request=True),
+                LinkSeen(replace(link, has_carrier=False)),
+            )
+        )
+        assert house.model.hosts(ip_address(DATA6)) == ["hme1"]
+        assert house.daemon.preparations == Preparations(done=1, mended=0)
+
+    house = play(story, DUAL)
     assert house.kinds() == ["link-down", "failure", "failover"]
 
 

@@ -358,6 +358,7 @@ class Daemon:
     # --- the kernel's news ---
 
     def kernel_changed(self, changes: Sequence[KernelChange]) -> None:
+        changes = self._prepared.without_echoes(changes)
         if changes:
             self._note(changes)
             self.first_sign(changes)
@@ -379,17 +380,19 @@ class Daemon:
             return
         self._do_prepared(ifindexes[0])
 
-    def link_lost(self, ifindex: int, has_carrier: Callable[[int], bool]) -> None:
-        """The same, of a message that is not even decoded; `kernel_changed` has to follow.
+    def link_lost(self, ifindex: int, has_carrier: Callable[[int], bool]) -> bool:
+        """The same, of a message that is not even decoded; whether anything was done.
 
         `has_carrier` tells how it is now: the next message may say otherwise.
         """
         if self._looking is not None or self._is_feeding or self._engine.is_under_way:
-            return
+            return False
         revision = self._engine.revision
         takers = self._prepared.takers(ifindex, revision)
-        if takers and not has_carrier(ifindex) and all(map(has_carrier, takers)):
-            self._do_prepared(ifindex)
+        if not takers or has_carrier(ifindex) or not all(map(has_carrier, takers)):
+            return False
+        self._do_prepared(ifindex)
+        return True
 
     def _do_prepared(self, ifindex: int) -> None:
         moves = self._prepared.take(ifindex, self._engine.revision)

@@ -9,11 +9,11 @@ and its comparison with the kernel mends it: it may have chosen another destinat
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from rcmd.ipmp.api.commands import Cause, Move
-from rcmd.ipmp.api.events import KernelChange, LinkGone, LinkSeen, Moved
+from rcmd.ipmp.api.events import AddressGone, AddressSeen, KernelChange, LinkGone, LinkSeen, Moved
 from rcmd.model.network import KernelAddress, Route
 
 Item = KernelAddress | Route
@@ -55,6 +55,18 @@ class Prepared:
         """That was done."""
         self._done.append(moved)
 
+    def without_echoes(self, changes: Sequence[KernelChange]) -> Sequence[KernelChange]:
+        """Without what the kernel says of the IPv6 addresses that were moved, and of which the
+        engine has not been told yet: who has caused that, the kernel does not say.
+
+        All else of ours it does not tell us.
+        """
+        if not self._done:
+            return changes
+        added = {_place(it) for moved in self._done for it in moved.added}
+        removed = {_place(it) for moved in self._done for it in moved.removed}
+        return [it for it in changes if not _is_about(it, added, removed)]
+
     def answer(self, wanted: Move) -> Moved | None:
         """What has come of a move, where it is done already."""
         for moved in self._done:
@@ -88,6 +100,23 @@ def failing(changes: Collection[KernelChange]) -> Iterator[int]:
             case _:
                 pass
     return (ifindex for ifindex, has_failed in is_down.items() if has_failed)
+
+
+_Place = tuple[int, object]
+
+
+def _place(item: Item) -> _Place:
+    return item.ifindex, item.address.ip if isinstance(item, KernelAddress) else None
+
+
+def _is_about(change: KernelChange, added: Set[_Place], removed: Set[_Place]) -> bool:
+    match change:
+        case AddressSeen(address):
+            return address.address.version == 6 and _place(address) in added
+        case AddressGone(address):
+            return address.address.version == 6 and _place(address) in removed
+        case _:
+            return False
 
 
 def _depends_on_time(move: Move) -> bool:

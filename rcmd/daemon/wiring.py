@@ -300,8 +300,8 @@ class Assembly:
         """Whether it can take the place of one that we know of."""
         return bool(self.daemon.engine.scene.view.table.rivals_of(route))
 
-    def link_lost(self, ifindex: int) -> None:
-        self.daemon.link_lost(ifindex, self.carrier.has_carrier)
+    def link_lost(self, ifindex: int) -> bool:
+        return self.daemon.link_lost(ifindex, self.carrier.has_carrier)
 
     def kernel_readable(self) -> None:
         self.daemon.kernel_changed(self.heard(READ_S))

@@ -127,8 +127,9 @@ class Rtnetlink:
         self._receive_buffer = receive_buffer
         self.on_group_route: Callable[[int, IPAddress], None] = lambda _ifindex, _group: None
         """Told of every local route to a multicast group (`group_routes`)."""
-        self.on_link_lost: Callable[[int], None] = lambda _ifindex: None
-        """Told of a device whose link goes, before its message is decoded or returned."""
+        self.on_link_lost: Callable[[int], bool] = lambda _ifindex: False
+        """Told of a device whose link goes, before its message is decoded or returned; whether
+        anything was done about it.  Then nothing more is read at first: it may be what was done."""
         self.on_settings: Callable[[int], None] = lambda _ifindex: None
         """Told of every device whose settings have changed (`netconf_messages`)."""
         self._expected: dict[int, tuple[int, bytes, bytes]] = {}
@@ -209,8 +210,8 @@ class Rtnetlink:
             if datagram is None:
                 self.has_read_all = True
                 return
-            if (lost := link_lost(datagram)) is not None:
-                self.on_link_lost(lost)
+            lost = link_lost(datagram)
+            is_enough = lost is not None and self.on_link_lost(lost)
             try:
                 for header, payload in split(datagram):
                     if self._is_own_echo(header, payload) or not self._concerns(header, payload):
@@ -225,6 +226,8 @@ class Rtnetlink:
                         cascade.note(header, changes)
             except MalformedMessage as error:
                 _log.warning("ignored a malformed netlink message: %s", error)
+            if is_enough:
+                return
 
     def _doubt(self, changes: Iterable[KernelChange]) -> None:
         """With its last IPv4 address a device loses its IPv4 routes without a word.

@@ -195,8 +195,8 @@ CONFINED = """
 import asyncio, json, os, subprocess, sys
 from pathlib import Path
 from rcmd.daemon.wiring import be_first
-from rcmd.rcm.script_language import Command
-from rcmd.rcm.script_runner import Request
+from rcmd.ports.script_protocol import Command
+from rcmd.ports.scripts import Request
 from rcmd.platform.scripts.runner import ScriptRunner
 scripts = Path(sys.argv[1])
 be_first()
