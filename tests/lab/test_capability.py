@@ -117,8 +117,7 @@ def test_a_member_whose_traffic_is_taken_serves_nothing(
     await_hosted(lab, "hme1", DATA, DATA6)
     assert session.alive()
     # The kernel joins the solicited-node group a moment after the address is there
-    # (linux:addrconf_dad_work);
-    # who asks in between asks again a second later.
+    # (linux:net/ipv6/addrconf.c, addrconf_dad_work); who asks in between asks again.
     lab.wait_for(lambda: reaches(lab, DATA6, where="router"), what=f"an answer from {DATA6}")
     assert (state_of(lab, "hme0"), group_state(lab)) == ("offline", "degraded")
     assert why in [it["text"] for it in status(lab)["problems"] if it["subject"] == "hme0"]
